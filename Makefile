@@ -1,0 +1,64 @@
+# make demo    a whole spoken conversation through the real pipeline, no key needed
+# make test    the tests, from nothing
+# make check   format, lint, strict types
+# make bench   measurements (benchmarks/)
+# make dev     .venv with everything a contributor needs
+# make clean   everything these targets made
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ROOMS  := agent cli pipelines sandbox tools web
+CODE   := $(ROOMS) tests examples benchmarks
+
+.PHONY: demo test check format bench dev clean
+
+$(VENV)/.base: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing vivavoce and its embedded models ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sandbox]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing vivavoce with its development tools ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.base
+
+# Debian's flite gives the embedded models a better voice. Where nobody may install
+# it, espeak-ng from PyPI speaks, and the tests that need flite say that they skip.
+$(VENV)/.debian: | $(VENV)
+	@sh .ci/debian libflite1
+	@touch $@
+
+$(VENV):
+	@$(PYTHON) -m venv $(VENV)
+
+# What mypy reads as `vivavoce.<room>`.
+.typing: Makefile
+	@mkdir -p .typing/vivavoce
+	@for room in $(ROOMS); do ln -sfn ../../$$room .typing/vivavoce/$$room; done
+	@touch .typing
+
+dev: $(VENV)/.dev $(VENV)/.debian .typing
+
+demo: $(VENV)/.base $(VENV)/.debian
+	@$(BIN)/vivavoce demo
+
+test: dev
+	@$(BIN)/python -m pytest -n 2
+
+check: dev
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(foreach room,$(ROOMS),-p vivavoce.$(room))
+
+format: dev
+	$(BIN)/ruff check --fix-only --quiet $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: dev
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .typing demo build *.egg-info .mypy_cache .ruff_cache .hypothesis

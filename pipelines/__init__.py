@@ -1,0 +1,1 @@
+"""The pipecat pipelines: stages, turn-taking, model clients, audio and transports."""

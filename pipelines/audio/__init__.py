@@ -1,0 +1,1 @@
+"""Samples: reading and writing WAV, conversions, resampling, voice activity."""

@@ -1,0 +1,1 @@
+"""Who has the floor: pure state machines that take events and the time."""

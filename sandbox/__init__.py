@@ -1,0 +1,1 @@
+"""The embedded default: a local server that speaks the Voxtral wire protocols."""

@@ -1,0 +1,1 @@
+"""Turns a Python function into a tool that a model can call."""

@@ -1,0 +1,1 @@
+"""What a browser sees: the page of a recorded call."""
