@@ -1,0 +1,142 @@
+"""The ledger: where each millisecond of a reply's delay went.
+
+A reply's total runs from the caller's last voiced sample to the first audible sample that was
+sent, both on one monotonic clock. What happened between the two is a chain of spans, some of
+which overlapped (a reply may be thought out while the end of the turn is still being decided).
+`account` splits the total over the stages so that the parts always sum to it exactly: each stage
+is charged only for time that no earlier entry of the chain was already charged for. What a stage
+spent beyond that was hidden behind another one and is shown as hidden.
+
+All figures are whole microseconds, so that sums are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Stage = Literal[
+    "endpointing", "transcription", "thinking", "tools", "clause", "speech", "output"
+]
+
+STAGES: tuple[Stage, ...] = (
+    "endpointing",
+    "transcription",
+    "thinking",
+    "tools",
+    "clause",
+    "speech",
+    "output",
+)
+"""In the order in which a turn passes them.
+
+endpointing: deciding that the caller has finished. transcription: the final text. thinking: the
+model's first token. tools: running them. clause: gathering enough text to speak. speech: the
+first audio of it. output: until the first audible sample was handed to the transport.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One stage's work, from `start` to `end` (seconds on the call's clock)."""
+
+    stage: Stage
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One reply's delay.
+
+    Attributes:
+        total: From the caller's last voiced sample to the first audible sample sent (µs).
+        stages: What each stage added to the total (µs); sums to `total` exactly. Every stage is
+            a key.
+        hidden: What each stage worked at the same time as another that was charged (µs).
+    """
+
+    total: int
+    stages: Mapping[Stage, int]
+    hidden: Mapping[Stage, int]
+
+    @property
+    def total_ms(self) -> float:
+        """The total in milliseconds."""
+        return self.total / 1000
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON: µs throughout."""
+        return {
+            "total_us": self.total,
+            "stages_us": dict(self.stages),
+            "hidden_us": {stage: value for stage, value in self.hidden.items() if value},
+        }
+
+
+def account(stopped: float, audible: float, spans: Iterable[Span]) -> Latency:
+    """Split the time between two moments over the stages.
+
+    Args:
+        stopped: When the caller's last voiced sample was heard (s).
+        audible: When the first audible sample of the reply was sent (s); earlier than `stopped`
+            counts as no delay at all.
+        spans: What was done in between, in causal order: each needed the ones before it. The
+            decision that the turn was over stands first, since nothing is played before it.
+
+    Returns:
+        The latency, whose stages sum to its total to the microsecond. Time that no span
+        accounts for (hand-overs, waiting for the next frame) is charged to `output`.
+    """
+    start = _us(stopped)
+    end = max(start, _us(audible))
+    stages: dict[Stage, int] = dict.fromkeys(STAGES, 0)
+    hidden: dict[Stage, int] = dict.fromkeys(STAGES, 0)
+    frontier = start
+    for span in spans:
+        begun = min(max(_us(span.start), start), end)
+        done = min(max(_us(span.end), begun), end)
+        visible = max(0, done - frontier)
+        stages[span.stage] += visible
+        hidden[span.stage] += max(0, (done - begun) - visible)
+        frontier = max(frontier, done)
+    stages["output"] += end - frontier
+    return Latency(end - start, stages, hidden)
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value that `share` (0–1) of the values do not exceed (nearest rank).
+
+    Raises:
+        ValueError: If there are no values, or `share` is not within 0–1.
+    """
+    if not values:
+        raise ValueError("no values to take a percentile of")
+    if not 0 <= share <= 1:
+        raise ValueError(f"a percentile's share is within 0 and 1, not {share}")
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The latencies of one call, or of many."""
+
+    latencies: list[Latency] = field(default_factory=list)
+
+    def add(self, latency: Latency) -> None:
+        """Enter one reply."""
+        self.latencies.append(latency)
+
+    def percentiles(self, shares: Sequence[float] = (0.5, 0.95, 0.99)) -> dict[str, float]:
+        """Return the totals' percentiles in ms by name ("p50"); empty when nothing was entered."""
+        if not self.latencies:
+            return {}
+        totals = [latency.total_ms for latency in self.latencies]
+        return {f"p{share * 100:g}": percentile(totals, share) for share in shares}

@@ -1,0 +1,75 @@
+"""Small frozen groups of options that tune an agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+class OptionError(ValueError):
+    """An option is out of its range; the message names it and the range."""
+
+
+def _within(owner: str, name: str, value: float, low: float, high: float, unit: str) -> None:
+    if not low <= value <= high:
+        raise OptionError(f"{owner}({name}={value}): must be within {low:g} and {high:g} {unit}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """Who has the floor.
+
+    Attributes:
+        flush_after: Silence after which the transcriber is asked for its final text (s). Short:
+            nothing is lost when the caller goes on.
+        min_silence: Silence that ends the turn when the words and the voice sound finished (s).
+        max_silence: Silence that ends the turn whatever they sound like (s).
+        threshold: Probability above which the end-of-turn model's word is taken (0–1).
+        interruptible: Whether the caller may cut the agent's replies.
+        interrupt_after: Caller speech that cuts a reply (s).
+        vad: The voice detector: "silero" (a small neural network) or "webrtc" (light, more false
+            alarms in noise).
+    """
+
+    flush_after: float = 0.2
+    min_silence: float = 0.3
+    max_silence: float = 1.2
+    threshold: float = 0.5
+    interruptible: bool = True
+    interrupt_after: float = 0.1
+    vad: Literal["silero", "webrtc"] = "silero"
+
+    def __post_init__(self) -> None:
+        _within("Turns", "flush_after", self.flush_after, 0.02, 5, "s")
+        _within("Turns", "min_silence", self.min_silence, 0.05, 10, "s")
+        _within("Turns", "max_silence", self.max_silence, self.min_silence, 30, "s")
+        _within("Turns", "threshold", self.threshold, 0, 1, "")
+        _within("Turns", "interrupt_after", self.interrupt_after, 0.02, 3, "s")
+        if self.vad not in {"silero", "webrtc"}:
+            raise OptionError(f"Turns(vad={self.vad!r}): choose 'silero' or 'webrtc'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What bounds a call.
+
+    Attributes:
+        tool_rounds: How many times in one reply the model may call tools before it must speak.
+        call: The longest call (s).
+        on_failure: What happens when a model server stays out of reach: the agent apologises,
+            and then the call goes on ("continue") or ends ("end").
+        apology: What the agent says then; None is a sentence in the agent's language.
+    """
+
+    tool_rounds: int = 5
+    call: float = 3600.0
+    on_failure: Literal["continue", "end"] = "continue"
+    apology: str | None = None
+
+    def __post_init__(self) -> None:
+        _within("Limits", "tool_rounds", self.tool_rounds, 0, 50, "rounds")
+        _within("Limits", "call", self.call, 1, 86_400, "s")
+        if self.on_failure not in {"continue", "end"}:
+            raise OptionError(
+                f"Limits(on_failure={self.on_failure!r}): choose 'continue' or 'end'"
+            )

@@ -1,0 +1,276 @@
+"""Hearing: Mistral's realtime transcription socket (2602), for the length of a call.
+
+Protocol page §1. The connection is opened behind the scenes and opened again when it is lost or
+silent; audio that has no final text yet is then sent once more. A flush is owed an answer: when
+it does not come in time, the text known so far counts as final, and the connection is replaced,
+since a late answer would be taken for the next one's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from typing import Any
+from urllib.parse import quote
+
+import websockets
+from websockets.asyncio.client import ClientConnection
+
+from vivavoce.pipelines.models.errors import ModelError, kind_of_status
+from vivavoce.pipelines.models.http import Endpoint, Timeouts, explain
+from vivavoce.pipelines.models.interfaces import HearingListener
+from vivavoce.pipelines.models.segments import Segments
+
+RATE = 16_000
+CHUNK = 1_280
+"""Bytes per message: 40 ms. The model steps at 80 ms; smaller messages only cost CPU."""
+MAX_CHUNK = 32_000
+"""Bytes per message when there is much to catch up with (the server takes 262,144)."""
+BACKOFF = (0.1, 0.3, 1.0, 2.0, 4.0)
+"""Seconds before each further attempt; the last one repeats."""
+
+
+class MistralHearing:
+    """One call's live transcription; implements `Hearing`."""
+
+    def __init__(
+        self, endpoint: Endpoint, timeouts: Timeouts, *, delay_ms: int | None = None
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            endpoint: Where the model is; `http` URLs become `ws`.
+            timeouts: How long to wait.
+            delay_ms: How far the text may lag behind the audio: 80–1200 or 2400; None leaves
+                the server's default (480).
+        """
+        self._endpoint = endpoint
+        self._timeouts = timeouts
+        self._delay_ms = delay_ms
+        self._segments = Segments()
+        self._wake = asyncio.Event()
+        self._flushed_at: dict[int, float] = {}
+        self._partial = bytearray()
+        self._listener: HearingListener | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @property
+    def backlog(self) -> float:
+        """Seconds of audio that were taken and not sent yet."""
+        return self._segments.unsent / (2 * RATE)
+
+    async def open(self, listener: HearingListener) -> None:
+        """Begin; returns at once and connects behind the scenes."""
+        self._listener = listener
+        self._task = asyncio.create_task(self._run(), name="hearing")
+
+    def send(self, pcm: bytes) -> None:
+        """Take int16 mono audio at 16 kHz."""
+        self._partial += pcm
+        if len(self._partial) >= CHUNK:
+            self._segments.audio(bytes(self._partial))
+            self._partial.clear()
+            self._wake.set()
+
+    def flush(self) -> int:
+        """Ask for the final text of what was sent since the last flush; return its number."""
+        if self._partial:
+            self._segments.audio(bytes(self._partial))
+            self._partial.clear()
+        number = self._segments.flush()
+        self._flushed_at[number] = asyncio.get_running_loop().time()
+        self._wake.set()
+        return number
+
+    async def close(self) -> None:
+        """End it; idempotent."""
+        self._closed = True
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        """Keep a connection; report trouble once for each time it begins."""
+        failures = 0
+        while not self._closed:
+            reached = False
+            try:
+                async with self._connect() as socket:
+                    await self._greet(socket)
+                    reached, failures = True, 0
+                    self._segments.reconnected()
+                    await self._serve(socket)
+            except ModelError as error:
+                trouble = error
+            except (OSError, websockets.WebSocketException, TimeoutError) as error:
+                trouble = self._explain(error)
+            else:
+                continue
+            failures = 0 if reached else failures + 1
+            await self._fail(trouble, failures)
+
+    async def _fail(self, trouble: ModelError, failures: int) -> None:
+        # A dropped connection that comes back at the first attempt is no trouble to anybody.
+        lost = trouble.lasting or failures == 3
+        if self._listener is not None and lost:
+            self._listener.on_trouble(trouble, lost=True)
+        if lost or failures > 3:
+            # Whoever waits for a final text gets what there is, rather than nothing for ever.
+            while (settled := self._segments.give_up()) is not None:
+                self._tell(settled)
+        await asyncio.sleep(30.0 if trouble.lasting else BACKOFF[min(failures, len(BACKOFF) - 1)])
+
+    def _connect(self) -> websockets.connect:
+        base = self._endpoint.url.rstrip("/")
+        for scheme, socket_scheme in (("https://", "wss://"), ("http://", "ws://")):
+            if base.startswith(scheme):
+                base = socket_scheme + base.removeprefix(scheme)
+        url = f"{base}/v1/audio/transcriptions/realtime?model={quote(self._endpoint.model)}"
+        try:
+            return websockets.connect(
+                url,
+                additional_headers={"Authorization": f"Bearer {self._endpoint.key}"},
+                # Base64 of speech hardly compresses; not trying saves CPU on every message.
+                compression=None,
+                open_timeout=self._timeouts.connect,
+                close_timeout=1,
+                max_size=4 * 1024 * 1024,
+            )
+        except (ValueError, websockets.InvalidURI) as error:
+            raise ModelError("hearing", "refused", f"{base} is not a usable URL") from error
+
+    async def _greet(self, socket: ClientConnection) -> None:
+        """Wait for the session and set it up."""
+        async with asyncio.timeout(self._timeouts.connect):
+            message = _parse(await socket.recv())
+        if message.get("type") == "error":
+            raise self._refused(message)
+        if message.get("type") != "session.created":
+            raise ModelError(
+                "hearing", "broken", f"{self._endpoint.url} began with {message.get('type')!r}"
+            )
+        session: dict[str, Any] = {
+            "audio_format": {"encoding": "pcm_s16le", "sample_rate": RATE},
+        }
+        if self._delay_ms is not None:
+            session["target_streaming_delay_ms"] = self._delay_ms
+        await socket.send(json.dumps({"type": "session.update", "session": session}))
+
+    async def _serve(self, socket: ClientConnection) -> None:
+        """Send and receive until either ends; what ends first decides what is raised."""
+        self._wake.set()
+        tasks = {
+            asyncio.create_task(self._send(socket), name="hearing.send"),
+            asyncio.create_task(self._receive(socket), name="hearing.receive"),
+            asyncio.create_task(self._watch(), name="hearing.watch"),
+        }
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send(self, socket: ClientConnection) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._segments.pending:
+                item = self._segments.next()
+                if item is None:
+                    await socket.send('{"type":"input_audio.flush"}')
+                    continue
+                data = base64.b64encode(item).decode("ascii")
+                await socket.send(f'{{"type":"input_audio.append","audio":"{data}"}}')
+
+    async def _receive(self, socket: ClientConnection) -> None:
+        async for data in socket:
+            message = _parse(data)
+            match message.get("type"):
+                case "transcription.text.delta":
+                    number, text = self._segments.delta(str(message.get("text") or ""))
+                    if self._listener is not None:
+                        self._listener.on_partial(number, text)
+                case "transcription.done":
+                    settled = self._segments.done(str(message.get("text") or ""))
+                    if settled is not None:
+                        self._tell(settled)
+                case "error":
+                    raise self._refused(message)
+                case _:
+                    pass
+        raise ModelError("hearing", "broken", f"{self._endpoint.url} closed the connection")
+
+    async def _watch(self) -> None:
+        """Notice a flush that is not answered."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(0.1)
+            owed = self._segments.owed
+            if not owed:
+                continue
+            # Time spent on sending what had piled up is no silence of the server's.
+            if self._segments.pending:
+                self._flushed_at[owed[0]] = loop.time()
+            elif loop.time() - self._flushed_at[owed[0]] > self._timeouts.final:
+                settled = self._segments.give_up()
+                if settled is not None:
+                    self._tell(settled)
+                raise ModelError(
+                    "hearing",
+                    "timeout",
+                    f"{self._endpoint.url} gave no final text within {self._timeouts.final:g} s",
+                )
+
+    def _tell(self, settled: tuple[int, str]) -> None:
+        number, text = settled
+        self._flushed_at.pop(number, None)
+        # The next one's wait begins now: it could not be answered before.
+        if self._segments.owed:
+            self._flushed_at[self._segments.owed[0]] = asyncio.get_running_loop().time()
+        if self._listener is not None:
+            self._listener.on_final(number, text)
+
+    def _refused(self, message: dict[str, Any]) -> ModelError:
+        error = message.get("error")
+        text = explain(json.dumps(error if isinstance(error, dict) else {"message": error}))
+        code = error.get("code") if isinstance(error, dict) else None
+        detail = f"{self._endpoint.url} answered error {code} for {self._endpoint.model}: {text}"
+        match code:
+            case 401 | 403:
+                return ModelError("hearing", "auth", detail)
+            case 1500:
+                return ModelError("hearing", "refused", detail)
+            case _:
+                return ModelError("hearing", "broken", detail)
+
+    def _explain(self, error: Exception) -> ModelError:
+        url = self._endpoint.url
+        if isinstance(error, websockets.InvalidStatus):
+            status = error.response.status_code
+            body = bytes(error.response.body or b"").decode("utf-8", "replace")
+            return ModelError(
+                "hearing", kind_of_status(status), f"{url} answered {status}: {explain(body)}"
+            )
+        if isinstance(error, websockets.ConnectionClosed):
+            return ModelError("hearing", "broken", f"{url} closed the connection ({error})")
+        if isinstance(error, TimeoutError):
+            return ModelError("hearing", "timeout", f"{url} gave no answer")
+        return ModelError("hearing", "unreachable", f"cannot connect to {url} ({error})")
+
+
+def _parse(data: str | bytes) -> dict[str, Any]:
+    try:
+        message = json.loads(data)
+    except ValueError as error:
+        raise ModelError("hearing", "broken", "a message that is no JSON") from error
+    if not isinstance(message, dict):
+        raise ModelError("hearing", "broken", "a message that is no object")
+    return message

@@ -1,0 +1,159 @@
+"""Streamed HTTP requests to model servers, over connections that stay warm."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from vivavoce.pipelines.models.errors import ModelError, StageName, kind_of_status
+from vivavoce.pipelines.models.sse import ServerSentEvent, SseParser
+
+KEEP_ALIVE = 120.0
+"""Seconds an idle connection is kept: a pause between turns must not cost a new TLS handshake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a stage's model is.
+
+    Attributes:
+        url: Base, without a path ("https://api.mistral.ai").
+        key: Bearer token; never logged.
+        model: The model's id.
+    """
+
+    url: str
+    key: str
+    model: str
+
+    def __repr__(self) -> str:
+        return f"Endpoint(url={self.url!r}, model={self.model!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait for a model server (s).
+
+    Attributes:
+        connect: For a connection.
+        final: For the final text of a flushed segment.
+        first: For the first piece of an answer or of speech.
+        stall: Between two pieces.
+    """
+
+    connect: float = 5.0
+    final: float = 2.5
+    first: float = 15.0
+    stall: float = 6.0
+
+
+class Http:
+    """A pool of warm connections, shared by the calls of one event loop."""
+
+    def __init__(self, timeouts: Timeouts | None = None) -> None:
+        self.timeouts = timeouts or Timeouts()
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The pool; made when first used, on the running event loop."""
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.timeouts.connect),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close all connections; idempotent."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def events(
+        self, stage: StageName, endpoint: Endpoint, path: str, body: dict[str, Any]
+    ) -> AsyncIterator[ServerSentEvent]:
+        """POST a request and iterate over the events of its answer.
+
+        Closing the iterator closes the connection, which ends the request at the server.
+
+        Raises:
+            ModelError: For a failure of any kind, with what to do about it.
+        """
+        url = endpoint.url.rstrip("/") + path
+        parser = SseParser()
+        wait = self.timeouts.first
+        try:
+            async with asyncio.timeout(wait):
+                response = await self.session.post(
+                    url,
+                    json=body,
+                    headers={
+                        "Authorization": f"Bearer {endpoint.key}",
+                        "Accept": "text/event-stream",
+                    },
+                )
+            async with response:
+                if response.status >= 400:
+                    raise await self._refusal(stage, endpoint, response)
+                while True:
+                    async with asyncio.timeout(wait):
+                        chunk = await response.content.readany()
+                    if not chunk:
+                        return
+                    for event in parser.feed(chunk):
+                        wait = self.timeouts.stall
+                        yield event
+        except TimeoutError as error:
+            what = "gave no answer" if wait == self.timeouts.first else "stopped answering"
+            raise ModelError(
+                stage, "timeout", f"{endpoint.url} {what} within {wait:g} s"
+            ) from error
+        except aiohttp.ClientConnectorError as error:
+            raise ModelError(
+                stage, "unreachable", f"cannot connect to {endpoint.url} ({error.os_error})"
+            ) from error
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise ModelError(stage, "refused", f"{endpoint.url} is not a usable URL") from error
+        except (aiohttp.ClientError, ValueError, OSError) as error:
+            raise ModelError(
+                stage, "broken", f"{endpoint.url} broke off ({type(error).__name__}: {error})"
+            ) from error
+
+    async def _refusal(
+        self, stage: StageName, endpoint: Endpoint, response: aiohttp.ClientResponse
+    ) -> ModelError:
+        async with asyncio.timeout(self.timeouts.stall):
+            text = (await response.text(errors="replace"))[:4096]
+        try:
+            retry_after = float(response.headers.get("Retry-After", ""))
+        except ValueError:
+            retry_after = None
+        return ModelError(
+            stage,
+            kind_of_status(response.status),
+            f"{endpoint.url} answered {response.status} for {endpoint.model}: {explain(text)}",
+            retry_after=retry_after,
+        )
+
+
+def explain(text: str) -> str:
+    """Return the human part of an error body of any of the shapes in use, in one short line."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return " ".join(text.split())[:200] or "no explanation"
+    for key in ("message", "detail", "error"):
+        if isinstance(body, dict) and body.get(key):
+            body = body[key]
+    if isinstance(body, list) and body and isinstance(body[0], dict):
+        place = ".".join(str(part) for part in body[0].get("loc", ()))
+        body = f"{place}: {body[0].get('msg', '')}"
+    if not isinstance(body, str):
+        body = json.dumps(body)
+    return " ".join(body.split())[:200]

@@ -1,0 +1,53 @@
+"""Server-sent events, parsed from bytes in any chunking (WHATWG HTML, section 9.2.6)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MAX_EVENT = 8 * 1024 * 1024
+"""Bytes; a server that sends a longer event without an end is broken."""
+
+
+class ServerSentEvent(NamedTuple):
+    """One event; `event` is empty where the server named none."""
+
+    event: str
+    data: str
+
+
+class SseParser:
+    """Takes bytes and gives the events that are complete.
+
+    Lines are decoded whole, so a character split over two chunks is no trouble.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._event = ""
+        self._data: list[str] = []
+
+    def feed(self, chunk: bytes) -> list[ServerSentEvent]:
+        """Take a chunk and return the complete events, in order.
+
+        Raises:
+            ValueError: If an event grows beyond `MAX_EVENT`.
+        """
+        self._bytes += chunk
+        if len(self._bytes) > MAX_EVENT:
+            raise ValueError(f"an event of more than {MAX_EVENT} bytes")
+        *lines, self._bytes = self._bytes.split(b"\n")
+        events: list[ServerSentEvent] = []
+        for raw in lines:
+            line = raw.removesuffix(b"\r").decode("utf-8", "replace")
+            if not line:
+                if self._data:
+                    events.append(ServerSentEvent(self._event, "\n".join(self._data)))
+                self._event, self._data = "", []
+                continue
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if field == "event":
+                self._event = value
+            elif field == "data":
+                self._data.append(value)
+        return events
