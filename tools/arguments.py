@@ -1,0 +1,251 @@
+"""The arguments that a model sent."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from .conversion import Path, TooComplicatedError, convert, describe
+from .schema import Schema
+
+SIZE_LIMIT = 65_536
+"""The most characters of JSON (or in the texts of an object) that are looked at."""
+
+DEPTH_LIMIT = 32
+"""The most levels of lists and objects."""
+
+_SHOWN = 60  # characters of a value that was sent
+_PROBLEMS = 8  # problems told at once
+_MESSAGE = 1_500  # characters of the whole message
+
+
+class BadArguments(ValueError):  # noqa: N818 (what the model reads, not a fault of ours)
+    """A model sent arguments that do not fit; the message tells the model what to repair.
+
+    Attributes:
+        problems: What is wrong, a sentence each.
+    """
+
+    def __init__(self, name: str, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        told = [_cut(problem, 300) for problem in problems[:_PROBLEMS]]
+        if len(problems) > _PROBLEMS:
+            told.append(f"and {len(problems) - _PROBLEMS} more")
+        text = f"{name} was not run, its arguments do not fit. {'; '.join(told)}."
+        super().__init__(_cut(text, _MESSAGE) + " Repair them and call it again.")
+
+
+def parse_arguments(schema: Schema, sent: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Read and check what a model sent, as typed Python values.
+
+    A value of another JSON type is converted when it can mean only one thing (`"4"` or `4.0`
+    for an integer, `"true"` for a boolean), and refused otherwise (`true` for an integer, a
+    number for a date). `null` for a parameter that has a default but takes no null means
+    that it was left out. Nothing is guessed.
+
+    Args:
+        schema: The tool's.
+        sent: JSON text, or an object that was read from JSON. None, an empty text and `null`
+            stand for no arguments; a JSON string with an object in it is read as the object.
+
+    Returns:
+        The value of each parameter that was sent, by its name. Parameters that were not sent
+        are left to the function's defaults.
+
+    Raises:
+        BadArguments: They do not fit; the message tells the model what to repair.
+        Exception: Whatever a validator of the user's own raises, apart from ValueError and
+            AssertionError, which become BadArguments.
+    """
+    values = _object(schema, sent)
+    _check_values(schema, values)
+    try:
+        values, problems = _convert(schema, values)
+    except TooComplicatedError:
+        _refuse(schema, "they are nested in too many ways: send something simpler")
+    try:
+        # As JSON, so that pydantic reads dates, sets and tuples as JSON has them.
+        checked = schema.model.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        known = {path for path, _ in problems}
+        for detail in error.errors(include_url=False, include_context=False):
+            path = _real_path(detail["loc"], detail["type"], values)
+            if not any(path[: len(other)] == other for other in known):
+                problems.append(
+                    (path, _explain(schema, detail["type"], detail["msg"], path, values))
+                )
+    if problems:
+        raise BadArguments(schema.name, [f"{_place(path)}: {said}" for path, said in problems])
+    return {
+        name: getattr(checked, field)
+        for field, name in schema.fields.items()
+        if field in checked.model_fields_set
+    }
+
+
+def _refuse(schema: Schema, problem: str) -> NoReturn:
+    raise BadArguments(schema.name, [problem])
+
+
+def _object(schema: Schema, sent: object) -> dict[str, Any]:
+    """The object that was sent, in whichever wrapping."""
+    for _ in range(2):
+        if not isinstance(sent, str):
+            break
+        if len(sent) > SIZE_LIMIT:
+            _refuse(schema, f"they have {len(sent)} characters: send at most {SIZE_LIMIT}")
+        if not sent.strip():
+            return {}
+        sent = _load(schema, sent)
+    if sent is None:
+        return {}
+    if not isinstance(sent, Mapping):
+        _refuse(schema, f"got {_show(sent)}, expected one JSON object, as in {_example(schema)}")
+    return dict(sent)
+
+
+def _load(schema: Schema, text: str) -> Any:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) < len(items):
+            names = [name for name, _ in items]
+            twice = next(name for name in names if names.count(name) > 1)
+            _refuse(schema, f"{_cut(twice, _SHOWN)}: given more than once, give it once")
+        return found
+
+    def constant(name: str) -> NoReturn:
+        _refuse(schema, f"{name} is not JSON: send a number, or leave it out")
+
+    try:
+        return json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        near = text[max(0, error.pos - 20) : error.pos + 20]
+        _refuse(
+            schema,
+            f"not valid JSON ({error.msg} at character {error.pos}, near {_show(near)}): "
+            f"send one JSON object, as in {_example(schema)}",
+        )
+    except RecursionError:
+        _refuse(schema, f"nested too deeply: at most {DEPTH_LIMIT} levels")
+    except BadArguments:
+        raise
+    except ValueError:  # an integer of more than 4300 digits
+        _refuse(schema, "a number in them is too long")
+
+
+def _check_values(schema: Schema, values: dict[str, Any]) -> None:
+    """Refuse what is no JSON, or too much of it, before anything recurses into it."""
+    pending: list[tuple[Path, Any]] = [((), values)]
+    size = 0
+    while pending:
+        path, value = pending.pop()
+        if len(path) > DEPTH_LIMIT:
+            _refuse(schema, f"{_place(path[:3])}: nested too deeply, at most {DEPTH_LIMIT} levels")
+        size += len(value) if isinstance(value, str) else 1
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    _refuse(schema, f"{_place(path)}: the key {_show(key)} is not a string")
+                size += len(key)
+                _check_text(schema, path, key)
+                pending.append(((*path, key), item))
+        elif isinstance(value, list):
+            pending += [((*path, index), item) for index, item in enumerate(value)]
+        elif isinstance(value, str):
+            _check_text(schema, path, value)
+        elif isinstance(value, float):
+            if not math.isfinite(value):
+                _refuse(schema, f"{_place(path)}: not a finite number")
+        elif value is not None and not isinstance(value, int):
+            _refuse(schema, f"{_place(path)}: {_show(value)} is not JSON")
+        if size > SIZE_LIMIT:
+            _refuse(schema, f"they are too long: send at most {SIZE_LIMIT} characters")
+
+
+def _check_text(schema: Schema, path: Path, text: str) -> None:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            _refuse(schema, f"{_place(path)}: has half of a surrogate pair, send whole characters")
+
+
+def _convert(
+    schema: Schema, values: dict[str, Any]
+) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
+    root = schema.parameters
+    required = root.get("required", ())
+    converted: dict[str, Any] = {}
+    problems: list[tuple[Path, str]] = []
+    for name, value in values.items():
+        wanted = root["properties"].get(name, True)
+        result = convert(value, wanted, root=root)
+        if value is None and result.mismatches and name not in required:
+            continue
+        converted[name] = result.value
+        problems += [
+            ((name, *found.path), f"got {_show(found.value)}, expected {found.expected}")
+            for found in result.mismatches
+        ]
+    return converted, problems
+
+
+def _explain(schema: Schema, kind: str, said: str, path: Path, values: Any) -> str:
+    """One of pydantic's errors, in words for a model."""
+    properties = schema.parameters["properties"]
+    wanted = properties.get(path[0]) if len(path) == 1 else None
+    expected = "" if wanted is None else f", expected {describe(wanted, schema.parameters)}"
+    if kind == "missing":
+        return f"missing{expected}"
+    if kind == "extra_forbidden":
+        fields = f" ({schema.name} takes {', '.join(properties) or 'nothing'})"
+        return f"unknown, leave it out{fields if len(path) == 1 else ''}"
+    for part in path:
+        values = values[part]
+    if expected and kind.endswith(("_parsing", "_type")):
+        return f"got {_show(values)}{expected}"
+    for prefix in ("Value error, ", "Assertion failed, "):
+        said = said.removeprefix(prefix)
+    said = said[:1].lower() + said[1:] if said.startswith("Input ") else said
+    return f"got {_show(values)}, {_cut(said, 200)}"
+
+
+def _real_path(location: Path, kind: str, values: Any) -> Path:
+    """Pydantic's location without the parts that name a type, such as a union's members."""
+    path: list[str | int] = []
+    for part in location:
+        inside = part in values if isinstance(values, dict) else False
+        if inside or (isinstance(values, list) and isinstance(part, int) and part < len(values)):
+            values = values[part]
+            path.append(part)
+    if kind == "missing":
+        path.append(location[-1])
+    return tuple(path)
+
+
+def _place(path: Path) -> str:
+    return _cut(".".join(str(part) for part in path), 100) or "they"
+
+
+def _example(schema: Schema) -> str:
+    names = list(schema.parameters["properties"])[:3]
+    return "{" + ", ".join(f'"{name}": …' for name in names) + "}"
+
+
+def _show(value: object) -> str:
+    """A value as the model wrote it, shortened before it is written out."""
+    if isinstance(value, str):
+        return _cut(json.dumps(value[: 2 * _SHOWN], ensure_ascii=False), _SHOWN)
+    if isinstance(value, list | dict):
+        return f"a list of {len(value)}" if isinstance(value, list) else "an object"
+    if value is None or isinstance(value, bool | float):
+        return json.dumps(value)
+    if isinstance(value, int):
+        return _cut(str(value), _SHOWN) if value.bit_length() < 4_000 else "a very long number"
+    return f"a {type(value).__name__}"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
