@@ -1,0 +1,244 @@
+"""What the server says it has: models with their capabilities, and voices."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from vivavoce.sandbox.speaking import Speaker
+
+Kind = Literal["realtime", "file", "speech", "chat"]
+
+THINKER = "embedded-rules"
+
+# Any of Mistral's ids is taken for its kind of endpoint, so that a client's settings need no
+# change. The third generation is not: its realtime sockets speak differently.
+_IDS: dict[Kind, re.Pattern[str]] = {
+    "realtime": re.compile(r"voxtral-mini-(transcribe-)?realtime-(2602|latest)"),
+    "file": re.compile(r"voxtral-mini-(transcribe-)?(2507|2602|latest)"),
+    "speech": re.compile(r"voxtral-mini-tts-(2603|latest)"),
+    "chat": re.compile(
+        rf"{THINKER}|((open-)?(mi|mini|magi)stral|mixtral|codestral|devstral|voxtral-small"
+        r"|open-mi[sx]tral)(-[a-z0-9]+)+"
+    ),
+}
+
+_NOTE = "Embedded stand-in on this machine, not Mistral's model: "
+
+
+def accepts(kind: Kind, model: str) -> bool:
+    """Whether ``model`` is an id for this kind of endpoint."""
+    return _IDS[kind].fullmatch(model) is not None
+
+
+def _card(name: str, about: str, aliases: list[str], **capabilities: Any) -> dict[str, Any]:
+    flags = {
+        "completion_chat": False,
+        "function_calling": False,
+        "completion_fim": False,
+        "fine_tuning": False,
+        "vision": False,
+        "classification": False,
+        "audio": False,
+        "audio_transcription": False,
+        "audio_transcription_realtime": False,
+        "audio_speech": False,
+    }
+    details = {k: v for k, v in capabilities.items() if k not in flags}
+    flags.update({k: v for k, v in capabilities.items() if k in flags})
+    return {
+        "id": name,
+        "object": "model",
+        "created": 1_790_000_000,
+        "owned_by": "vivavoce",
+        "name": name,
+        "description": about,
+        "max_context_length": 32_768,
+        "aliases": aliases,
+        "type": "base",
+        "capabilities": flags,
+        **details,
+    }
+
+
+def _cards() -> list[dict[str, Any]]:
+    english = {"diarization": False, "context_bias": False, "languages": []}
+    think = (
+        "A handful of rules that route to the request's tools and fill their slots. It is no "
+        "language model: it is deterministic and says so when it cannot answer."
+    )
+    hear = _NOTE + "Moonshine tiny, English only."
+    return [
+        _card(THINKER, think, [], completion_chat=True, function_calling=True),
+        _card(
+            "mistral-small-latest",
+            f"{_NOTE}an alias of {THINKER}. {think}",
+            [],
+            completion_chat=True,
+            function_calling=True,
+        ),
+        _card(
+            "voxtral-mini-transcribe-realtime-2602",
+            hear,
+            ["voxtral-mini-transcribe-realtime-latest"],
+            audio_transcription_realtime=True,
+            audio_transcription_capabilities={
+                **english,
+                "modes": ["realtime"],
+                "turn_detection": False,
+                "streaming_delays_ms": [{"min": 80, "max": 1200}, {"min": 2400, "max": 2400}],
+            },
+        ),
+        _card(
+            "voxtral-mini-2602",
+            hear,
+            ["voxtral-mini-latest", "voxtral-mini-transcribe-2602"],
+            audio_transcription=True,
+            audio_transcription_capabilities={
+                **english,
+                "modes": ["offline"],
+                "turn_detection": False,
+                "timestamp_granularities": ["segment"],
+            },
+        ),
+        _card(
+            "voxtral-mini-tts-2603",
+            _NOTE + "flite or espeak-ng.",
+            ["voxtral-mini-tts-latest"],
+            audio_speech=True,
+            audio_speech_capabilities={
+                "modes": ["offline"],
+                "instruction": False,
+                "response_formats": ["pcm", "wav"],
+            },
+        ),
+    ]
+
+
+CARDS = _cards()
+
+
+def card(model: str) -> dict[str, Any] | None:
+    """Give one model's card; an id that is only accepted gets its kind's card."""
+    for one in CARDS:
+        if model == one["id"] or model in one["aliases"]:
+            return {**one, "id": model}
+    for kind, position in (("realtime", 2), ("file", 3), ("speech", 4), ("chat", 1)):
+        if accepts(kind, model):  # type: ignore[arg-type]
+            return {**CARDS[position], "id": model, "name": model}
+    return None
+
+
+@dataclass
+class Voice:
+    """One voice, as the API shows it, and who speaks for it here."""
+
+    slug: str
+    name: str
+    languages: list[str]
+    gender: str
+    tags: list[str]
+    type: Literal["preset", "custom"] = "preset"
+    id: str = ""
+    user_id: str | None = None
+    sample: bytes | None = None
+    created_at: str = "2026-03-23T00:00:00Z"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Give presets an id that stays the same from start to start."""
+        self.id = self.id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"voice:{self.slug}"))
+
+    @property
+    def speaker(self) -> Speaker:
+        """Who speaks for it."""
+        tag = (self.languages or ["en"])[0].lower().replace("_", "-")
+        tag = {"en": "en-us", "zh": "cmn", "fr-fr": "fr", "en-uk": "en-gb"}.get(tag, tag)
+        return Speaker(tag, self.gender == "female")
+
+    def json(self) -> dict[str, Any]:
+        """Give it as the API's VoiceResponse."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "slug": self.slug,
+            "type": self.type,
+            "kind": "ivc",
+            "languages": self.languages,
+            "gender": self.gender,
+            "age": None,
+            "tags": self.tags,
+            "color": None,
+            "description": None,
+            "retention_notice": 30,
+            "trimmed_seconds": None,
+            "created_at": self.created_at,
+            "user_id": self.user_id,
+            **self.extra,
+        }
+
+
+_PRESETS = {
+    "gb_jane": "confident confused curious frustrated jealousy neutral sad sarcasm shameful",
+    "fr_marie": "angry curious excited happy neutral sad",
+    "gb_oliver": "angry cheerful confident curious excited neutral sad",
+    "en_paul": "angry cheerful confident excited frustrated happy neutral sad",
+}
+_TAGS = {"gb": "en_gb", "fr": "fr_fr", "en": "en_us"}
+
+
+def _presets() -> list[Voice]:
+    voices = []
+    for person, moods in _PRESETS.items():
+        country, name = person.split("_")
+        gender = "female" if name in {"jane", "marie"} else "male"
+        for mood in moods.split():
+            title = f"{name.title()} - {mood.title()}"
+            tags = [_TAGS[country]]
+            voices.append(Voice(f"{person}_{mood}", title, tags, gender, [mood]))
+    return voices
+
+
+class Voices:
+    """All voices: the presets, and the custom ones made since the server started."""
+
+    def __init__(self) -> None:
+        self._voices = {voice.id: voice for voice in _presets()}
+
+    def all(self) -> list[Voice]:
+        """Give every voice, presets first."""
+        return list(self._voices.values())
+
+    def find(self, name: str) -> Voice | None:
+        """Find a voice by id or slug."""
+        if name in self._voices:
+            return self._voices[name]
+        return next((v for v in self._voices.values() if v.slug == name), None)
+
+    def create(
+        self, name: str, languages: list[str], gender: str | None, sample: bytes, **extra: Any
+    ) -> Voice:
+        """Add a custom voice; a preset of its gender speaks for it."""
+        slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "voice"
+        voice = Voice(
+            slug,
+            name,
+            languages,
+            gender or "neutral",
+            list(extra.pop("tags", None) or []),
+            "custom",
+            str(uuid.uuid4()),
+            "sandbox",
+            sample,
+            datetime.now(UTC).isoformat(),
+            extra,
+        )
+        self._voices[voice.id] = voice
+        return voice
+
+    def remove(self, voice: Voice) -> None:
+        """Forget a custom voice."""
+        self._voices.pop(voice.id, None)

@@ -1,0 +1,263 @@
+"""One hearing session's ear: audio in, certain words out, a true text at each flush.
+
+Two of them: one on the engines, one that follows a script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from vivavoce.sandbox.hearing import Decode, Hearing
+from vivavoce.sandbox.pcm import HEARING_RATE, Intake, Samples
+from vivavoce.sandbox.profile import Profile
+from vivavoce.sandbox.segment import WINDOW, Commitment, Segment, Segmenter
+
+Delta = Callable[[str], Awaitable[None]]
+
+_PARTIAL = HEARING_RATE // 2  # a pass over the growing segment every 0.5 s of audio
+_AHEAD_S = 1.0  # audio that came this much faster than real time gets no partials
+_DECODE_S = 30.0  # longer than any queue of finals should be
+
+
+@dataclass
+class Heard:
+    """One utterance as it stands at a flush.
+
+    Attributes:
+        text: The true text.
+        segments: Text, start and end (seconds since the session began) of its stretches.
+    """
+
+    text: str = ""
+    segments: list[tuple[str, float, float]] = field(default_factory=list)
+
+
+class Ear(Protocol):
+    """What a realtime session needs of an ear; calls come one after the other."""
+
+    async def push(self, data: bytes) -> None:
+        """Take audio in the session's format; sends deltas on the way."""
+
+    async def flush(self) -> Heard:
+        """End the utterance: send the last deltas, give its text, begin the next."""
+
+    async def close(self) -> None:
+        """Let go of what runs; idempotent."""
+
+
+class EngineEar:
+    """Silero and Moonshine."""
+
+    def __init__(self, hearing: Hearing, intake: Intake, delta: Delta) -> None:
+        self._hearing, self._intake, self._send = hearing, intake, delta
+        self._probability = hearing.probability()
+        self._segmenter = Segmenter()
+        self._rest: Samples = np.zeros(0, np.float32)
+        self._commitment = Commitment()
+        self._heard = Heard()
+        self._partial: asyncio.Task[None] | None = None
+        self._partial_at = 0  # position of the last pass
+        # A decode over a segment that has fallen silent: it is the final if nothing follows.
+        self._settled: tuple[int, Decode] | None = None  # with the position it is good for
+        self._cost_s = 0.0  # of the last pass
+        self._lead_s = 0.0
+        self._clock = asyncio.get_running_loop().time
+        self._pushed_at = self._clock()
+
+    def _look(self, data: bytes) -> tuple[list[Segment], int]:
+        """Run the windows that ``data`` completes; in a thread of its own."""
+        came = self._intake.push(data)
+        samples = np.concatenate((self._rest, came))
+        closed = []
+        whole = len(samples) - len(samples) % WINDOW
+        for start in range(0, whole, WINDOW):
+            window = samples[start : start + WINDOW]
+            if done := self._segmenter.push(window, self._probability(window)):
+                closed.append(done)
+        self._rest = samples[whole:]
+        return closed, len(came)
+
+    async def push(self, data: bytes) -> None:
+        """See ``Ear``; several segments may close in one long chunk."""
+        loop = asyncio.get_running_loop()
+        look = loop.run_in_executor(self._hearing.vad_threads, self._look, data)
+        closed, came = await look
+        now = self._clock()
+        self._lead_s = max(0.0, self._lead_s - (now - self._pushed_at)) + came / HEARING_RATE
+        self._pushed_at = now
+        for segment in closed:
+            await self._finish(segment)
+        if self._segmenter.settled:
+            if self._settled is None and self._lead_s < _AHEAD_S:
+                await self._drop_partial()
+                if standing := self._segmenter.peek():
+                    job = self._hearing.decode(standing.samples, urgent=True)
+                    self._settled = (standing.voiced_end, job)
+        elif self._segmenter.speaking:
+            self._unsettle()
+            await self._maybe_partial()
+
+    async def _maybe_partial(self) -> None:
+        if self._partial is not None and self._partial.done():
+            await self._partial
+            self._partial = None
+        due = max(_PARTIAL, int(4 * self._cost_s * HEARING_RATE))
+        if (
+            self._partial is not None
+            or self._lead_s >= _AHEAD_S
+            or self._hearing.waiting
+            or self._segmenter.position - self._partial_at < due
+        ):
+            return
+        segment = self._segmenter.peek()
+        if segment is None:
+            return
+        self._partial_at = self._segmenter.position
+        self._partial = asyncio.create_task(self._pass(segment), name="partial decode")
+
+    async def _pass(self, segment: Segment) -> None:
+        begun = self._clock()
+        job = self._hearing.decode(segment.samples, urgent=False)
+        try:
+            async with asyncio.timeout(_DECODE_S):
+                text = await job.text
+        finally:
+            job.cancel()
+        self._cost_s = self._clock() - begun
+        if delta := self._commitment.partial(text):
+            await self._send(self._spaced(delta))
+
+    def _spaced(self, delta: str) -> str:
+        """Join a segment's first delta to the segment before it."""
+        first = self._commitment.sent == delta
+        return f" {delta}" if first and self._heard.text and not delta.startswith(" ") else delta
+
+    async def _finish(self, segment: Segment) -> None:
+        """Decode a whole segment and send what is left of it."""
+        await self._drop_partial()
+        if self._settled is not None and self._settled[0] == segment.voiced_end:
+            job, self._settled = self._settled[1], None
+        else:
+            self._unsettle()
+            job = self._hearing.decode(segment.samples, urgent=True)
+        try:
+            async with asyncio.timeout(_DECODE_S):
+                text = await job.text
+        finally:
+            job.cancel()
+        delta = self._commitment.final(text)
+        if delta:
+            await self._send(self._spaced(delta))
+        self._commitment = Commitment()
+        self._partial_at = self._segmenter.position
+        if text:
+            self._heard.text = f"{self._heard.text} {text}" if self._heard.text else text
+            start, end = segment.start / HEARING_RATE, segment.end / HEARING_RATE
+            self._heard.segments.append((text, round(start, 2), round(end, 2)))
+
+    async def flush(self) -> Heard:
+        """See ``Ear``; about 100 ms, less when the speech had settled."""
+        # Up to 31 ms wait for a whole window: they belong to this utterance.
+        if len(self._rest):
+            window = np.zeros(WINDOW, np.float32)
+            window[: len(self._rest)] = self._rest
+            self._rest = self._rest[:0]
+            if closed := self._segmenter.push(window, self._probability(window)):
+                await self._finish(closed)
+        if last := self._segmenter.close():
+            await self._finish(last)
+        await self._drop_partial()
+        self._unsettle()
+        self._commitment = Commitment()
+        heard, self._heard = self._heard, Heard()
+        return heard
+
+    def _unsettle(self) -> None:
+        if self._settled is not None:
+            self._settled[1].cancel()
+            self._settled = None
+
+    async def _drop_partial(self) -> None:
+        task, self._partial = self._partial, None
+        if task is None:
+            return
+        if not task.done():
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
+
+    async def close(self) -> None:
+        """See ``Ear``."""
+        self._unsettle()
+        with contextlib.suppress(Exception):
+            await self._drop_partial()
+
+
+_FRAME = HEARING_RATE // 50  # 20 ms
+_VOICED = 10 ** (-45 / 20)  # RMS, -45 dBFS
+_ONSET = 3  # voiced frames in a row
+
+
+class ScriptedEar:
+    """Says what the script says, at the pace of the audio: exact, and without an engine.
+
+    An utterance begins with 60 ms above -45 dBFS. Its words are ``hear_word_ms`` long, and
+    each one's delta goes out ``hear_delay_ms`` of audio behind it; a flush sends the rest.
+    """
+
+    def __init__(self, profile: Profile, intake: Intake, delay_ms: float, delta: Delta) -> None:
+        self._profile, self._intake, self._send = profile, intake, delta
+        self._delay = delay_ms * HEARING_RATE / 1000
+        self._word = profile.latency.hear_word_ms * HEARING_RATE / 1000
+        self._rest: Samples = np.zeros(0, np.float32)
+        self._position = 0
+        self._voiced = 0
+        self._onset: int | None = None
+        self._words: list[str] = []
+        self._sent = 0
+
+    async def push(self, data: bytes) -> None:
+        """See ``Ear``."""
+        samples = np.concatenate((self._rest, self._intake.push(data)))
+        whole = len(samples) - len(samples) % _FRAME
+        self._rest = samples[whole:]
+        for frame in samples[:whole].reshape(-1, _FRAME):
+            self._position += _FRAME
+            loud = float(np.sqrt(np.mean(np.square(frame)))) > _VOICED
+            self._voiced = self._voiced + 1 if loud else 0
+            if self._onset is None and self._voiced >= _ONSET:
+                self._onset = self._position - _ONSET * _FRAME
+                self._words = self._profile.next_heard().split()
+            while self._onset is not None and self._sent < len(self._words):
+                due = self._onset + (self._sent + 1) * self._word + self._delay
+                if self._position < due:
+                    break
+                await self._say(1)
+
+    async def _say(self, count: int) -> None:
+        words = self._words[self._sent : self._sent + count]
+        if words:
+            space = " " if self._sent else ""
+            self._sent += len(words)
+            await self._send(space + " ".join(words))
+
+    async def flush(self) -> Heard:
+        """See ``Ear``."""
+        if self._onset is None:
+            return Heard()
+        await self._say(len(self._words))
+        text = " ".join(self._words)
+        start, end = self._onset / HEARING_RATE, self._position / HEARING_RATE
+        self._onset, self._words, self._sent, self._voiced = None, [], 0, 0
+        return Heard(text, [(text, round(start, 2), round(end, 2))] if text else [])
+
+    async def close(self) -> None:
+        """See ``Ear``."""

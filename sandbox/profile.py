@@ -1,0 +1,309 @@
+"""What one API key gets: latencies, scripts and faults, and what was counted under it.
+
+Faults and latencies hang on the key and not on the request, so that unmodified clients can
+be tested against them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Stage = Literal["hear", "think", "speak"]
+STAGES: tuple[Stage, ...] = ("hear", "think", "speak")
+
+_KEPT_BODIES = 50  # last requests kept per key: a long benchmark must not grow
+
+
+class ProfileError(ValueError):
+    """A profile that makes no sense, with what to change."""
+
+
+@dataclass(frozen=True)
+class Latency:
+    """When things happen; 0 is as soon as they can.
+
+    Attributes:
+        hear_final_ms: From a flush to its ``transcription.done``, at least.
+        hear_delay_ms: How far scripted deltas come behind their words' audio; None takes the
+            session's ``target_streaming_delay_ms``, or 480.
+        hear_word_ms: Length of a scripted word in the audio.
+        hear_idle_s: Silence of the client, audio being unflushed, that ends in error 3804.
+        think_first_token_ms: From the request to the first word or tool call, at least.
+        think_tokens_per_s: Pace of the words behind the first.
+        speak_first_audio_ms: From the request to the first chunk of audio, at least.
+        speak_realtime_factor: Seconds that a second of audio takes.
+    """
+
+    hear_final_ms: float = 0
+    hear_delay_ms: float | None = None
+    hear_word_ms: float = 300
+    hear_idle_s: float = 30
+    think_first_token_ms: float = 0
+    think_tokens_per_s: float = 0
+    speak_first_audio_ms: float = 0
+    speak_realtime_factor: float = 0
+
+
+@dataclass(frozen=True)
+class Script:
+    """Fixed answers in place of the engines.
+
+    Attributes:
+        hear: A text per utterance. No engine runs then; behind the last text, utterances are
+            transcribed as "".
+        think: An answer per request, each a text, a tool call, a list of tool calls, or
+            ``{"content": …, "tool_calls": […]}`` with ``{"name", "arguments"}`` calls. Behind
+            the last one, the rules answer.
+        speak: ``"tone"``: a sine of 60 ms a character in place of a voice.
+    """
+
+    hear: tuple[str, ...] | None = None
+    think: tuple[Any, ...] = ()
+    speak: Literal["tone"] | None = None
+
+
+# kind -> the stages it exists for.
+FAULTS: dict[str, tuple[Stage, ...]] = {
+    "status": STAGES,
+    "slow": STAGES,
+    "stall": STAGES,
+    "reset": STAGES,
+    "close": STAGES,
+    "error": STAGES,
+    "empty": STAGES,
+    "lost_done": ("hear",),
+    "split_bytes": ("think",),
+    "object_arguments": ("think",),
+    "split_arguments": ("think",),
+    "text_before_call": ("think",),
+    "no_call_ids": ("think",),
+    "odd_chunks": ("speak",),
+}
+_HEAR_POINTS = ("open", "delta", "done")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong.
+
+    Kinds: ``status`` (an HTTP answer of ``status``, with ``Retry-After: retry_after``), ``slow``
+    (``ms`` more before the first byte), ``stall`` (no more answers, the connection stays open),
+    ``reset`` (the TCP connection is reset), ``close`` (hearing: close frame ``code``; else the
+    connection ends early), ``error`` (an error event, or an error in the SSE stream), ``empty``
+    (no text, no audio), ``lost_done`` (one final never comes), ``split_bytes`` (multibyte text
+    cut between two packets), ``object_arguments``, ``split_arguments``, ``text_before_call``,
+    ``no_call_ids`` (shapes of tool calls), ``odd_chunks`` (lengths that cut a sample).
+
+    Attributes:
+        on: Which ones it strikes, counted from 1 per key: utterances (hearing; at ``open``:
+            connections) or requests. Empty: all.
+        at: Hearing only: ``open`` (the handshake), ``delta`` (the utterance's first) or
+            ``done`` (its final).
+        after: Thinking and speaking: how many chunks go out first.
+        status: HTTP status of ``status``.
+        retry_after: Seconds, as a header with it.
+        ms: How long ``slow`` waits.
+        code: Close code of ``close``, or error code of ``error``.
+        message: What the error says.
+    """
+
+    kind: str
+    on: tuple[int, ...] = ()
+    at: str = "done"
+    after: int = 0
+    status: int = 500
+    retry_after: float | None = None
+    ms: float = 1000
+    code: int = 0
+    message: str = "Injected by the sandbox."
+
+    def strikes(self, number: int) -> bool:
+        """Whether it strikes utterance, connection or request ``number``."""
+        return not self.on or number in self.on
+
+
+def _fields(what: str, cls: type, given: Any) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ProfileError(f"{what} must be an object, not {type(given).__name__}")
+    known = {f.name for f in dataclasses.fields(cls)}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ProfileError(
+            f"{what}: unknown {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )
+    return dict(given)
+
+
+def _latency(given: Any) -> Latency:
+    fields = _fields("latency", Latency, given)
+    for name, value in fields.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is None and name == "hear_delay_ms":
+            continue
+        if not number or not math.isfinite(value) or value < 0:
+            raise ProfileError(f"latency.{name} must be a number of at least 0, not {value!r}")
+    return Latency(**fields)
+
+
+def _script(given: Any) -> Script:
+    fields = _fields("script", Script, given)
+    hear = fields.get("hear")
+    if hear is not None and not (isinstance(hear, list) and all(isinstance(t, str) for t in hear)):
+        raise ProfileError("script.hear must be a list of texts")
+    think = fields.get("think") or []
+    if not isinstance(think, list) or not all(isinstance(t, str | dict | list) for t in think):
+        raise ProfileError("script.think must be a list of texts or tool calls")
+    for answer in think:
+        answer_of(answer)
+    if fields.get("speak") not in (None, "tone"):
+        raise ProfileError('script.speak may only be "tone"')
+    return Script(None if hear is None else tuple(hear), tuple(think), fields.get("speak"))
+
+
+def answer_of(scripted: Any) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+    """Read one scripted answer: its text, and its tool calls as name and arguments.
+
+    Raises:
+        ProfileError: When it is none of the shapes that ``Script.think`` tells.
+    """
+    if isinstance(scripted, str):
+        return scripted, []
+    text, calls = "", scripted
+    if isinstance(scripted, Mapping):
+        if "name" in scripted:
+            calls = [scripted]
+        else:
+            text, calls = scripted.get("content") or "", scripted.get("tool_calls") or []
+    if not isinstance(text, str) or not isinstance(calls, list):
+        raise ProfileError(f"script.think: {scripted!r} is neither a text nor tool calls")
+    found = []
+    for call in calls:
+        if not isinstance(call, Mapping) or not isinstance(call.get("name"), str):
+            raise ProfileError(f"script.think: a tool call needs a name: {call!r}")
+        arguments = call.get("arguments", {})
+        if not isinstance(arguments, Mapping):
+            raise ProfileError(f"script.think: arguments must be an object: {call!r}")
+        found.append((call["name"], dict(arguments)))
+    return text, found
+
+
+def _fault(stage: Stage, given: Any) -> Fault:
+    fields = _fields(f"faults.{stage}", Fault, given)
+    kind = fields.get("kind")
+    if not isinstance(kind, str) or stage not in FAULTS.get(kind, ()):
+        known = [name for name, stages in FAULTS.items() if stage in stages]
+        raise ProfileError(f"faults.{stage}: unknown kind {kind!r}; known: {', '.join(known)}")
+    on = fields.get("on", ())
+    numbers = (on,) if isinstance(on, int) else on
+    if not isinstance(numbers, Iterable) or not all(type(n) is int and n > 0 for n in numbers):
+        raise ProfileError(f"faults.{stage}.on must be numbers from 1, not {on!r}")
+    fields["on"] = tuple(numbers)
+    if kind in {"status", "slow"} and stage == "hear":
+        fields.setdefault("at", "open")
+    if fields.get("at", "done") not in _HEAR_POINTS:
+        raise ProfileError(f"faults.{stage}.at must be one of {', '.join(_HEAR_POINTS)}")
+    if kind == "status" and fields.get("at", "open") != "open" and stage == "hear":
+        raise ProfileError("faults.hear: a status can only be given at open")
+    for name, least, most in (("after", 0, 10**6), ("ms", 0, 10**6), ("status", 400, 599)):
+        value = fields.get(name, least)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not least <= value <= most
+        ):
+            raise ProfileError(f"faults.{stage}.{name} must be {least}-{most}, not {value!r}")
+    return Fault(**fields)
+
+
+@dataclass
+class Counters:
+    """What happened under a key."""
+
+    connections: int = 0  # hearing sockets opened
+    requests: dict[str, int] = field(default_factory=dict)  # per endpoint
+    turns: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
+    heard_s: float = 0.0  # seconds of audio received
+    spoken_s: float = 0.0  # seconds of audio sent
+    texts: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_BODIES))
+    bodies: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_KEPT_BODIES))
+
+
+@dataclass
+class Profile:
+    """One key, and everything about it."""
+
+    key: str
+    latency: Latency = field(default_factory=Latency)
+    script: Script = field(default_factory=Script)
+    faults: dict[Stage, tuple[Fault, ...]] = field(default_factory=dict)
+    counters: Counters = field(default_factory=Counters)
+    _cursor: dict[Stage, int] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, key: str, given: Any) -> Profile:
+        """Read the body of ``POST /sandbox/keys``.
+
+        Raises:
+            ProfileError: With what to change.
+        """
+        if not isinstance(given, Mapping):
+            raise ProfileError("the body must be an object with latency, script and faults")
+        unknown = sorted(set(given) - {"latency", "script", "faults"})
+        if unknown:
+            raise ProfileError(f"unknown {', '.join(unknown)}; known: latency, script, faults")
+        faults = given.get("faults") or {}
+        if not isinstance(faults, Mapping) or set(faults) - set(STAGES):
+            raise ProfileError(f"faults must be an object with {', '.join(STAGES)}")
+        listed: dict[Stage, tuple[Fault, ...]] = {}
+        for stage in STAGES:
+            some = faults.get(stage) or []
+            if not isinstance(some, list):
+                raise ProfileError(f"faults.{stage} must be a list")
+            listed[stage] = tuple(_fault(stage, one) for one in some)
+        latency = _latency(given.get("latency") or {})
+        return cls(key, latency, _script(given.get("script") or {}), listed)
+
+    def begin(self, stage: Stage) -> int:
+        """Count an utterance or request; give its number, from 1."""
+        self.counters.turns[stage] += 1
+        return self.counters.turns[stage]
+
+    def request(self, endpoint: str, body: dict[str, Any] | None = None) -> None:
+        """Count a request to an endpoint and keep its body."""
+        self.counters.requests[endpoint] = self.counters.requests.get(endpoint, 0) + 1
+        if body is not None:
+            self.counters.bodies.append({"endpoint": endpoint, "body": body})
+
+    def fault(self, stage: Stage, number: int, *kinds: str, at: str | None = None) -> Fault | None:
+        """Give the first fault of these kinds (any, when none is named) that strikes."""
+        for fault in self.faults.get(stage, ()):
+            if kinds and fault.kind not in kinds:
+                continue
+            if (at is None or fault.at == at) and fault.strikes(number):
+                return fault
+        return None
+
+    def next_heard(self) -> str:
+        """Give the next scripted utterance; ``""`` behind the last."""
+        n = self._cursor.get("hear", 0)
+        self._cursor["hear"] = n + 1
+        texts = self.script.hear or ()
+        return texts[n] if n < len(texts) else ""
+
+    def next_thought(self) -> tuple[str, list[tuple[str, dict[str, Any]]]] | None:
+        """Give the next scripted answer; None behind the last."""
+        n = self._cursor.get("think", 0)
+        self._cursor["think"] = n + 1
+        return answer_of(self.script.think[n]) if n < len(self.script.think) else None
+
+    def report(self) -> dict[str, Any]:
+        """Give the counters as JSON-able data."""
+        report = dataclasses.asdict(self.counters)
+        report["texts"] = list(self.counters.texts)
+        report["bodies"] = list(self.counters.bodies)
+        return report

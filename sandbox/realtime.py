@@ -1,0 +1,310 @@
+"""The hearing socket: ``/v1/audio/transcriptions/realtime`` as Voxtral Realtime 2602 speaks it.
+
+Messages are JSON text. After the first audio the session's fields are locked; a flush ends an
+utterance with ``transcription.done`` and the session goes on; an end gives the last one and
+closes. 2602 has no turn events: the client's own VAD decides when to flush.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import math
+import uuid
+from typing import Any
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from vivavoce.sandbox.catalog import accepts
+from vivavoce.sandbox.ear import Ear, EngineEar, Heard, ScriptedEar
+from vivavoce.sandbox.hearing import Hearing
+from vivavoce.sandbox.pcm import BYTES_PER_SAMPLE, AudioError, Intake
+from vivavoce.sandbox.profile import Profile
+from vivavoce.sandbox.wire import dumps, pause_until, problem, reset
+
+LARGEST_CHUNK = 262_144  # decoded bytes of one input_audio.append
+_IDLE_S = 600.0  # the API's general streaming idle time-out
+_SEND_S = 30.0  # a client that does not read this long is gone
+_DEFAULT_DELAY_MS = 480
+
+INVALID = 1500  # seen with "Invalid model"; the full list is not published
+TIMED_OUT = 3804
+
+_VOXTRAL_3 = ("language", "context_bias", "diarize", "speaker_references", "turn_detection")
+
+
+class Refused(Exception):  # noqa: N818 - a message of the protocol, not a failure
+    """A client's message that gets an ``error`` event; the session goes on."""
+
+
+class _Over(Exception):  # noqa: N818
+    """This connection has been ended on purpose."""
+
+
+def delay(given: Any) -> int:
+    """Check ``target_streaming_delay_ms``.
+
+    Raises:
+        Refused: Unless it is an integer of 80 to 1200, or 2400.
+    """
+    if type(given) is not int or not (80 <= given <= 1200 or given == 2400):
+        raise Refused(
+            f"target_streaming_delay_ms must be an integer from 80 to 1200, or 2400; got {given!r}"
+        )
+    return given
+
+
+def audio_format(given: Any) -> tuple[str, int]:
+    """Check ``audio_format``: its encoding and its sample rate in Hz.
+
+    Raises:
+        Refused: When it is not one of the protocol's.
+    """
+    if not isinstance(given, dict):
+        raise Refused("audio_format must be an object with encoding and sample_rate")
+    encoding, rate = given.get("encoding"), given.get("sample_rate")
+    if type(rate) is not int:
+        raise Refused(f"audio_format.sample_rate must be an integer in Hz; got {rate!r}")
+    try:
+        Intake(str(encoding), rate)
+    except AudioError as error:
+        raise Refused(f"audio_format: {error}") from error
+    return str(encoding), rate
+
+
+class Session:
+    """One socket's conversation."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        socket: web.WebSocketResponse,
+        profile: Profile,
+        model: str,
+        hearing: Hearing,
+    ) -> None:
+        self._request, self._socket, self._profile = request, socket, profile
+        self._model, self._hearing = model, hearing
+        self._id = uuid.uuid4().hex
+        self._format = ("pcm_s16le", 16_000)
+        self._delay_ms: int | None = None
+        self._ear: Ear | None = None
+        self._unflushed = False  # audio came behind the last done
+        self._unflushed_s = 0.0
+        self._spoke = False  # a delta went out in this utterance
+        self._mute = False  # a stall: listens on, answers nothing
+
+    async def run(self) -> None:
+        """Converse until one side ends; cancelling it closes what runs."""
+        connection = self._profile.counters.connections
+        try:
+            await self._strike("open", connection)
+            await self._send({"type": "session.created", "session": self._session()})
+            while await self._receive():
+                pass
+        except _Over:
+            pass
+        finally:
+            if self._ear is not None:
+                await self._ear.close()
+
+    def _session(self) -> dict[str, Any]:
+        encoding, rate = self._format
+        session: dict[str, Any] = {
+            "request_id": self._id,
+            "model": self._model,
+            "audio_format": {"encoding": encoding, "sample_rate": rate},
+        }
+        if self._delay_ms is not None:
+            session["target_streaming_delay_ms"] = self._delay_ms
+        return session
+
+    async def _send(self, event: dict[str, Any]) -> None:
+        if self._mute or self._socket.closed:
+            return
+        try:
+            async with asyncio.timeout(_SEND_S):
+                await self._socket.send_str(dumps(event))
+        except (ConnectionError, TimeoutError) as error:
+            raise _Over from error
+
+    async def _error(self, code: int, message: str) -> None:
+        await self._send({"type": "error", "error": {"message": message, "code": code}})
+
+    async def _receive(self) -> bool:
+        idle_s = self._profile.latency.hear_idle_s if self._unflushed else _IDLE_S
+        try:
+            message = await self._socket.receive(timeout=idle_s)
+        except TimeoutError:
+            if self._unflushed:
+                await self._error(
+                    TIMED_OUT, "Timeout waiting for response from streaming transcription."
+                )
+            # That the socket closes behind it is our reading: not established.
+            await self._socket.close(code=WSCloseCode.OK)
+            return False
+        if message.type is WSMsgType.TEXT:
+            try:
+                return await self._handle(message.data)
+            except Refused as refusal:
+                await self._error(INVALID, str(refusal))
+                return True
+        if message.type is WSMsgType.BINARY:
+            await self._error(INVALID, "Messages must be JSON text")
+            return True
+        return False
+
+    async def _handle(self, text: str) -> bool:
+        try:
+            event = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise Refused(f"Message is not valid JSON: {error}") from error
+        kind = event.get("type") if isinstance(event, dict) else None
+        if kind == "session.update":
+            await self._update(event.get("session"))
+        elif kind == "input_audio.append":
+            await self._append(event.get("audio"))
+        elif kind == "input_audio.flush":
+            await self._finish()
+        elif kind == "input_audio.end":
+            await self._finish()
+            await self._socket.close(code=WSCloseCode.OK)
+            return False
+        else:
+            raise Refused(f"Unknown message type: {kind!r}")
+        return True
+
+    async def _update(self, given: Any) -> None:
+        if self._ear is not None:
+            raise Refused("Session fields cannot be changed after audio has started")
+        if not isinstance(given, dict):
+            raise Refused("session.update needs a session object")
+        for name in _VOXTRAL_3:
+            if given.get(name) is not None:
+                raise Refused(f"{name} is not supported by {self._model}")
+        new_format, new_delay = self._format, self._delay_ms
+        if given.get("audio_format") is not None:
+            new_format = audio_format(given["audio_format"])
+        if given.get("target_streaming_delay_ms") is not None:
+            new_delay = delay(given["target_streaming_delay_ms"])
+        self._format, self._delay_ms = new_format, new_delay
+        await self._send({"type": "session.updated", "session": self._session()})
+
+    async def _append(self, given: Any) -> None:
+        try:
+            data = base64.b64decode(given, validate=True)
+        except (TypeError, ValueError) as error:
+            raise Refused(f"audio is not valid base64: {error}") from error
+        if len(data) > LARGEST_CHUNK:
+            raise Refused(f"Audio chunk too large: {len(data)} bytes, at most {LARGEST_CHUNK}")
+        if self._ear is None:
+            self._ear = self._make_ear()
+        self._unflushed = True
+        encoding, rate = self._format
+        seconds = len(data) / BYTES_PER_SAMPLE[encoding] / rate
+        self._unflushed_s += seconds
+        self._profile.counters.heard_s += seconds
+        await self._ear.push(data)
+
+    def _make_ear(self) -> Ear:
+        intake = Intake(*self._format)
+        if self._profile.script.hear is None:
+            return EngineEar(self._hearing, intake, self._delta)
+        delay_ms = self._profile.latency.hear_delay_ms
+        if delay_ms is None:
+            delay_ms = self._delay_ms or _DEFAULT_DELAY_MS
+        return ScriptedEar(self._profile, intake, delay_ms, self._delta)
+
+    async def _delta(self, text: str) -> None:
+        number = self._profile.counters.turns["hear"] + 1
+        if self._profile.fault("hear", number, "empty"):
+            return
+        if not self._spoke:
+            self._spoke = True
+            await self._strike("delta", number)
+        await self._send({"type": "transcription.text.delta", "text": text})
+
+    async def _finish(self) -> None:
+        due = asyncio.get_running_loop().time() + self._profile.latency.hear_final_ms / 1000
+        heard = await self._ear.flush() if self._ear is not None else Heard()
+        # A flush without audio behind the last one is answered, but is no utterance.
+        counted, self._unflushed, self._spoke = self._unflushed, False, False
+        seconds, self._unflushed_s = self._unflushed_s, 0.0
+        await pause_until(due)
+        if counted:
+            number = self._profile.begin("hear")
+            if self._profile.fault("hear", number, "empty"):
+                heard = Heard()
+            await self._strike("done", number)
+            if self._profile.fault("hear", number, "lost_done"):
+                return
+            self._profile.counters.texts.append(heard.text)
+        await self._send(done(self._model, heard, seconds))
+
+    async def _strike(self, point: str, number: int) -> None:
+        fault = self._profile.fault(
+            "hear", number, "slow", "stall", "reset", "close", "error", at=point
+        )
+        if fault is None:
+            return
+        if fault.kind == "slow":
+            await asyncio.sleep(fault.ms / 1000)
+        elif fault.kind == "stall":
+            self._mute = True
+        elif fault.kind == "reset":
+            reset(self._request)
+            raise _Over
+        else:
+            if fault.kind == "error":
+                await self._error(fault.code or TIMED_OUT, fault.message)
+            await self._socket.close(
+                code=(fault.code or 1011) if fault.kind == "close" else WSCloseCode.OK,
+                message=fault.message.encode()[:120],
+            )
+            raise _Over
+
+
+def done(model: str, heard: Heard, seconds: float) -> dict[str, Any]:
+    """Make ``transcription.done`` for an utterance of so many seconds of audio."""
+    words = len(heard.text.split())
+    return {
+        "type": "transcription.done",
+        "model": model,
+        "text": heard.text,
+        "language": None,
+        "segments": [
+            {"type": "transcription_segment", "text": text, "start": start, "end": end}
+            for text, start, end in heard.segments
+        ],
+        "usage": {
+            "prompt_tokens": 4,
+            "completion_tokens": words,
+            "total_tokens": 4 + words,
+            "prompt_audio_seconds": math.ceil(seconds),
+        },
+    }
+
+
+async def serve(request: web.Request, profile: Profile, hearing: Hearing) -> web.StreamResponse:
+    """Upgrade an authorised request and converse; returns when the socket is closed.
+
+    Raises:
+        Problem: For a ``status`` fault, in place of the upgrade.
+    """
+    profile.counters.connections += 1
+    if fault := profile.fault("hear", profile.counters.connections, "status"):
+        raise problem(fault.status, fault.message, retry_after=fault.retry_after)
+    # A browser cannot set headers: its key comes as a second subprotocol, and `realtime` is
+    # what is echoed. Pings both ways keep dead peers from staying.
+    socket = web.WebSocketResponse(protocols=("realtime",), heartbeat=30.0, max_msg_size=1 << 20)
+    await socket.prepare(request)
+    model = request.query.get("model", "")
+    if not accepts("realtime", model):
+        body = {"message": f"Invalid model: {model}", "code": INVALID}
+        await socket.send_str(dumps({"type": "error", "error": body}))
+        await socket.close(code=WSCloseCode.OK)
+        return socket
+    profile.request("audio/transcriptions/realtime")
+    await Session(request, socket, profile, model, hearing).run()
+    return socket

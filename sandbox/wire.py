@@ -1,0 +1,205 @@
+"""What every endpoint shares on the wire: error bodies, server-sent events, ends of connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+from typing import Any
+
+from aiohttp import web
+
+from vivavoce.sandbox.profile import Fault, Profile, Stage
+
+
+class Problem(Exception):  # noqa: N818 - it is an answer, not a failure of the server
+    """An answer other than success, in the shape of Mistral's API."""
+
+    def __init__(
+        self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(status)
+        self.status, self.body, self.headers = status, body, headers or {}
+
+    def response(self) -> web.Response:
+        """Give it as an HTTP response."""
+        return web.json_response(self.body, status=self.status, headers=self.headers)
+
+
+_TYPES = {
+    400: ("invalid_request_error", "3000"),
+    401: ("unauthorized", "1401"),
+    403: ("moderation_error", "1403"),
+    404: ("not_found", "1404"),
+    413: ("request_too_large", "3413"),
+    429: ("rate_limited", "1300"),
+}
+
+
+def problem(
+    status: int,
+    message: str,
+    *,
+    kind: str | None = None,
+    param: str | None = None,
+    code: str | None = None,
+    retry_after: float | None = None,
+) -> Problem:
+    """Make the documented ``{"object":"error",…}`` body."""
+    default_kind, default_code = _TYPES.get(status, ("internal_server_error", "1000"))
+    body = {
+        "object": "error",
+        "message": message,
+        "type": kind or default_kind,
+        "param": param,
+        "code": code or default_code,
+    }
+    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
+    return Problem(status, body, headers)
+
+
+def invalid(message: str, *where: str | int, kind: str = "value_error") -> Problem:
+    """Make the 422 that a body of the wrong form gets."""
+    return Problem(422, {"detail": [{"type": kind, "loc": ["body", *where], "msg": message}]})
+
+
+async def read_json(request: web.Request) -> dict[str, Any]:
+    """Read a JSON object from the request.
+
+    Raises:
+        Problem: 422, when the body is none.
+    """
+    try:
+        body = await request.json()
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise invalid(f"JSON decode error: {error}", kind="json_invalid") from error
+    if not isinstance(body, dict):
+        raise invalid("Input should be an object", kind="model_attributes_type")
+    return body
+
+
+def dumps(data: Any) -> str:
+    """Write compact JSON; letters stay as they are, as they do in Mistral's streams."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def reset(request: web.Request) -> None:
+    """End the TCP connection with RST: the client sees it broken, not closed."""
+    transport = request.transport
+    if transport is None:
+        return
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    abort = getattr(transport, "abort", transport.close)
+    abort()
+
+
+class Ended(Exception):  # noqa: N818 - a fault did what it was asked to
+    """A fault ended this response; there is nothing left to send."""
+
+
+class Strikes:
+    """One HTTP request's faults: told before each chunk, they strike where they should.
+
+    Used by thinking and speaking; hearing has a conversation and strikes for itself.
+    """
+
+    def __init__(self, request: web.Request, profile: Profile, stage: Stage) -> None:
+        self._request, self._profile, self._stage = request, profile, stage
+        self.number = profile.begin(stage)
+        self._chunks = 0
+
+    def find(self, *kinds: str) -> Fault | None:
+        """Give the first fault of these kinds that strikes this request."""
+        return self._profile.fault(self._stage, self.number, *kinds)
+
+    async def door(self) -> None:
+        """Before anything is answered.
+
+        Raises:
+            Problem: For a ``status`` fault.
+            Ended: When the connection is gone.
+        """
+        if fault := self.find("status"):
+            raise problem(fault.status, fault.message, retry_after=fault.retry_after)
+        if fault := self.find("slow"):
+            await asyncio.sleep(fault.ms / 1000)
+        await self._break()
+
+    async def chunk(self, stream: EventStream | None = None) -> None:
+        """After a chunk went out; the same ends, in the middle of the stream."""
+        self._chunks += 1
+        await self._break(stream)
+
+    async def _break(self, stream: EventStream | None = None) -> None:
+        fault = self.find("stall", "reset", "close", "error")
+        if fault is None or fault.after != self._chunks:
+            return
+        if fault.kind == "stall":
+            # Until the client gives up: its disconnection cancels this handler.
+            await asyncio.sleep(3600)
+        elif fault.kind == "error":
+            body = problem(fault.status, fault.message, code=str(fault.code or 1000)).body
+            if stream is None:
+                raise Problem(fault.status, body)
+            await stream.send({"type": "error", "error": body, **body}, event="error")
+        elif fault.kind == "reset":
+            reset(self._request)
+        elif self._request.transport is not None:
+            self._request.transport.close()
+        raise Ended
+
+
+class EventStream:
+    """A response of server-sent events; a client that left cancels or ends the handler."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self._response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-cache",
+            }
+        )
+        self._open = False
+
+    @property
+    def response(self) -> web.StreamResponse:
+        """What the handler returns."""
+        return self._response
+
+    async def open(self) -> None:
+        """Send the headers."""
+        if not self._open:
+            self._open = True
+            await self._response.prepare(self._request)
+
+    async def send(
+        self, data: dict[str, Any] | str, event: str | None = None, *, cut: bool = False
+    ) -> None:
+        """Send one event; ``cut`` sends it in two packets, inside a multibyte character."""
+        await self.open()
+        text = data if isinstance(data, str) else dumps(data)
+        head = f"event: {event}\n" if event else ""
+        body = f"{head}data: {text}\n\n".encode()
+        at = next((i for i, byte in enumerate(body) if byte >= 0xC0), None) if cut else None
+        if at is None:
+            await self._response.write(body)
+            return
+        await self._response.write(body[: at + 1])
+        await asyncio.sleep(0.01)  # else the kernel may join the two packets
+        await self._response.write(body[at + 1 :])
+
+    async def close(self) -> None:
+        """End the stream in good order."""
+        await self.open()
+        await self._response.write_eof()
+
+
+async def pause_until(when: float) -> None:
+    """Sleep until the event loop's clock shows ``when`` (seconds)."""
+    await asyncio.sleep(max(0.0, when - asyncio.get_running_loop().time()))

@@ -1,0 +1,63 @@
+"""What all rooms' tests share: one sandbox per test process, and keys made in it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from vivavoce.sandbox.launch import Sandbox
+
+
+def _has_flite() -> bool:
+    try:
+        ctypes.CDLL("libflite_cmu_us_rms.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("needs_flite") and not _has_flite():
+        pytest.skip("needs Debian's libflite1: apt install libflite1")
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """One sandbox process per test process, started by the first test that asks for it."""
+    with Sandbox() as running:
+        yield running
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of its own in the sandbox: give ``url`` and ``key`` to any client."""
+
+    sandbox: Sandbox
+    key: str
+
+    @property
+    def url(self) -> str:
+        return self.sandbox.url
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """What was counted under the key until now."""
+        return self.sandbox.report(self.key)
+
+
+@pytest.fixture
+def profile(sandbox: Sandbox) -> Iterator[Callable[..., Key]]:
+    """A factory: ``profile(latency={…}, script={…}, faults={…})`` makes a key for one test."""
+    made: list[str] = []
+
+    def make(**given: Any) -> Key:
+        made.append(sandbox.make_key(**given))
+        return Key(sandbox, made[-1])
+
+    yield make
+    for key in made:
+        sandbox.drop_key(key)
