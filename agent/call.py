@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Generic, Literal, Protocol, TypeVar
 
 from vivavoce.agent.events import CallEnded, Event
@@ -102,14 +102,14 @@ class Call(Generic[Deps]):
         if self._line is not None and not self.ended:
             await self._line.hang_up(reason, after_speech=after_speech)
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    async def __aiter__(self) -> AsyncGenerator[Event]:
         """Iterate over what happens, from the call's start to its end.
 
         Each iteration sees every event, however late it begins. Cancelling it affects nobody else.
         """
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        for event in self._backlog:
-            queue.put_nowait(event)
+        for past in self._backlog:
+            queue.put_nowait(past)
         if self.ended:
             queue.put_nowait(None)
         self._listeners.append(queue)

@@ -26,7 +26,9 @@ class Turns:
         max_silence: Silence that ends the turn whatever they sound like (s).
         threshold: Probability above which the end-of-turn model's word is taken (0–1).
         interruptible: Whether the caller may cut the agent's replies.
-        interrupt_after: Caller speech that cuts a reply (s).
+        interrupt_after: Caller speech that silences a reply (s). It is held, ends
+            with the first word that is understood, and goes on from the same sample if this was
+            a cough or a "mm-hm".
         vad: The voice detector: "silero" (a small neural network) or "webrtc" (light, more false
             alarms in noise).
     """

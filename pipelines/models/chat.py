@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 import string
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -135,7 +135,7 @@ class ChatModel:
 
     async def stream(
         self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]]
-    ) -> AsyncIterator[Thought]:
+    ) -> AsyncGenerator[Thought]:
         """Answer a history; see `Thinking.stream`."""
         body: dict[str, Any] = {
             "model": self._endpoint.model,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,7 @@ class Http:
 
     async def events(
         self, stage: StageName, endpoint: Endpoint, path: str, body: dict[str, Any]
-    ) -> AsyncIterator[ServerSentEvent]:
+    ) -> AsyncGenerator[ServerSentEvent]:
         """POST a request and iterate over the events of its answer.
 
         Closing the iterator closes the connection, which ends the request at the server.

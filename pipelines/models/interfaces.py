@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -87,7 +87,7 @@ class Thinking(Protocol):
 
     def stream(
         self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]]
-    ) -> AsyncIterator[Thought]:
+    ) -> AsyncGenerator[Thought]:
         """Answer a history, streamed. Closing the iterator ends the request.
 
         Raises:
@@ -102,7 +102,7 @@ class Speaking(Protocol):
     def rate(self) -> int:
         """Sample rate of what `stream` gives (Hz)."""
 
-    def stream(self, text: str, *, voice: str | None, language: str) -> AsyncIterator[Samples]:
+    def stream(self, text: str, *, voice: str | None, language: str) -> AsyncGenerator[Samples]:
         """Speak a text: int16 mono chunks of any length. Closing the iterator ends the request.
 
         Raises:

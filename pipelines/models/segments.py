@@ -9,6 +9,7 @@ that none is doubled. Pure: no sockets and no clock.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 KEEP = 30 * 16_000 * 2
 """Bytes of audio (int16, 16 kHz) kept at most without a final text: 30 s."""
@@ -41,9 +42,8 @@ class Segments:
     @property
     def unsent(self) -> int:
         """Bytes of audio waiting to be sent."""
-        return sum(
-            len(item) for item in list(self._log)[self._sent :] if item is not None
-        )
+        waiting = islice(reversed(self._log), len(self._log) - self._sent)
+        return sum(len(item) for item in waiting if item is not None)
 
     def audio(self, pcm: bytes) -> None:
         """Take audio; the oldest that nobody flushed is given up beyond `keep`."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from vivavoce.pipelines.audio.convert import FloatStream, float_to_int16
+from vivavoce.pipelines.audio.convert import FloatStream
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Endpoint, Http
 from vivavoce.pipelines.models.interfaces import Samples
@@ -30,7 +30,7 @@ class SpeechModel:
 
     async def stream(
         self, text: str, *, voice: str | None, language: str
-    ) -> AsyncIterator[Samples]:
+    ) -> AsyncGenerator[Samples]:
         """Speak a text; see `Speaking.stream`. Mistral takes the language from the text."""
         del language
         body = {
@@ -50,7 +50,9 @@ class SpeechModel:
                     message = json.loads(event.data)
                     kind = message.get("type") or event.event
                     if kind == "speech.audio.delta":
-                        chunk = floats.feed(base64.b64decode(message["audio_data"], validate=True))
+                        chunk = floats.feed_int16(
+                            base64.b64decode(message["audio_data"], validate=True)
+                        )
                     elif kind == "speech.audio.done":
                         complete = True
                         break
@@ -63,6 +65,6 @@ class SpeechModel:
                         "speaking", "broken", f"{self._endpoint.url} sent an error: {error}"
                     ) from error
                 if len(chunk):
-                    yield float_to_int16(chunk)
+                    yield chunk
         if not complete:
             raise ModelError("speaking", "broken", f"{self._endpoint.url} broke off mid-speech")

@@ -1,0 +1,34 @@
+"""The few sentences that the framework itself speaks, in the languages Voxtral speaks."""
+
+from __future__ import annotations
+
+APOLOGY = {
+    "en": "Sorry, something went wrong on my side. Could you say that again?",
+    "fr": "Désolé, il y a eu un problème de mon côté. Pouvez-vous répéter ?",
+    "es": "Perdón, algo ha fallado por mi parte. ¿Puede repetirlo?",
+    "de": "Entschuldigung, bei mir ist etwas schiefgegangen. Können Sie das wiederholen?",
+    "it": "Mi scusi, ho avuto un problema. Può ripetere?",
+    "pt": "Desculpe, houve um problema do meu lado. Pode repetir?",
+    "nl": "Sorry, er ging iets mis aan mijn kant. Kunt u dat herhalen?",
+    "hi": "क्षमा करें, मेरी ओर से कुछ गड़बड़ हो गई। क्या आप दोहरा सकते हैं?",
+    "ar": "عذرًا، حدث خطأ من جانبي. هل يمكنك إعادة ذلك؟",
+}
+"""Said when a model server failed; the call goes on."""
+
+FAREWELL = {
+    "en": "Sorry, there is a technical problem, and I have to end this call.",
+    "fr": "Désolé, il y a un problème technique et je dois mettre fin à l'appel.",
+    "es": "Perdón, hay un problema técnico y tengo que terminar la llamada.",
+    "de": "Entschuldigung, es gibt ein technisches Problem, ich muss das Gespräch beenden.",
+    "it": "Mi scusi, c'è un problema tecnico e devo chiudere la chiamata.",
+    "pt": "Desculpe, há um problema técnico e preciso de encerrar a chamada.",
+    "nl": "Sorry, er is een technisch probleem en ik moet dit gesprek beëindigen.",
+    "hi": "क्षमा करें, एक तकनीकी समस्या है और मुझे यह कॉल समाप्त करनी होगी।",
+    "ar": "عذرًا، هناك مشكلة تقنية ويجب أن أنهي هذه المكالمة.",
+}
+"""Said when a model server failed and the call ends."""
+
+
+def phrase(phrases: dict[str, str], language: str) -> str:
+    """Return the sentence in a language ("fr" or "fr-CA"), in English where there is none."""
+    return phrases.get(language.split("-")[0].lower(), phrases["en"])

@@ -1,0 +1,35 @@
+"""The record of a call, as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from vivavoce.agent.call import Call
+
+
+def record(
+    call: Call[Any], *, agent: str, began: datetime, seconds: float, models: dict[str, str]
+) -> dict[str, Any]:
+    """Make the record of a call that is over.
+
+    Args:
+        call: The call.
+        agent: The agent's name.
+        began: When it began.
+        seconds: How long it took.
+        models: Which model served each stage, for the reader ("hearing": "…").
+
+    Returns:
+        JSON: times in seconds since the call began, latencies in whole microseconds.
+    """
+    return {
+        "call": call.id,
+        "agent": agent,
+        "began": began.isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "ended": call.reason,
+        "models": models,
+        "latency_ms": {name: round(ms, 1) for name, ms in call.ledger.percentiles().items()},
+        "transcript": call.transcript.to_dict(),
+    }

@@ -1,0 +1,246 @@
+"""The conversation: an agent, its models and a transport, put together as a pipecat pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from typing import Any
+
+import numpy as np
+from pipecat.frames.frames import EndFrame
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.workers.runner import WorkerRunner
+
+from vivavoce.agent.agent import Agent
+from vivavoce.agent.call import Call
+from vivavoce.agent.events import CallEnded, CallStarted
+from vivavoce.agent.phrases import APOLOGY, FAREWELL, phrase
+from vivavoce.agent.transcript import Reply
+from vivavoce.pipelines.clock import Clock
+from vivavoce.pipelines.ears import Ears
+from vivavoce.pipelines.mind import Mind
+from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.interfaces import Samples
+from vivavoce.pipelines.mouth import Mouth, Speech
+from vivavoce.pipelines.stage import Context
+from vivavoce.pipelines.transport import Transport
+from vivavoce.pipelines.turns.playout import Block
+
+START = 20.0
+"""Seconds the pipeline may take to start."""
+STOP = 5.0
+"""Seconds it may take to end."""
+
+
+class Conversation:
+    """One call from its first sample to its last. Implements `Line` and `Carried`.
+
+    Attributes:
+        call: The call's public face.
+        worker: The pipecat worker beneath: the way out for whoever needs all of pipecat.
+    """
+
+    def __init__(
+        self,
+        agent: Agent[Any],
+        models: Models,
+        transport: Transport,
+        *,
+        call_id: str | None = None,
+        deps: Any = None,
+    ) -> None:
+        """Put it together; call it on the event loop that will run it.
+
+        Args:
+            agent: Who answers.
+            models: What it hears, thinks and speaks with.
+            transport: What carries the call.
+            call_id: Names the call; made up if None.
+            deps: What the tools need, instead of what the agent's `deps` makes.
+        """
+        self.clock = Clock()
+        self.call: Call[Any] = Call(
+            call_id or secrets.token_hex(6), agent.new_deps() if deps is None else deps
+        )
+        self._agent = agent
+        self._models = models
+        self._transport = transport
+        self._context = Context(agent, self.call, self.clock, self.clock.now(), self._trouble)
+        self._mind = Mind(self._context, models.thinking)
+        self._ears = Ears(
+            self._context, models.hearing(), models.smart_turn, self._interruptible
+        )
+        self._mouth = Mouth(self._context, models.speaking, lambda: self._ears.began)
+        self._over = ""
+        self._leaving = ""
+        self._apology: Speech | None = None
+        self.worker = PipelineWorker(
+            Pipeline(
+                [transport.input(), self._ears, self._mind, self._mouth, transport.output()]
+            ),
+            params=PipelineParams(
+                audio_in_sample_rate=16_000,
+                audio_out_sample_rate=self._mouth.rate,
+                enable_metrics=False,
+            ),
+            enable_rtvi=False,
+            enable_turn_tracking=False,
+            idle_timeout_secs=None,
+            check_dangling_tasks=False,
+        )
+
+    # What the transport sees.
+
+    @property
+    def rate(self) -> int:
+        """Sample rate of what `play` gives (Hz)."""
+        return self._mouth.rate
+
+    @property
+    def busy(self) -> bool:
+        """Whether a model is being waited for: time must pass as it does."""
+        return self._ears.busy or self._mind.busy or self._mouth.waiting
+
+    @property
+    def settled(self) -> bool:
+        """Whether nobody speaks and nothing is being made."""
+        return self._ears.quiet and not self._mind.busy and self._mouth.idle
+
+    @property
+    def over(self) -> str:
+        """Why the call is over; empty while it goes on."""
+        if self._leaving and not self._mind.busy and self._mouth.idle:
+            self._over = self._over or self._leaving
+        if not self._over and self.now() > self._agent.limits.call:
+            self._over = "the call reached its longest duration"
+        return self._over
+
+    async def play(self, count: int) -> Block:
+        """Take the next `count` samples of the agent's speech."""
+        return await self._mouth.play(count)
+
+    # What the call sees.
+
+    def now(self) -> float:
+        """Return the seconds since the call began."""
+        return self._context.at
+
+    async def say(self, text: str, *, interruptible: bool) -> Reply:
+        """Speak a text; return when it was played or cut."""
+        speech = self._mouth.say(text, protected=not interruptible)
+        await speech.over.wait()
+        return speech.reply
+
+    async def interrupt(self) -> None:
+        """Cut what is being said."""
+        await self._ears.broadcast_interruption()  # type: ignore[no-untyped-call]
+
+    async def hang_up(self, reason: str, *, after_speech: bool) -> None:
+        """End the call, after what is being said where asked."""
+        if after_speech:
+            self._leaving = self._leaving or reason
+        else:
+            self._over = self._over or reason
+
+    # Running it.
+
+    async def run(self) -> Call[Any]:
+        """Carry the call to its end and return it.
+
+        Cancelling it ends the call: what was said and heard by then is settled, the recording is
+        whole, and the cancellation goes on.
+
+        Raises:
+            RuntimeError: If the pipeline does not start.
+        """
+        runner = WorkerRunner(handle_sigint=False, check_dangling_tasks=False)
+        started = asyncio.Event()
+
+        async def on_started(_worker: PipelineWorker, _frame: object) -> None:
+            started.set()
+
+        self.worker.add_event_handler("on_pipeline_started", on_started)
+        await runner.add_workers(self.worker)
+        running = asyncio.create_task(runner.run(), name="pipeline")
+        reason = "the line was closed"
+        try:
+            async with asyncio.timeout(START):
+                await started.wait()
+            reason = await self._carry()
+        except TimeoutError as error:
+            raise RuntimeError(f"the pipeline did not start within {START:g} s") from error
+        finally:
+            # Shielded: a second Ctrl-C must not leave half a recording.
+            await asyncio.shield(self._end(running, reason))
+        return self.call
+
+    async def _carry(self) -> str:
+        self._context.began = self.clock.now()
+        self.call.connect(self)
+        self._context.emit(CallStarted(0.0, self.call.id))
+        preparing = asyncio.create_task(self._prepare(), name="prepare the apology")
+        try:
+            if self._agent.greeting:
+                self._mouth.say(self._agent.greeting)
+            return await self._transport.carry(self)
+        finally:
+            preparing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await preparing
+
+    async def _end(self, running: asyncio.Task[None], reason: str) -> None:
+        try:
+            await self.worker.queue_frame(EndFrame())
+            done, _ = await asyncio.wait({running}, timeout=STOP)
+            if not done:
+                await self.worker.cancel(reason="it did not end in time")
+                await asyncio.wait({running}, timeout=STOP)
+        finally:
+            await self._transport.close()
+            self.call.emit(CallEnded(self._context.at, self._over or reason))
+
+    # Trouble.
+
+    def _interruptible(self) -> bool:
+        return self._mouth.interruptible or self._mind.busy
+
+    def _apology_text(self) -> str:
+        limits, language = self._agent.limits, self._agent.language
+        ending = limits.on_failure == "end"
+        return limits.apology or phrase(FAREWELL if ending else APOLOGY, language)
+
+    async def _prepare(self) -> None:
+        """Have the apology ready before it is needed, which is when the models fail."""
+        await self._models.clip(
+            self._apology_text(), voice=self._agent.voice, language=self._agent.language
+        )
+
+    async def _trouble(self, error: ModelError | None) -> None:
+        """A model server failed: apologise once, and end the call if the agent is set to."""
+        if error is not None:
+            self._context.fail(error.stage, str(error))
+        if self._apology is None or self._apology.over.is_set():
+            text = self._apology_text()
+            clip = await self._models.clip(
+                text, voice=self._agent.voice, language=self._agent.language
+            )
+            if clip is not None:
+                self._apology = self._mouth.sound(clip, text)
+            else:
+                # Nothing can speak: two falling notes say that something is wrong.
+                self._apology = self._mouth.sound(_notes(self._mouth.rate))
+        if self._agent.limits.on_failure == "end":
+            await self.hang_up("a model server failed", after_speech=True)
+
+
+def _notes(rate: int) -> Samples:
+    parts = []
+    for hertz in (440.0, 330.0):
+        time = np.arange(round(rate * 0.25)) / rate
+        envelope = np.minimum(1, np.minimum(time, time[::-1]) / 0.02)
+        parts.append(np.sin(2 * np.pi * hertz * time) * envelope * 3_200)
+    samples: Samples = np.concatenate(parts).astype(np.int16)
+    return samples

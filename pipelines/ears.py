@@ -1,0 +1,278 @@
+"""Ears: the stage that listens.
+
+Audio comes in by direct calls, in blocks of about 20 ms. The voice detector sees it first, so
+that a slow transcriber never delays a barge-in; it always flows on to the transcriber, so that no
+first phoneme is lost. What is heard becomes decisions: hold or stop the reply, end the turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from pipecat.frames.frames import (
+    CancelFrame,
+    EndFrame,
+    Frame,
+    InputAudioRawFrame,
+    InterimTranscriptionFrame,
+    StartFrame,
+    UserStartedSpeakingFrame,
+    UserStoppedSpeakingFrame,
+    VADUserStartedSpeakingFrame,
+    VADUserStoppedSpeakingFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.utils.time import time_now_iso8601
+
+from vivavoce.agent.events import CallerPartial, CallerSaid, CallerStarted, CallerStopped
+from vivavoce.agent.ledger import Span
+from vivavoce.agent.transcript import Utterance
+from vivavoce.pipelines.audio.resample import Resampler
+from vivavoce.pipelines.audio.ring import Ring
+from vivavoce.pipelines.audio.smart_turn import SmartTurn
+from vivavoce.pipelines.audio.vad import (
+    SileroVad,
+    Vad,
+    VoiceActivity,
+    VoiceSettings,
+    VoiceStarted,
+    WebRtcVad,
+)
+from vivavoce.pipelines.frames import CallerTurnFrame, HoldFrame, ResumeFrame
+from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.interfaces import Hearing
+from vivavoce.pipelines.stage import Context, Stage
+from vivavoce.pipelines.turns.bargein import Action, BargeIn
+from vivavoce.pipelines.turns.endpointing import (
+    Decision,
+    Endpointing,
+    Flush,
+    Nothing,
+    TurnOver,
+)
+
+RATE = 16_000
+JUDGED = 8 * RATE
+"""Samples of the end of a turn that the end-of-turn model listens to."""
+
+
+class Ears(Stage):
+    """Listens: voice activity, transcription, the end of the turn, barge-in."""
+
+    def __init__(
+        self,
+        context: Context,
+        hearing: Hearing,
+        smart_turn: SmartTurn | None,
+        answering: Callable[[], bool],
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            context: The call.
+            hearing: Its transcription.
+            smart_turn: The end-of-turn model; None leaves the decision to silence and words.
+            answering: Whether there is a reply, spoken or being made, that the caller may cut.
+        """
+        super().__init__(context, "Ears")
+        turns = context.agent.turns
+        self._hearing = hearing
+        self._smart_turn = smart_turn
+        self._answering = answering
+        self._vad: Vad = SileroVad(RATE) if turns.vad == "silero" else WebRtcVad(RATE)
+        # A stop is told early, and acted on by the endpointing's own, longer silences.
+        self._voice = VoiceActivity(RATE, VoiceSettings(min_silence=0.08))
+        self._endpointing = Endpointing(turns)
+        self._bargein = BargeIn(turns)
+        self._resampler: Resampler | None = None
+        self._ring = Ring(JUDGED)
+        self._fed = 0
+        self._fed_at = 0.0
+        self._asked = 0
+        self._partials: dict[int, str] = {}
+        self._opened = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a final text or an opinion is awaited, or audio waits to be sent."""
+        return self._endpointing.waiting or self._asked > 0 or self._hearing.backlog > 1.0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no turn of the caller's is in progress."""
+        return not self._endpointing.open and not self.busy and not self._bargein.held
+
+    @property
+    def began(self) -> float | None:
+        """First voiced sample of the speech that last held or stopped a reply (s)."""
+        return self._bargein.began
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Listen to audio; hand everything else on."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, InputAudioRawFrame):
+            await self._listen(frame)
+            return
+        if isinstance(frame, StartFrame) and not self._opened:
+            self._opened = True
+            await self._hearing.open(self)
+        await self.push_frame(frame, direction)
+        if isinstance(frame, EndFrame | CancelFrame):
+            await self._hearing.close()
+
+    async def cleanup(self) -> None:
+        """Close the transcriber's connection."""
+        await self._hearing.close()
+        await super().cleanup()
+
+    async def _listen(self, frame: InputAudioRawFrame) -> None:
+        pcm = np.frombuffer(frame.audio, np.int16)
+        if frame.num_channels > 1:
+            pcm = pcm.reshape(-1, frame.num_channels).mean(axis=1).astype(np.int16)
+        if frame.sample_rate != RATE:
+            if self._resampler is None or self._resampler.source_rate != frame.sample_rate:
+                self._resampler = Resampler(frame.sample_rate, RATE, aligned=False)
+            pcm = self._resampler.feed(pcm)
+        now = self.context.clock.now()
+        self._fed += len(pcm)
+        self._fed_at = now
+        self._ring.push(pcm)
+        self._hearing.send(pcm.tobytes())
+        for window in self._vad.feed(pcm):
+            for event in self._voice.feed(window):
+                if isinstance(event, VoiceStarted):
+                    await self._started(self._time(event.at_sample))
+                else:
+                    await self._stopped(self._time(event.at_sample))
+        if self._endpointing.open:
+            await self._decide(self._endpointing.tick(now))
+            action = self._bargein.tick(now, busy=self._answering())
+            if action is not None:
+                await self._act(action)
+
+    def _time(self, sample: int) -> float:
+        """Return when a sample was heard (s on the call's clock)."""
+        return self._fed_at - (self._fed - sample) / RATE
+
+    async def _started(self, at: float) -> None:
+        fresh = not self._endpointing.open
+        self._endpointing.speech_started(at)
+        self._bargein.speech_started(at)
+        await self.push_frame(VADUserStartedSpeakingFrame())
+        if fresh:
+            self.context.emit(CallerStarted(self.context.since(at)))
+            await self.push_frame(UserStartedSpeakingFrame())
+
+    async def _stopped(self, at: float) -> None:
+        self._endpointing.speech_stopped(at)
+        self._bargein.speech_stopped()
+        self.context.emit(CallerStopped(self.context.since(at)))
+        await self.push_frame(VADUserStoppedSpeakingFrame())
+
+    async def _decide(self, decisions: list[Decision]) -> None:
+        """Carry out what was decided about the turn."""
+        for decision in decisions:
+            match decision:
+                case Flush():
+                    self._flush()
+                case Nothing():
+                    self._partials.clear()
+                    if (action := self._bargein.over("")) is not None:
+                        await self._act(action)
+                    await self.push_frame(UserStoppedSpeakingFrame())
+                case TurnOver():
+                    await self._turn_over(decision)
+
+    async def _act(self, action: Action) -> None:
+        match action:
+            case Action.HOLD:
+                await self.push_frame(HoldFrame())
+            case Action.RESUME:
+                await self.push_frame(ResumeFrame())
+            case Action.STOP:
+                await self.broadcast_interruption()  # type: ignore[no-untyped-call]
+
+    def _flush(self) -> None:
+        self._hearing.flush()
+        if self._smart_turn is not None:
+            self._asked += 1
+            stopped = self._endpointing.stopped
+            self.tasks.spawn(self._judge(self._ring.last(JUDGED), stopped), "end of turn")
+
+    async def _judge(self, audio: NDArray[np.int16], stopped: float) -> None:
+        assert self._smart_turn is not None
+        try:
+            probability = await self._smart_turn.ask(audio)
+        except TimeoutError:
+            # Overload: the silence and the words decide without it.
+            return
+        else:
+            self._endpointing.judged(probability, stopped)
+        finally:
+            self._asked -= 1
+
+    async def _turn_over(self, over: TurnOver) -> None:
+        self._partials.clear()
+        action = self._bargein.over(over.text)
+        if action is not None:
+            await self._act(action)
+            if action is Action.RESUME:
+                # A listener's "mm-hm": the agent goes on, and there is nothing to answer.
+                await self.push_frame(UserStoppedSpeakingFrame())
+                return
+        context = self.context
+        utterance = Utterance(
+            over.text,
+            context.since(over.started),
+            context.since(over.stopped),
+            over.reason,
+        )
+        context.call.transcript.add(utterance)
+        context.emit(CallerSaid(context.at, utterance))
+        await self.push_frame(UserStoppedSpeakingFrame())
+        await self.push_frame(
+            CallerTurnFrame(
+                text=over.text,
+                user_id="caller",
+                timestamp=time_now_iso8601(),
+                finalized=True,
+                utterance=utterance,
+                stopped=over.stopped,
+                spans=(
+                    Span("endpointing", over.stopped, context.clock.now()),
+                    Span("transcription", over.flushed, over.final),
+                ),
+            )
+        )
+
+    # What the transcriber tells (`HearingListener`).
+
+    def on_partial(self, segment: int, text: str) -> None:
+        """All that is understood of a segment so far."""
+        if text and self._partials.get(segment) != text:
+            self._partials[segment] = text
+            self.tasks.spawn(self._understood(text), "partial transcript")
+
+    def on_final(self, segment: int, text: str) -> None:
+        """A segment's final text."""
+        self._partials[segment] = text
+        self.tasks.spawn(self._settled(text), "final transcript")
+
+    def on_trouble(self, error: ModelError, *, lost: bool) -> None:
+        """Transcription fails."""
+        if lost:
+            self.tasks.spawn(self.context.trouble(error), "apology")
+
+    async def _understood(self, text: str) -> None:
+        said = " ".join(self._partials[key] for key in sorted(self._partials)).strip()
+        self.context.emit(CallerPartial(self.context.at, said))
+        await self.push_frame(InterimTranscriptionFrame(said, "caller", time_now_iso8601()))
+        if (action := self._bargein.words(text)) is not None:
+            await self._act(action)
+
+    async def _settled(self, text: str) -> None:
+        if (action := self._bargein.words(text)) is not None:
+            await self._act(action)
+        await self._decide(self._endpointing.understood(text, self.context.clock.now()))

@@ -1,0 +1,107 @@
+"""The models of one process: clients, the warm pool, and the clips they have spoken before."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from vivavoce.pipelines.audio.smart_turn import SmartTurn
+from vivavoce.pipelines.models.chat import ChatModel
+from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.hearing import MistralHearing
+from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
+from vivavoce.pipelines.models.interfaces import Hearing, Samples, Speaking, Thinking
+from vivavoce.pipelines.models.speech import SpeechModel
+
+log = logging.getLogger("vivavoce")
+
+
+@dataclass(slots=True)
+class Models:
+    """What the calls of a process hear, think and speak with.
+
+    Use it as an async context manager, on the event loop of the calls.
+
+    Attributes:
+        hearing: Makes a call's transcription.
+        thinking: The chat model.
+        speaking: Text to speech.
+        smart_turn: The end-of-turn model; None leaves the decision to silence and words.
+        names: Which model serves each stage, for records.
+    """
+
+    hearing: Callable[[], Hearing]
+    thinking: Thinking
+    speaking: Speaking
+    smart_turn: SmartTurn | None = None
+    names: dict[str, str] = field(default_factory=dict)
+    http: Http | None = None
+    _clips: dict[tuple[str, str | None, str], Samples] = field(default_factory=dict)
+
+    @classmethod
+    def mistral(
+        cls,
+        *,
+        hear: Endpoint,
+        think: Endpoint,
+        speak: Endpoint,
+        timeouts: Timeouts | None = None,
+        smart_turn: SmartTurn | None = None,
+    ) -> Models:
+        """Connect to servers that speak Mistral's dialect; nothing is sent yet."""
+        timeouts = timeouts or Timeouts()
+        http = Http(timeouts)
+        return cls(
+            hearing=lambda: MistralHearing(hear, timeouts),
+            thinking=ChatModel(http, think),
+            speaking=SpeechModel(http, speak),
+            smart_turn=smart_turn,
+            names={
+                "hearing": f"{hear.model} at {hear.url}",
+                "thinking": f"{think.model} at {think.url}",
+                "speaking": f"{speak.model} at {speak.url}",
+            },
+            http=http,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; idempotent."""
+        if self.http is not None:
+            await self.http.close()
+
+    async def clip(self, text: str, *, voice: str | None, language: str) -> Samples | None:
+        """Return a text spoken, from memory where it was spoken before; None if it cannot be."""
+        key = (text, voice, language)
+        if key not in self._clips:
+            try:
+                async with (
+                    asyncio.timeout(20),
+                    aclosing(
+                        self.speaking.stream(text, voice=voice, language=language)
+                    ) as chunks,
+                ):
+                    parts = [chunk async for chunk in chunks]
+            except (ModelError, TimeoutError) as error:
+                log.debug("no clip of %r: %s", text, error)
+                return None
+            if parts:
+                self._clips[key] = np.concatenate(parts)
+        return self._clips.get(key)

@@ -1,0 +1,370 @@
+"""Mouth: the stage that speaks.
+
+Text comes in as it is written, is cut into clauses, and each clause is synthesised while the one
+before plays. The transport takes the speech in small blocks at its own pace (`play`); what it
+took is what the caller may have heard, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from pipecat.frames.frames import (
+    BotStartedSpeakingFrame,
+    BotStoppedSpeakingFrame,
+    CancelFrame,
+    EndFrame,
+    Frame,
+    InterruptionFrame,
+    LLMTextFrame,
+    OutputAudioRawFrame,
+    TTSAudioRawFrame,
+    TTSSpeakFrame,
+)
+from pipecat.processors.frame_processor import FrameDirection
+
+from vivavoce.agent.events import AgentSaid, AgentStarted
+from vivavoce.agent.ledger import Span, account
+from vivavoce.agent.transcript import Reply
+from vivavoce.pipelines.clauses import Clauses
+from vivavoce.pipelines.frames import (
+    HoldFrame,
+    ReplyEndFrame,
+    ReplyStartFrame,
+    ReplyTextFrame,
+    ResumeFrame,
+)
+from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.interfaces import Speaking
+from vivavoce.pipelines.stage import Context, Stage
+from vivavoce.pipelines.turns import heard
+from vivavoce.pipelines.turns.playout import Block, Clause, Playout
+
+AHEAD = 3
+"""Clauses synthesised at the same time at most."""
+
+
+@dataclass(slots=True, eq=False)
+class Speech:
+    """A reply on its way to the caller.
+
+    Attributes:
+        reply: The reply.
+        stopped: The caller's last voiced sample if it answers a turn (s).
+        protected: The caller may not cut it.
+        ended: All of its text was given.
+        places: Its clauses and where each stands in `reply.generated`, as (start, end).
+        causes: What each clause's text and audio needed, in causal order.
+        over: Set once it was played or cut.
+    """
+
+    reply: Reply
+    stopped: float | None = None
+    protected: bool = False
+    ended: bool = False
+    clauses: Clauses = field(default_factory=Clauses)
+    cursor: int = 0
+    text_began: float = 0.0
+    places: dict[Clause, tuple[int, int]] = field(default_factory=dict)
+    causes: dict[Clause, tuple[Span, ...]] = field(default_factory=dict)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Mouth(Stage):
+    """Speaks: clauses, synthesis, playout, and what was heard of it."""
+
+    def __init__(
+        self,
+        context: Context,
+        speaking: Speaking,
+        began: Callable[[], float | None],
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            context: The call.
+            speaking: Text to speech.
+            began: Gives the first voiced sample of the speech that cuts a reply (s).
+        """
+        super().__init__(context, "Mouth")
+        self._speaking = speaking
+        self._began = began
+        self._playout = Playout(speaking.rate)
+        self._speeches: list[Speech] = []
+        self._jobs: dict[Clause, asyncio.Task[None]] = {}
+        self._turns = asyncio.Semaphore(AHEAD)
+        self._talking = False
+
+    @property
+    def rate(self) -> int:
+        """Sample rate of what `play` gives (Hz)."""
+        return self._playout.rate
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being said or about to be."""
+        return not self._speeches and self._playout.empty
+
+    @property
+    def waiting(self) -> bool:
+        """Whether audio that is due has not been synthesised yet."""
+        return bool(self._jobs) or any(not speech.ended for speech in self._speeches)
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether something is being said, or about to be, that the caller may cut."""
+        return any(not speech.protected for speech in self._speeches)
+
+    @property
+    def underruns(self) -> int:
+        """How often the synthesiser fell behind in the middle of a clause."""
+        return self._playout.underruns
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Speak replies; hand everything else on."""
+        await super().process_frame(frame, direction)
+        match frame:
+            case ReplyStartFrame():
+                self._start(frame.reply, frame.stopped, protected=frame.protected)
+            case ReplyTextFrame():
+                self._write(frame)
+            case ReplyEndFrame():
+                self._end(frame.reply)
+            case TTSSpeakFrame():
+                self.say(frame.text)
+                return
+            case LLMTextFrame() if direction is FrameDirection.DOWNSTREAM:
+                self.say(frame.text)
+            case HoldFrame():
+                self._playout.hold()
+            case ResumeFrame():
+                self._playout.resume()
+            case InterruptionFrame():
+                await self.cut()
+            case CancelFrame() | EndFrame():
+                await self.cut(force=True)
+            case _:
+                pass
+        await self.push_frame(frame, direction)
+
+    def say(self, text: str, *, protected: bool = False) -> Speech:
+        """Speak a text of our own, behind what is being said."""
+        reply = Reply()
+        self.context.call.transcript.add(reply)
+        speech = self._start(reply, None, protected=protected)
+        self._write(ReplyTextFrame(text, reply=reply))
+        self._end(reply)
+        return speech
+
+    def sound(self, samples: NDArray[np.int16], text: str = "") -> Speech:
+        """Play ready audio (int16 at `rate`), whose words are `text`, behind what is being said."""
+        reply = Reply(generated=text)
+        self.context.call.transcript.add(reply)
+        speech = self._start(reply, None, protected=True)
+        clause = Clause(speech, text, interruptible=False)
+        clause.add(samples)
+        clause.complete = True
+        speech.places[clause] = (0, len(text))
+        speech.ended = True
+        self._playout.append(clause)
+        return speech
+
+    async def play(self, count: int) -> Block:
+        """Hand the next `count` samples to the transport: the frame goes downstream.
+
+        Called at the transport's pace; this is the only place where speech leaves.
+        """
+        now = self.context.clock.now()
+        block = self._playout.pull(count)
+        if block.audible is not None:
+            offset, clause = block.audible
+            self._audible(clause, now + offset / self.rate)
+        kind = TTSAudioRawFrame if block.speaking else OutputAudioRawFrame
+        await self.push_frame(kind(block.samples.tobytes(), self.rate, 1))
+        if block.speaking and not self._talking:
+            self._talking = True
+            self.context.call.state = "speaking"
+            await self.broadcast_frame(BotStartedSpeakingFrame)
+        if block.finished or (self._talking and self._playout.empty):
+            await self._settle(now + count / self.rate)
+        return block
+
+    async def cut(self, *, force: bool = False) -> None:
+        """Stop speaking, except what is protected; what was heard of it is settled to the word."""
+        now = self.context.clock.now()
+        self._playout.cut(force=force)
+        for speech in list(self._speeches):
+            if speech.protected and not force:
+                continue
+            for clause in speech.places:
+                if job := self._jobs.get(clause):
+                    job.cancel()
+            speech.ended = True
+            if speech.places and all(clause.over for clause in speech.places):
+                # It was over but for its last block.
+                await self._close(speech, now)
+                continue
+            reply = speech.reply
+            reply.heard = self._heard(speech)
+            reply.interrupted = True
+            reply.reaction = None if (began := self._began()) is None else max(0.0, now - began)
+            await self._close(speech, now)
+        await self._settle(now)
+
+    def _start(self, reply: Reply, stopped: float | None, *, protected: bool) -> Speech:
+        speech = Speech(reply, stopped, protected)
+        self._speeches.append(speech)
+        return speech
+
+    def _find(self, reply: Reply) -> Speech | None:
+        return next((speech for speech in self._speeches if speech.reply is reply), None)
+
+    def _write(self, frame: ReplyTextFrame) -> None:
+        speech = self._find(frame.reply)
+        if speech is None or speech.ended:
+            return
+        if not speech.text_began:
+            speech.text_began = self.context.clock.now()
+        speech.reply.generated += frame.text
+        for piece in speech.clauses.feed(frame.text):
+            self._speak(speech, piece, frame.spans)
+
+    def _end(self, reply: Reply) -> None:
+        speech = self._find(reply)
+        if speech is None or speech.ended:
+            return
+        for piece in speech.clauses.finish():
+            self._speak(speech, piece, ())
+        speech.ended = True
+        if not speech.places:
+            # Nothing to say: as if it had never been.
+            self._speeches.remove(speech)
+            reply.closed = True
+            if not reply.generated.strip():
+                self.context.call.transcript.drop(reply)
+            speech.over.set()
+
+    def _speak(self, speech: Speech, piece: str, spans: tuple[Span, ...]) -> None:
+        generated = speech.reply.generated
+        start = generated.find(piece, speech.cursor)
+        start = speech.cursor if start < 0 else start
+        speech.cursor = start + len(piece)
+        clause = Clause(speech, piece, interruptible=not speech.protected)
+        speech.places[clause] = (start, speech.cursor)
+        now = self.context.clock.now()
+        if not spans and speech.causes:
+            spans = next(iter(speech.causes.values()))
+        speech.causes[clause] = (*spans, Span("clause", speech.text_began, now))
+        self._playout.append(clause)
+        self._jobs[clause] = self.tasks.spawn(self._synthesise(speech, clause), "speech")
+
+    async def _synthesise(self, speech: Speech, clause: Clause) -> None:
+        agent = self.context.agent
+        started = self.context.clock.now()
+        first = True
+        try:
+            async with self._turns:
+                stream = self._speaking.stream(
+                    clause.text, voice=agent.voice, language=agent.language
+                )
+                async with aclosing(stream) as chunks:
+                    async for chunk in chunks:
+                        if first:
+                            first = False
+                            span = Span("speech", started, self.context.clock.now())
+                            speech.causes[clause] = (*speech.causes[clause], span)
+                        clause.add(chunk)
+        except ModelError as error:
+            clause.broken = True
+            self._abandon(speech)
+            await self.context.trouble(error)
+        finally:
+            clause.complete = True
+            self._jobs.pop(clause, None)
+
+    def _abandon(self, speech: Speech) -> None:
+        """Say no more of a reply than was synthesised: half a sentence out of order helps nobody."""
+        speech.ended = True
+        current = asyncio.current_task()
+        for clause in speech.places:
+            job = self._jobs.get(clause)
+            if job is not None and job is not current:
+                job.cancel()
+
+    def _audible(self, clause: Clause, moment: float) -> None:
+        """The first sound of a clause was sent."""
+        speech = clause.owner
+        assert isinstance(speech, Speech)
+        reply = speech.reply
+        if reply.started is not None:
+            return
+        reply.started = self.context.since(moment)
+        if speech.stopped is not None and self._answers(speech):
+            reply.latency = account(speech.stopped, moment, speech.causes.get(clause, ()))
+            self.context.call.ledger.add(reply.latency)
+        self.context.emit(AgentStarted(reply.started, reply))
+
+    def _answers(self, speech: Speech) -> bool:
+        """Whether it is the first that is heard in answer to its turn."""
+        return not any(
+            reply.latency is not None and reply is not speech.reply
+            for reply in self._since_last_utterance()
+        )
+
+    def _since_last_utterance(self) -> list[Reply]:
+        replies: list[Reply] = []
+        for entry in reversed(self.context.call.transcript.entries):
+            if entry.kind == "caller":
+                break
+            if isinstance(entry, Reply):
+                replies.append(entry)
+        return replies
+
+    async def _settle(self, now: float) -> None:
+        """Close the replies that are over."""
+        for speech in list(self._speeches):
+            if speech.ended and all(clause.over for clause in speech.places):
+                speech.reply.heard = self._heard(speech)
+                await self._close(speech, now)
+        if self._talking and self._playout.empty:
+            self._talking = False
+            if self.context.call.state == "speaking":
+                self.context.call.state = "listening"
+            await self.broadcast_frame(BotStoppedSpeakingFrame)
+
+    async def _close(self, speech: Speech, now: float) -> None:
+        reply = speech.reply
+        if speech in self._speeches:
+            self._speeches.remove(speech)
+        reply.closed = True
+        if reply.started is not None:
+            reply.ended = self.context.since(now)
+        speech.over.set()
+        if not reply.heard and reply.started is None:
+            # Not a sound of it was heard: it was never said.
+            self.context.call.transcript.drop(reply)
+            return
+        self.context.emit(AgentSaid(self.context.at, reply))
+
+    def _heard(self, speech: Speech) -> str:
+        """Return what was heard of a reply, as it stands in its text."""
+        generated = speech.reply.generated
+        end = 0
+        for clause, (start, stop) in speech.places.items():
+            if clause.over and clause.received and not clause.broken:
+                end = stop
+                continue
+            if clause.played:
+                audio, rate = clause.audio, self.rate
+                text = generated[start:stop]
+                reach = heard.heard(
+                    text, audio, rate, clause.played, complete=clause.complete and not clause.broken
+                )
+                end = start + reach if reach else end
+            break
+        return generated[:end].strip()

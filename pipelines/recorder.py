@@ -1,0 +1,68 @@
+"""The recorder: both sides of a call on one sample clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivavoce.pipelines.audio.resample import Resampler
+from vivavoce.pipelines.audio.wav import WavWriter
+
+Samples = NDArray[np.int16]
+
+
+class Recorder:
+    """Writes a stereo WAV: the caller left, the agent right.
+
+    Both sides are counted in samples, never in time stamps, so they cannot drift apart. Blocks
+    come in pairs: what was captured, then what is played at the end of it; the agent's side is
+    therefore one block late, as it was in the call.
+
+    Args:
+        path: Where to; written as it grows, and readable after a crash.
+        rate: Of the file (Hz).
+        block: Seconds of a pair.
+    """
+
+    def __init__(self, path: Path, rate: int, block: float) -> None:
+        self._writer = WavWriter(path, rate, 2)
+        self._rate = rate
+        self._caller: Resampler | None = None
+        self._left: list[Samples] = []
+        self._right: list[Samples] = [np.zeros(round(block * rate), np.int16)]
+
+    def caller(self, pcm: Samples, rate: int) -> None:
+        """Take what the caller said (int16, mono)."""
+        if self._caller is None:
+            self._caller = Resampler(rate, self._rate)
+        self._left.append(self._caller.feed(pcm))
+        self._flush()
+
+    def agent(self, pcm: Samples) -> None:
+        """Take what was played to the caller (int16, mono, at the file's rate)."""
+        self._right.append(pcm)
+
+    def _flush(self) -> None:
+        left, right = np.concatenate(self._left), np.concatenate(self._right)
+        count = min(len(left), len(right))
+        if count:
+            self._writer.write(np.stack([left[:count], right[:count]], axis=1))
+        self._left, self._right = [left[count:]], [right[count:]]
+
+    def close(self) -> None:
+        """Write what is left and end the file; idempotent."""
+        if self._caller is not None:
+            self._left.append(self._caller.flush())
+            self._caller = None
+        left = np.concatenate([np.zeros(0, np.int16), *self._left])
+        right = np.concatenate([np.zeros(0, np.int16), *self._right])
+        count = max(len(left), len(right)) if len(left) else 0
+        if count:
+            pair = np.zeros((count, 2), np.int16)
+            pair[: len(left), 0] = left
+            pair[: len(right), 1] = right
+            self._writer.write(pair)
+        self._left, self._right = [], []
+        self._writer.close()

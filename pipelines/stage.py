@@ -1,0 +1,84 @@
+"""What the stages of one call share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipecat.processors.frame_processor import FrameProcessor
+
+from vivavoce.agent.agent import Agent
+from vivavoce.agent.call import Call
+from vivavoce.agent.events import Event, Failed
+from vivavoce.agent.transcript import Failure
+from vivavoce.pipelines.clock import Clock
+from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.tasks import Tasks
+
+log = logging.getLogger("vivavoce")
+
+Trouble = Callable[[ModelError | None], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Context:
+    """One call's agent, state and clock, as its stages see them.
+
+    Attributes:
+        agent: Who answers.
+        call: The call's public face.
+        clock: Stamps everything.
+        began: When the call began (s on the clock).
+        trouble: Told when a model server (or, with None, something already reported) failed; makes
+            the agent apologise.
+    """
+
+    agent: Agent[Any]
+    call: Call[Any]
+    clock: Clock
+    began: float
+    trouble: Trouble
+    _reported: set[str] = field(default_factory=set)
+
+    def since(self, moment: float) -> float:
+        """Return a moment of the clock as seconds since the call began."""
+        return max(0.0, moment - self.began)
+
+    @property
+    def at(self) -> float:
+        """Seconds since the call began."""
+        return self.since(self.clock.now())
+
+    def emit(self, event: Event) -> None:
+        """Tell whoever follows the call."""
+        self.call.emit(event)
+
+    def fail(self, stage: str, message: str) -> None:
+        """Note that something failed. The same cause is logged once in a call."""
+        if message not in self._reported:
+            self._reported.add(message)
+            log.error("call %s: %s", self.call.id, message)
+        failure = Failure(stage, message, self.at)
+        self.call.transcript.add(failure)
+        self.emit(Failed(self.at, failure))
+
+
+class Stage(FrameProcessor):
+    """A processor that hands frames on by direct calls.
+
+    A queue in front of every stage would cost more CPU than all the audio work (13 µs per frame
+    and hop), and would let an interruption wait in line. So `process_frame` never waits: what
+    takes time runs in a task of `tasks`.
+    """
+
+    def __init__(self, context: Context, name: str) -> None:
+        super().__init__(name=name, enable_direct_mode=True)
+        self.context = context
+        self.tasks = Tasks()
+
+    async def cleanup(self) -> None:
+        """End the stage's tasks."""
+        await self.tasks.close()
+        await super().cleanup()  # type: ignore[no-untyped-call]

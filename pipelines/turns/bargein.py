@@ -1,0 +1,112 @@
+"""Barge-in: whether what the caller does while the agent speaks takes the floor.
+
+Speech silences the reply at once, which costs nothing: it is held at a sample. Only words that
+are no mere "mm-hm" end it. A cough, a noise or a backchannel gives the floor back, and the reply
+goes on from the same sample. Pure; times are seconds on the call's clock.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+from vivavoce.agent.options import Turns
+
+# What a listener says without asking for the floor, in the languages Voxtral speaks.
+_BACKCHANNELS = frozenset(
+    """
+    mm mhm mmhm mm-hm mm-hmm mmm hm hmm uh-huh uhhuh huh aha ah oh uh um yeah yep yup yes ok okay
+    right sure i see got it alright really wow nice great cool
+    oui ouais d'accord hum euh ah bon voilà bien sûr je vois
+    ja genau ach so klar mhm stimmt gut
+    sí si vale claro ya ajá bueno
+    sì certo capito va bene già
+    sim tá certo pois é
+    ja hoor oké precies juist
+    haan हाँ हां जी अच्छा ठीक है نعم أيوه تمام طيب
+    """.split()
+)
+_WORDS = re.compile(r"[\w'-]+")
+
+
+def is_backchannel(text: str) -> bool:
+    """Return whether a listener's words ask for nothing ("mm-hm", "yeah, right", "d'accord")."""
+    said = _WORDS.findall(text.lower().replace("’", "'"))
+    return 0 < len(said) <= 4 and all(word in _BACKCHANNELS for word in said)
+
+
+class Action(Enum):
+    """What to do with the reply."""
+
+    HOLD = auto()
+    """Silence it at this sample, and keep it."""
+    RESUME = auto()
+    """Go on from the sample where it was held."""
+    STOP = auto()
+    """It is over."""
+
+
+class BargeIn:
+    """One call's interruptions."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._since: float | None = None
+        self._began: float | None = None
+        self._held = False
+
+    @property
+    def held(self) -> bool:
+        """Whether a reply is being held."""
+        return self._held
+
+    @property
+    def began(self) -> float | None:
+        """The first voiced sample of the speech that holds or stopped the reply (s)."""
+        return self._began
+
+    def speech_started(self, at: float) -> None:
+        """The caller has begun to speak; `at` is the first voiced sample's time."""
+        self._since = at
+
+    def speech_stopped(self) -> None:
+        """The caller has gone silent."""
+        self._since = None
+
+    def tick(self, now: float, *, busy: bool) -> Action | None:
+        """Time has passed.
+
+        Args:
+            now: The time (s).
+            busy: Whether there is a reply that may be cut: spoken, or about to be.
+        """
+        if not self._turns.interruptible or self._since is None:
+            return None
+        if self._held or not busy or now - self._since < self._turns.interrupt_after:
+            return None
+        self._held = True
+        self._began = self._since
+        return Action.HOLD
+
+    def words(self, text: str) -> Action | None:
+        """Something was understood of what the caller says."""
+        if self._held and _WORDS.search(text) and not is_backchannel(text):
+            return self._stop()
+        return None
+
+    def over(self, text: str) -> Action | None:
+        """The caller's speech is over; `text` is all of it, empty when it held no words.
+
+        Returns:
+            RESUME or STOP when a reply was held, else None.
+        """
+        if not self._held:
+            return None
+        if not text.strip() or is_backchannel(text):
+            self._held = False
+            return Action.RESUME
+        return self._stop()
+
+    def _stop(self) -> Action:
+        self._held = False
+        return Action.STOP

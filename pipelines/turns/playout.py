@@ -1,0 +1,220 @@
+"""Playout: the agent's speech on its way to the caller, and what has really left.
+
+Speech arrives in clauses, each in chunks as it is synthesised, and leaves in small blocks at the
+transport's pace. What was handed over is counted to the sample: it is the only ground on which
+anything may be called heard. Pure; the time comes from outside.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.int16]
+
+AUDIBLE = 96
+"""Amplitude (of 32767) from which a sample counts as sound: about -50 dBFS."""
+
+
+@dataclass(slots=True, eq=False)
+class Clause:
+    """One piece of speech.
+
+    Attributes:
+        owner: Whose reply it belongs to; any object, compared by identity.
+        text: What is spoken.
+        interruptible: Whether the caller may cut it.
+        played: Samples handed to the transport.
+        received: Samples synthesised so far.
+        complete: All of it was synthesised, or nothing more will come.
+        broken: The synthesiser failed in the middle of it.
+    """
+
+    owner: object
+    text: str
+    interruptible: bool = True
+    played: int = 0
+    received: int = 0
+    complete: bool = False
+    broken: bool = False
+    _chunks: deque[Samples] = field(default_factory=deque)
+    _audio: list[Samples] = field(default_factory=list)
+
+    @property
+    def audio(self) -> Samples:
+        """All samples received so far, played or not (int16)."""
+        if len(self._audio) > 1:
+            self._audio = [np.concatenate(self._audio)]
+        return self._audio[0] if self._audio else np.zeros(0, np.int16)
+
+    @property
+    def over(self) -> bool:
+        """Whether it was played to its end."""
+        return self.complete and self.played >= self.received
+
+    def add(self, samples: Samples) -> None:
+        """Take synthesised samples (int16)."""
+        if len(samples):
+            self._chunks.append(samples)
+            self._audio.append(samples)
+            self.received += len(samples)
+
+    def take(self, count: int) -> Samples:
+        """Hand over up to `count` samples."""
+        taken: list[Samples] = []
+        while count > 0 and self._chunks:
+            chunk = self._chunks.popleft()
+            if len(chunk) > count:
+                self._chunks.appendleft(chunk[count:])
+                chunk = chunk[:count]
+            taken.append(chunk)
+            count -= len(chunk)
+            self.played += len(chunk)
+        return np.concatenate(taken) if taken else np.zeros(0, np.int16)
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one pull gave.
+
+    Attributes:
+        samples: int16, always as many as were asked for.
+        audible: Offset of the first audible sample, and whose clause it is; None in silence.
+        finished: Clauses that were played to their end within this block, in order.
+        speaking: Whether any of it is speech.
+    """
+
+    samples: Samples
+    audible: tuple[int, Clause] | None
+    finished: tuple[Clause, ...]
+    speaking: bool
+
+
+class Playout:
+    """The queue between the synthesiser and the transport.
+
+    Args:
+        rate: Sample rate (Hz).
+        fade: Length of the fade-out when speech is cut (s): long enough not to click, short
+            enough to be gone at once.
+    """
+
+    def __init__(self, rate: int, *, fade: float = 0.02) -> None:
+        self.rate = rate
+        self.position = 0
+        self.underruns = 0
+        self._fade = max(1, round(rate * fade))
+        self._clauses: deque[Clause] = deque()
+        self._tail = np.zeros(0, np.int16)
+        self._starved = False
+        self._held = False
+
+    @property
+    def held(self) -> bool:
+        """Whether playing is held."""
+        return self._held
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is being played and nothing waits."""
+        return not self._clauses and not len(self._tail)
+
+    @property
+    def current(self) -> Clause | None:
+        """The clause being played, or the next one."""
+        return self._clauses[0] if self._clauses else None
+
+    @property
+    def speaking(self) -> bool:
+        """Whether speech is under way: something was played and there is more to come."""
+        return any(clause.played for clause in self._clauses)
+
+    @property
+    def waiting(self) -> int:
+        """Samples that could be played now."""
+        return sum(clause.received - clause.played for clause in self._clauses)
+
+    def append(self, clause: Clause) -> None:
+        """Queue a clause; its samples may come later."""
+        self._clauses.append(clause)
+
+    def pull(self, count: int) -> Block:
+        """Hand over the next `count` samples; silence where there are none.
+
+        A clause is played from its first sample on as it arrives; the next one never starts
+        before it is complete, so nothing is ever reordered.
+        """
+        out = np.zeros(count, np.int16)
+        at = min(count, len(self._tail))
+        out[:at] = self._tail[:at]
+        self._tail = self._tail[at:]
+        speaking = at > 0
+        audible: tuple[int, Clause] | None = None
+        finished: list[Clause] = []
+        while at < count and self._clauses:
+            clause = self._clauses[0]
+            if self._held and clause.interruptible:
+                break
+            taken = clause.take(count - at)
+            if len(taken):
+                speaking = True
+                self._starved = False
+                if audible is None:
+                    loud = np.flatnonzero(np.abs(taken.astype(np.int32)) >= AUDIBLE)
+                    if len(loud):
+                        audible = (at + int(loud[0]), clause)
+                out[at : at + len(taken)] = taken
+                at += len(taken)
+            if not clause.over:
+                if at < count:
+                    # The synthesiser is slower than speech: silence until it has caught up.
+                    if clause.played and not self._starved:
+                        self.underruns += 1
+                        self._starved = True
+                    break
+                continue
+            finished.append(clause)
+            self._clauses.popleft()
+        self.position += count
+        return Block(out, audible, tuple(finished), speaking)
+
+    def hold(self) -> None:
+        """Fall silent with a short fade and keep everything; what is protected plays on.
+
+        The faded samples count as played: `resume` goes on behind them, so that no sample is
+        lost or played twice.
+        """
+        if not self._held and self._clauses and self._clauses[0].interruptible:
+            self._fade_out(self._clauses[0])
+        self._held = True
+
+    def resume(self) -> None:
+        """Go on from the sample where `hold` stopped."""
+        self._held = False
+
+    def cut(self, *, force: bool = False) -> list[Clause]:
+        """Stop: drop what is interruptible, with a short fade, and return it in order.
+
+        Speech that may not be cut, and all before it, stays; `force` drops that too.
+        """
+        keep = 0
+        if not force:
+            for index, clause in enumerate(self._clauses):
+                if not clause.interruptible:
+                    keep = index + 1
+        dropped = list(self._clauses)[keep:]
+        if dropped and keep == 0 and not self._held:
+            self._fade_out(dropped[0])
+        for _ in dropped:
+            self._clauses.pop()
+        self._starved = False
+        self._held = False
+        return dropped
+
+    def _fade_out(self, clause: Clause) -> None:
+        if clause.played:
+            tail = clause.take(self._fade)
+            ramp = np.linspace(1, 0, len(tail), endpoint=False, dtype=np.float32)
+            self._tail = (tail * ramp).astype(np.int16)
