@@ -16,6 +16,7 @@ SIZE_LIMIT = 65_536
 DEPTH_LIMIT = 32
 """The most levels of lists and objects."""
 
+_INTEGER_BITS = 4_096  # Python does not write out integers of more than 4300 digits
 _SHOWN = 60  # characters of a value that was sent
 _PROBLEMS = 8  # problems told at once
 _MESSAGE = 1_500  # characters of the whole message
@@ -158,7 +159,10 @@ def _check_values(schema: Schema, values: dict[str, Any]) -> None:
         elif isinstance(value, float):
             if not math.isfinite(value):
                 _refuse(schema, f"{_place(path)}: not a finite number")
-        elif value is not None and not isinstance(value, int):
+        elif isinstance(value, int):
+            if value.bit_length() > _INTEGER_BITS:
+                _refuse(schema, f"{_place(path)}: the number is too long")
+        elif value is not None:
             _refuse(schema, f"{_place(path)}: {_show(value)} is not JSON")
         if size > SIZE_LIMIT:
             _refuse(schema, f"they are too long: send at most {SIZE_LIMIT} characters")
@@ -242,8 +246,8 @@ def _show(value: object) -> str:
         return f"a list of {len(value)}" if isinstance(value, list) else "an object"
     if value is None or isinstance(value, bool | float):
         return json.dumps(value)
-    if isinstance(value, int):
-        return _cut(str(value), _SHOWN) if value.bit_length() < 4_000 else "a very long number"
+    if isinstance(value, int) and value.bit_length() <= _INTEGER_BITS:
+        return _cut(str(value), _SHOWN)
     return f"a {type(value).__name__}"
 
 

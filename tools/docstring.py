@@ -1,5 +1,6 @@
 """What a docstring says about a function and its parameters."""
 
+import inspect
 import re
 from dataclasses import dataclass
 
@@ -55,6 +56,9 @@ def read_docstring(text: str) -> Documentation:
         ValueError: The docstring has a section of parameters that cannot be read;
             the message says which part of it.
     """
+    # The parsers clean the text again, which must not take the first line for a summary
+    # that stands further left than the rest.
+    text = "\n" + inspect.cleandoc(text)
     readings: list[Docstring] = []
     failure: ParseError | None = None
     for style in (DocstringStyle.GOOGLE, DocstringStyle.NUMPYDOC, DocstringStyle.REST):

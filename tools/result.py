@@ -22,7 +22,7 @@ DEPTH_LIMIT = 64
 
 _ANY: TypeAdapter[Any] = TypeAdapter(Any)
 # As pydantic writes them.
-_SCALARS = (dt.date, dt.time, dt.timedelta, UUID, Decimal, PurePath)
+_SCALARS = (dt.date, dt.time, dt.timedelta, UUID, Decimal)
 
 
 class BadResultError(TypeError):
@@ -125,6 +125,8 @@ def _plain(value: Any) -> Any:
         return {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
     if isinstance(value, _SCALARS):
         return _ANY.dump_python(value, mode="json")
+    if isinstance(value, PurePath):
+        return str(value)
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return value._asdict()
     if isinstance(value, set | frozenset):

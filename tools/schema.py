@@ -164,7 +164,8 @@ class _Reader:
             self.fail("it yields: collect what it yields, and return it once")
 
     def documentation(self, description: str | None) -> Documentation:
-        text = inspect.getdoc(self.function) or ""
+        # The line break: it is clean already, and its first line counts like the others.
+        text = "\n" + (inspect.getdoc(self.function) or "")
         try:
             told = read_docstring(text)
         except ValueError as error:
@@ -303,6 +304,10 @@ class _Generator(GenerateJsonSchema):
         # a union that JSON cannot hold would make the schema tell half the truth.
         if kind == "skipped-choice":
             raise PydanticInvalidForJsonSchema(detail)
+
+    def is_subclass_schema(self, schema: Any) -> dict[str, Any]:
+        # Pydantic writes `{}`, yet nothing in JSON is a class.
+        return self.handle_invalid_for_json_schema(schema, "a class")
 
 
 def strip_titles(schema: Any) -> Any:

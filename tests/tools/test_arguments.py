@@ -1,0 +1,395 @@
+import dataclasses
+import datetime as dt
+import enum
+import inspect
+import json
+import uuid
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter
+from typing_extensions import TypedDict
+
+from vivavoce.tools import BadArguments, parse_arguments, read_schema
+from vivavoce.tools.arguments import SIZE_LIMIT
+
+
+class Seat(enum.Enum):
+    INSIDE = "inside"
+    TERRACE = "terrace"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+class Address(BaseModel):
+    street: str
+    number: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Guest:
+    name: str
+    born: dt.date
+
+
+class Window(TypedDict):
+    opens: dt.time
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("tables seat even numbers only")
+    return value
+
+
+def _broken(value: int) -> int:
+    raise KeyError(value)
+
+
+def book(
+    day: dt.date,
+    people: Annotated[int, Field(ge=1, le=8)],
+    seat: Seat = Seat.INSIDE,
+    address: Address | None = None,
+    at: dt.datetime | None = None,
+    note: str = "",
+    even: Annotated[int, AfterValidator(_even)] = 2,
+    tags: set[str] = set(),  # noqa: B006
+) -> None:
+    """Book a table."""
+
+
+BOOK = read_schema(book)
+GOOD = {"day": "2026-05-31", "people": 4}
+TYPED = {"day": dt.date(2026, 5, 31), "people": 4}
+
+
+def parse(sent: Any) -> dict[str, Any]:
+    return parse_arguments(BOOK, sent)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        GOOD,
+        json.dumps(GOOD),
+        f"  {json.dumps(GOOD)}\n",
+        json.dumps(json.dumps(GOOD)),
+        '{"day": "2026-05-31", "people": "4"}',
+        '{"day": "2026-05-31", "people": 4.0}',
+        '{"day": "2026-05-31", "people": 4, "note": null}',
+    ],
+)
+def test_good_arguments(sent):
+    assert parse(sent) == TYPED
+
+
+@pytest.mark.parametrize("sent", [None, "", "  ", "null", "{}", {}, '"{}"'])
+def test_no_arguments(sent):
+    def stop() -> None:
+        """Stop."""
+
+    assert parse_arguments(read_schema(stop), sent) == {}
+
+
+def test_values_are_typed():
+    values = parse(
+        {
+            **GOOD,
+            "seat": "terrace",
+            "address": {"street": "Rue X", "number": "3"},
+            "at": "2026-05-31T19:30:00+02:00",
+            "tags": ["a", "a"],
+        }
+    )
+    assert values["seat"] is Seat.TERRACE
+    assert values["address"] == Address(street="Rue X", number=3)
+    assert values["at"].utcoffset() == dt.timedelta(hours=2)
+    assert values["tags"] == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("{", "not valid JSON"),
+        ("nonsense", 'near "nonsense"'),
+        ('{"day": "2026-05-31", "people": 4', "not valid JSON"),
+        ("{'day': 1}", "not valid JSON"),
+        ("[]", "got a list of 0, expected one JSON object"),
+        ("4", "got 4, expected one JSON object"),
+        ("true", "got true, expected one JSON object"),
+        ('"hello"', "not valid JSON"),
+        ('"\\"{}\\""', 'expected one JSON object, as in {"day": …, "people": …, "seat": …}'),
+        (b"{}", "got a bytes, expected one JSON object"),
+        ([1], "got a list of 1"),
+        ("{}", "day: missing, expected a date like 2026-05-31; people: missing"),
+        ({**GOOD, "persons": 3}, "persons: unknown, leave it out (book takes day, people, seat"),
+        ({**GOOD, "people": "four"}, 'people: got "four", expected an integer from 1 to 8'),
+        ({**GOOD, "people": True}, "people: got true, expected an integer"),
+        ({**GOOD, "people": None}, "people: got null, expected an integer"),
+        ({**GOOD, "people": 9}, "people: got 9, input should be less than or equal to 8"),
+        ({**GOOD, "people": "9"}, "people: got 9, input should be less than or equal to 8"),
+        ({**GOOD, "people": 10**5000}, "people: the number is too long"),
+        ({**GOOD, "day": 0}, "day: got 0, expected a date"),
+        ({**GOOD, "day": "tomorrow"}, 'day: got "tomorrow", expected a date like 2026-05-31'),
+        ({**GOOD, "day": "2026-02-30"}, 'day: got "2026-02-30", expected a date'),
+        ({**GOOD, "at": "2026-05-31"}, "at: got"),
+        ({**GOOD, "seat": "roof"}, "'inside' or 'terrace'"),
+        ({**GOOD, "address": {"street": 1}}, "address.street: got 1, expected a string"),
+        ({**GOOD, "address": {}}, "address.street: missing"),
+        ({**GOOD, "address": "Rue X"}, 'address: got "Rue X", expected an object with street'),
+        ({**GOOD, "tags": "a"}, 'tags: got "a", expected a list, each a string'),
+        ({**GOOD, "even": 3}, "even: got 3, tables seat even numbers only"),
+        ({**GOOD, "note": 4}, "note: got 4, expected a string"),
+        ({**GOOD, "note": "\ud800"}, "half of a surrogate pair"),
+        (json.dumps({**GOOD, "note": "\ud800"}), "half of a surrogate pair"),
+        ({**GOOD, "no\udfffte": 1}, "half of a surrogate pair"),
+        ({**GOOD, "note": b"x"}, "note: a bytes is not JSON"),
+        ({**GOOD, 3: 4}, "the key 3 is not a string"),
+        ({**GOOD, "people": float("nan")}, "people: not a finite number"),
+        ('{"day": "2026-05-31", "people": NaN}', "NaN is not JSON"),
+        ('{"day": "2026-05-31", "people": -Infinity}', "-Infinity is not JSON"),
+        ('{"day": "2026-05-31", "people": 1e999}', "people: not a finite number"),
+        ('{"day": "2026-05-31", "people": ' + "9" * 5000 + "}", "a number in them is too long"),
+        ('{"day": "2026-05-31", "people": ' + "9" * 4000 + "}", "people: the number is too long"),
+        ('{"day": "2026-05-31", "people": 4, "people": 5}', "people: given more than once"),
+        ('{"day": "2026-05-31", "people": 4, "address": {"a": 1, "a": 1}}', "a: given more"),
+        ("[" * 60_000, "nested too deeply"),
+        ('{"a":' * 10_000 + "1" + "}" * 10_000, "nested too deeply"),
+        ('{"a":' * 40 + "1" + "}" * 40, "a.a.a: nested too deeply"),
+        ("x" * 1_000_000, f"they have 1000000 characters: send at most {SIZE_LIMIT}"),
+        ({**GOOD, "note": "x" * 1_000_000}, "they are too long"),
+        ({**GOOD, "tags": ["a"] * 100_000}, "they are too long"),
+    ],
+)
+def test_bad_arguments_are_told_in_words(sent, told):
+    with pytest.raises(BadArguments) as caught:
+        parse(sent)
+    message = str(caught.value)
+    assert told in message
+    assert message.startswith("book was not run, its arguments do not fit. ")
+    assert message.endswith(". Repair them and call it again.")
+    assert len(message) < 1_600
+    message.encode()
+
+
+def test_an_object_that_contains_itself():
+    circle: dict[str, Any] = dict(GOOD)
+    circle["address"] = circle
+    with pytest.raises(BadArguments, match="nested too deeply"):
+        parse(circle)
+
+
+def test_every_problem_is_told_up_to_eight():
+    with pytest.raises(BadArguments) as caught:
+        parse({f"x{number}": "y" * 500 for number in range(20)})
+    assert len(caught.value.problems) == 22
+    assert "and 14 more" in str(caught.value)
+
+
+def test_long_values_are_shortened():
+    with pytest.raises(BadArguments) as caught:
+        parse({**GOOD, "people": "x" * 60_000, "y" * 60: "z"})
+    assert "xxxxx…" in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_the_functions_own_defaults_are_left_to_it():
+    assert parse(GOOD).keys() == {"day", "people"}
+
+
+def test_null_is_kept_where_it_means_something():
+    assert parse({**GOOD, "address": None})["address"] is None
+
+
+def test_a_validator_of_the_users_own_sees_what_was_sent():
+    def find(day: Annotated[dt.date, BeforeValidator(str.strip)]) -> None:
+        """Find."""
+
+    schema = read_schema(find)
+    assert parse_arguments(schema, {"day": " 2026-05-31 "}) == {"day": dt.date(2026, 5, 31)}
+
+
+def test_what_a_broken_validator_raises_comes_out():
+    def find(x: Annotated[int, AfterValidator(_broken)]) -> None:
+        """Find."""
+
+    with pytest.raises(KeyError):
+        parse_arguments(read_schema(find), {"x": 1})
+
+
+def test_the_path_inside_a_union_has_no_types_in_it():
+    class Other(BaseModel):
+        street: int
+        city: str
+
+    def go(to: Address | Other | list[Address]) -> None:
+        """Go."""
+
+    with pytest.raises(BadArguments) as caught:
+        parse_arguments(read_schema(go), {"to": [{"street": "x"}, {"number": 1}]})
+    assert "to.1.street: missing" in str(caught.value)
+
+
+def test_decimals_are_exact():
+    def pay(amount: Decimal) -> None:
+        """Pay."""
+
+    schema = read_schema(pay)
+    for sent in ('{"amount": "0.10"}', '{"amount": 0.1}'):
+        assert parse_arguments(schema, sent) == {"amount": Decimal("0.1")}
+
+
+# Round trips through signatures that hypothesis makes
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
+# Whole minutes: pydantic writes what it reads, and the texts stay short.
+TIMES = st.times().map(lambda time: time.replace(microsecond=0))
+MOMENTS = st.datetimes(dt.datetime(1971, 1, 1), dt.datetime(2199, 1, 1))  # noqa: DTZ001
+LEAVES: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (int, st.integers(-(2**60), 2**60)),
+    (float, NUMBERS),
+    (bool, st.booleans()),
+    (str, TEXT),
+    (dt.date, st.dates(dt.date(1000, 1, 1))),
+    (dt.datetime, MOMENTS),
+    (dt.time, TIMES),
+    (dt.timedelta, st.timedeltas(dt.timedelta(0), dt.timedelta(days=400))),
+    (uuid.UUID, st.uuids()),
+    (Decimal, st.decimals(-1000, 1000, places=3)),
+    (Seat, st.sampled_from(Seat)),
+    (Level, st.sampled_from(Level)),
+    (Literal["a", "b", 3], st.sampled_from(["a", "b", 3])),
+    (Annotated[int, Field(ge=1, le=8)], st.integers(1, 8)),
+    (Annotated[str, Field(min_length=1, max_length=9)], TEXT.filter(bool)),
+    (Address, st.builds(Address, street=TEXT, number=st.none() | st.integers(0, 99))),
+    (Guest, st.builds(Guest, name=TEXT, born=st.dates(dt.date(1900, 1, 1)))),
+    (Window, st.fixed_dictionaries({"opens": TIMES})),
+]
+
+
+def _wrap(inner: st.SearchStrategy[tuple[Any, Any]]) -> st.SearchStrategy[tuple[Any, Any]]:
+    return st.one_of(
+        inner.map(lambda pair: (list[pair[0]], st.lists(pair[1], max_size=3))),
+        inner.map(lambda pair: (pair[0] | None, st.none() | pair[1])),
+        inner.map(lambda pair: (dict[str, pair[0]], st.dictionaries(TEXT, pair[1], max_size=3))),
+        inner.map(lambda pair: (tuple[pair[0], int], st.tuples(pair[1], st.integers(0, 9)))),
+    )
+
+
+KINDS = st.recursive(st.sampled_from(LEAVES), _wrap, max_leaves=2)
+SPECIMENS = {
+    "date": "2026-05-31",
+    "date-time": "2026-05-31T19:30:00Z",
+    "time": "19:30:00",
+    "duration": "PT1H30M",
+    "uuid": "12345678-1234-5678-1234-567812345678",
+}
+
+
+@st.composite
+def signatures(draw):
+    """A function that returns its arguments, with values for them."""
+    names = draw(
+        st.lists(st.sampled_from(["day", "_x", "copy", "title", "schema"]), unique=True, max_size=4)
+    )
+    parameters, values = [], {}
+    for name in names:
+        kind, strategy = draw(KINDS)
+        default = inspect.Parameter.empty if draw(st.booleans()) else draw(strategy)
+        parameters.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default
+            )
+        )
+        if default is inspect.Parameter.empty or draw(st.booleans()):
+            values[name] = draw(strategy)
+
+    def echo(**given):
+        """Give back what was given."""
+        return given
+
+    echo.__signature__ = inspect.Signature(parameters)
+    return echo, values
+
+
+def specimen(schema: Any, root: dict[str, Any]) -> Any:
+    """A value that satisfies a schema, by the schema alone."""
+    if "$ref" in schema:
+        return specimen(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    if "enum" in schema:
+        return schema["enum"][-1]
+    if "anyOf" in schema:
+        return specimen(schema["anyOf"][0], root)
+    kind = schema["type"]
+    if kind == "object":
+        wanted = schema.get("properties", {"key": schema.get("additionalProperties")})
+        return {name: specimen(inner, root) for name, inner in wanted.items()}
+    if kind == "array":
+        inner = schema.get("prefixItems") or [schema["items"]]
+        return [specimen(each, root) for each in inner]
+    if kind == "string":
+        return SPECIMENS[schema["format"]] if "format" in schema else "text"
+    return {"integer": 3, "number": 2.5, "boolean": True, "null": None}[kind]
+
+
+@settings(
+    max_examples=500,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(signatures())
+def test_what_is_sent_is_what_the_function_gets(signature):
+    function, values = signature
+    schema = read_schema(function)
+    kinds = {p.name: p.annotation for p in inspect.signature(function).parameters.values()}
+
+    sent = {
+        name: TypeAdapter(kinds[name]).dump_python(value, mode="json")
+        for name, value in values.items()
+    }
+    got = function(**parse_arguments(schema, json.dumps(sent)))
+    assert got == values
+    assert {name: type(value) for name, value in got.items()} == {
+        name: type(value) for name, value in values.items()
+    }
+    assert set(schema.parameters.get("required", ())) <= values.keys()
+
+    made = {
+        name: specimen(inner, schema.parameters)
+        for name, inner in schema.parameters["properties"].items()
+    }
+    assert made.keys() == kinds.keys()
+    assert parse_arguments(schema, made) == {
+        name: TypeAdapter(kinds[name]).validate_json(json.dumps(value))
+        for name, value in made.items()
+    }
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(st.sampled_from(["day", "people", "address", "x"]), inner, max_size=4)
+        ),
+        max_leaves=8,
+    )
+)
+def test_junk_is_refused_in_words_and_nothing_else(junk):
+    try:
+        values = parse(json.dumps(junk))
+    except BadArguments as error:
+        assert len(str(error)) < 1_600  # noqa: PT017
+    else:
+        assert isinstance(values["day"], dt.date)
