@@ -58,6 +58,10 @@ class Speech:
         stopped: The caller's last voiced sample if it answers a turn (s).
         protected: The caller may not cut it.
         ended: All of its text was given.
+        clauses: Cuts the text into clauses.
+        cursor: How much of the text was cut.
+        text_began: When its first text came (s).
+        spans: What had to be done before that.
         places: Its clauses and where each stands in `reply.generated`, as (start, end).
         causes: What each clause's text and audio needed, in causal order.
         over: Set once it was played or cut.
@@ -70,6 +74,7 @@ class Speech:
     clauses: Clauses = field(default_factory=Clauses)
     cursor: int = 0
     text_began: float = 0.0
+    spans: tuple[Span, ...] = ()
     places: dict[Clause, tuple[int, int]] = field(default_factory=dict)
     causes: dict[Clause, tuple[Span, ...]] = field(default_factory=dict)
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -230,16 +235,17 @@ class Mouth(Stage):
             return
         if not speech.text_began:
             speech.text_began = self.context.clock.now()
+        speech.spans = speech.spans or frame.spans
         speech.reply.generated += frame.text
         for piece in speech.clauses.feed(frame.text):
-            self._speak(speech, piece, frame.spans)
+            self._speak(speech, piece)
 
     def _end(self, reply: Reply) -> None:
         speech = self._find(reply)
         if speech is None or speech.ended:
             return
         for piece in speech.clauses.finish():
-            self._speak(speech, piece, ())
+            self._speak(speech, piece)
         speech.ended = True
         if not speech.places:
             # Nothing to say: as if it had never been.
@@ -249,7 +255,7 @@ class Mouth(Stage):
                 self.context.call.transcript.drop(reply)
             speech.over.set()
 
-    def _speak(self, speech: Speech, piece: str, spans: tuple[Span, ...]) -> None:
+    def _speak(self, speech: Speech, piece: str) -> None:
         generated = speech.reply.generated
         start = generated.find(piece, speech.cursor)
         start = speech.cursor if start < 0 else start
@@ -257,9 +263,7 @@ class Mouth(Stage):
         clause = Clause(speech, piece, interruptible=not speech.protected)
         speech.places[clause] = (start, speech.cursor)
         now = self.context.clock.now()
-        if not spans and speech.causes:
-            spans = next(iter(speech.causes.values()))
-        speech.causes[clause] = (*spans, Span("clause", speech.text_began, now))
+        speech.causes[clause] = (*speech.spans, Span("clause", speech.text_began, now))
         self._playout.append(clause)
         self._jobs[clause] = self.tasks.spawn(self._synthesise(speech, clause), "speech")
 

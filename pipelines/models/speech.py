@@ -19,6 +19,15 @@ from vivavoce.pipelines.models.http import Endpoint, Http
 from vivavoce.pipelines.models.interfaces import Samples
 
 
+_VOICES = {"fr": "fr_marie_neutral"}
+_VOICE = "en_paul_neutral"
+
+
+def default_voice(language: str) -> str:
+    """Return the preset that speaks where no voice is named: presets exist in two languages."""
+    return _VOICES.get(language.split("-")[0].lower(), _VOICE)
+
+
 class SpeechModel:
     """A model behind Mistral's `POST /v1/audio/speech`."""
 
@@ -31,16 +40,18 @@ class SpeechModel:
     async def stream(
         self, text: str, *, voice: str | None, language: str
     ) -> AsyncGenerator[Samples]:
-        """Speak a text; see `Speaking.stream`. Mistral takes the language from the text."""
-        del language
+        """Speak a text; see `Speaking.stream`.
+
+        Mistral takes the language from the text, and wants a voice: without one, a preset of the
+        language speaks.
+        """
         body = {
             "model": self._endpoint.model,
             "input": text,
+            "voice_id": voice or default_voice(language),
             "stream": True,
             "response_format": "pcm",
         }
-        if voice:
-            body["voice_id"] = voice
         floats = FloatStream()
         complete = False
         stream = self._http.events("speaking", self._endpoint, "/v1/audio/speech", body)

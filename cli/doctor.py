@@ -1,0 +1,194 @@
+"""`vivavoce doctor`: what is configured, what answers, what to fix."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import platform
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vivavoce.agent.settings import Settings, config_path
+from vivavoce.cli.models import SandboxMissingError, endpoints, open_sandbox
+from vivavoce.pipelines.models.chat import ChatModel
+from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.hearing import MistralHearing
+from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
+from vivavoce.pipelines.models.interfaces import TextDelta
+from vivavoce.pipelines.models.speech import SpeechModel
+
+LONGEST = 30.0
+"""Seconds a check may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        check: What was looked at.
+        ok: Whether it is as it should be.
+        found: What was found.
+        fix: What to do; empty where nothing is to be done.
+    """
+
+    check: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+
+async def examine(settings: Settings, console: Console, *, as_json: bool = False) -> bool:
+    """Check everything a call needs, print it, and return whether all is well."""
+    findings = [_python(), _configuration(settings)]
+    if settings.source == "sandbox":
+        findings += _packages()
+    try:
+        async with open_sandbox(settings) as (url, key):
+            where = endpoints(settings, url, key)
+            waits = settings.timeouts
+            timeouts = Timeouts(waits.connect, waits.final, waits.first, waits.stall)
+            http = Http(timeouts)
+            try:
+                findings += await asyncio.gather(
+                    _check("hearing", where["hear"], lambda: _hear(where["hear"], timeouts)),
+                    _check("thinking", where["think"], lambda: _think(where["think"], http)),
+                    _check("speaking", where["speak"], lambda: _speak(where["speak"], http)),
+                )
+            finally:
+                await http.close()
+    except SandboxMissingError as error:
+        findings.append(
+            Finding("sandbox", False, str(error), "pip install 'vivavoce[sandbox]'")
+        )
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        console.print(_table(findings))
+    return all(finding.ok for finding in findings)
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("")
+    table.add_column("check")
+    table.add_column("found", overflow="fold")
+    table.add_column("what to do", overflow="fold")
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
+        table.add_row(mark, finding.check, escape(finding.found), escape(finding.fix))
+    return table
+
+
+def _python() -> Finding:
+    return Finding(
+        "versions",
+        True,
+        f"Python {platform.python_version()}, vivavoce {version('vivavoce')},"
+        f" pipecat-ai {version('pipecat-ai')}",
+    )
+
+
+def _configuration(settings: Settings) -> Finding:
+    path = config_path()
+    file = str(path) if path.is_file() else f"no {path}"
+    key = "set" if settings.mistral_api_key is not None else "not set"
+    return Finding(
+        "settings", True, f"models: {settings.source}; {file}; MISTRAL_API_KEY {key}"
+    )
+
+
+def _packages() -> list[Finding]:
+    found = []
+    for package, wanted in (("moonshine-voice", "0.1.0"), ("espeakng-loader", "0.2.4")):
+        try:
+            have = version(package)
+        except PackageNotFoundError:
+            have = ""
+        ok = have == wanted
+        found.append(
+            Finding(
+                package,
+                ok,
+                have or "not installed",
+                "" if ok else f"pip install 'vivavoce[sandbox]' (exactly {wanted} is needed)",
+            )
+        )
+    return found
+
+
+async def _check(name: str, endpoint: Endpoint, check: Callable[[], Awaitable[str]]) -> Finding:
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(LONGEST):
+            found = await check()
+    except ModelError as error:
+        problem, _, fix = str(error).partition(" — ")
+        if error.kind == "auth" and not endpoint.key:
+            fix = "no key is set for this server: set MISTRAL_API_KEY, or `key` of the stage"
+        return Finding(name, False, problem.removeprefix(f"{name}: "), fix)
+    except TimeoutError:
+        return Finding(
+            name, False, f"{endpoint.url} gave no answer within {LONGEST:g} s", "check the network"
+        )
+    milliseconds = (time.monotonic() - began) * 1000
+    return Finding(
+        name, True, f"{endpoint.model} at {endpoint.url}: {found}, {milliseconds:.0f} ms"
+    )
+
+
+class _Listener:
+    """Waits for the first word or trouble of a transcription."""
+
+    def __init__(self) -> None:
+        self.result: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def on_partial(self, segment: int, text: str) -> None:
+        """Not needed."""
+
+    def on_final(self, segment: int, text: str) -> None:
+        """The server answers."""
+        if not self.result.done():
+            self.result.set_result("transcribes")
+
+    def on_trouble(self, error: ModelError, *, lost: bool) -> None:
+        """The server fails."""
+        if lost and not self.result.done():
+            self.result.set_exception(error)
+
+
+async def _hear(endpoint: Endpoint, timeouts: Timeouts) -> str:
+    hearing = MistralHearing(endpoint, timeouts)
+    listener = _Listener()
+    await hearing.open(listener)
+    try:
+        hearing.send(bytes(16_000))
+        hearing.flush()
+        return await listener.result
+    finally:
+        await hearing.close()
+
+
+async def _think(endpoint: Endpoint, http: Http) -> str:
+    messages = [{"role": "user", "content": "Say hello."}]
+    async with aclosing(ChatModel(http, endpoint).stream(messages, [])) as thoughts:
+        async for thought in thoughts:
+            if isinstance(thought, TextDelta):
+                return "answers"
+    raise ModelError("thinking", "broken", f"{endpoint.url} answered with nothing")
+
+
+async def _speak(endpoint: Endpoint, http: Http) -> str:
+    stream = SpeechModel(http, endpoint).stream("Hello.", voice=None, language="en")
+    async with aclosing(stream) as chunks:
+        async for _ in chunks:
+            return "speaks"
+    raise ModelError("speaking", "broken", f"{endpoint.url} sent no audio")

@@ -1,0 +1,177 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+app = typer.Typer(
+    name="vivavoce",
+    help="Real-time speech-to-speech voice agents on Mistral's Voxtral models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+ModelsOption = Annotated[
+    str | None,
+    typer.Option("--models", help="Where the models are: mistral, sandbox or auto."),
+]
+AgentArgument = Annotated[str, typer.Argument(help="file.py, file.py:name or module:name.")]
+
+FAILED = 2
+
+
+def main() -> None:
+    """Run the command line. A user's mistake ends in one line and exit code 2."""
+    # pipecat greets on import and logs everything by default.
+    from loguru import logger
+
+    logger.remove()
+    # Imported late: most of the start-up time is pipecat's.
+    from vivavoce.agent.agent import AgentError
+    from vivavoce.agent.options import OptionError
+    from vivavoce.agent.settings import SettingsError
+    from vivavoce.cli.load import LoadError
+    from vivavoce.cli.models import SandboxMissingError
+    from vivavoce.pipelines.audio.wav import AudioFileError
+    from vivavoce.tools import DefinitionError
+
+    try:
+        app()
+    except (
+        AgentError,
+        AudioFileError,
+        DefinitionError,
+        LoadError,
+        OptionError,
+        SandboxMissingError,
+        SettingsError,
+    ) as error:
+        print(f"vivavoce: {error}", file=sys.stderr)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def configure_logging(level: str) -> None:
+    """Send our log, and pipecat's warnings, to the terminal's error stream."""
+    handler = RichHandler(
+        console=Console(stderr=True), show_time=False, show_path=False, markup=False
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.getLogger("vivavoce").setLevel(level.upper())
+    from loguru import logger
+
+    logger.add(
+        lambda message: logging.getLogger("pipecat").log(
+            message.record["level"].no, message.record["message"]
+        ),
+        level="DEBUG" if level == "debug" else "WARNING",
+    )
+
+
+def read_settings(**flags: Any) -> Any:
+    """Read the settings and set the log up."""
+    from vivavoce.agent.settings import load
+
+    settings = load(flags)
+    configure_logging(settings.log)
+    return settings
+
+
+@app.command()
+def run(
+    agent: AgentArgument,
+    source: Annotated[Path, typer.Option("--in", help="What the caller says (WAV).")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Record the call here: caller left, agent right.")
+    ] = None,
+    transcript: Annotated[
+        Path | None, typer.Option("--transcript", help="Write the record here, as JSON.")
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Do not wait where nothing waits on the clock.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print an event a line, and the record last, as JSON.")
+    ] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Let a WAV file call an agent, and record both sides."""
+    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.run import run_file
+
+    settings = read_settings(models=models)
+    ended = asyncio.run(
+        run_file(
+            load_agent(agent),
+            settings,
+            Console(),
+            source=source,
+            recording=out,
+            transcript=transcript,
+            fast=fast,
+            as_json=as_json,
+        )
+    )
+    if ended.interrupted:
+        raise typer.Exit(130)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+) -> None:
+    """Run the embedded models by themselves: a local server in Mistral's dialect."""
+    from vivavoce.cli.sandbox import serve
+
+    read_settings()
+    raise typer.Exit(serve(port))
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Check what is configured, what answers, and what to fix."""
+    from vivavoce.cli.doctor import examine
+
+    settings = read_settings(models=models)
+    healthy = asyncio.run(examine(settings, Console(), as_json=as_json))
+    raise typer.Exit(0 if healthy else 1)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Where to leave the call.")] = Path("demo"),
+    models: ModelsOption = None,
+) -> None:
+    """Hold a whole spoken conversation with the restaurant example, and leave it to look at."""
+    from vivavoce.cli.demo import hold
+
+    settings = read_settings(models=models)
+    raise typer.Exit(asyncio.run(hold(settings, Console(), out)))
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(installed("vivavoce"))
+        raise typer.Exit
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""`vivavoce run`: a WAV file calls an agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from vivavoce.agent import Agent, Call
+from vivavoce.agent.record import record
+from vivavoce.agent.settings import Settings
+from vivavoce.cli.models import open_models
+from vivavoce.cli.show import Show, ledger_table
+from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.file import FileTransport
+from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A call that is over, with its record."""
+
+    call: Call[Any]
+    record: dict[str, Any]
+    interrupted: bool
+
+
+async def carry(
+    agent: Agent[Any],
+    models: Models,
+    transport: Transport,
+    console: Console,
+    *,
+    as_json: bool = False,
+) -> Ended:
+    """Carry one call and show it as it happens.
+
+    Ctrl-C ends the call; its recording and transcript stay whole.
+
+    Args:
+        agent: Who answers.
+        models: With what.
+        transport: Over what.
+        console: Where it is shown.
+        as_json: Show it as JSON, an event a line, with the record last.
+    """
+    conversation = Conversation(agent, models, transport)
+    began = datetime.now(UTC)
+    loop = asyncio.get_running_loop()
+    pressed = False
+
+    def on_interrupt() -> None:
+        nonlocal pressed
+        pressed = True
+        loop.create_task(
+            conversation.hang_up("ended at the keyboard", after_speech=False)
+        ).add_done_callback(lambda task: task.exception())
+
+    with contextlib.suppress(NotImplementedError, RuntimeError):
+        loop.add_signal_handler(signal.SIGINT, on_interrupt)
+        loop.add_signal_handler(signal.SIGTERM, on_interrupt)
+
+    async def show() -> None:
+        if as_json:
+            async for event in conversation.call:
+                print(json.dumps(event.to_dict(), ensure_ascii=False), flush=True)
+            return
+        with Show(console) as view:
+            async for event in conversation.call:
+                view.event(event)
+
+    showing = asyncio.create_task(show(), name="show")
+    try:
+        call = await conversation.run()
+        await showing
+    finally:
+        showing.cancel()
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            loop.remove_signal_handler(signal.SIGINT)
+            loop.remove_signal_handler(signal.SIGTERM)
+    entry = record(
+        call,
+        agent=agent.name,
+        began=began,
+        seconds=conversation.now(),
+        models=models.names,
+    )
+    return Ended(call, entry, pressed)
+
+
+async def run_file(
+    agent: Agent[Any],
+    settings: Settings,
+    console: Console,
+    *,
+    source: Path,
+    recording: Path | None,
+    transcript: Path | None,
+    fast: bool,
+    as_json: bool,
+) -> Ended:
+    """Let a WAV file call an agent.
+
+    Raises:
+        vivavoce.pipelines.audio.wav.AudioFileError: If a file cannot be read or written.
+        vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
+    """
+    transport = FileTransport(source, recording, fast=fast)
+    try:
+        async with open_models(settings) as models:
+            ended = await carry(agent, models, transport, console, as_json=as_json)
+    finally:
+        await transport.close()
+    if as_json:
+        print(json.dumps({"event": "record", **ended.record}, ensure_ascii=False), flush=True)
+    else:
+        summarise(ended, console, recording)
+        if transport.warning:
+            console.print(f"[yellow]{transport.warning}[/]")
+    if transcript is not None:
+        write_record(transcript, ended.record)
+    return ended
+
+
+def summarise(ended: Ended, console: Console, recording: Path | None) -> None:
+    """Print the ledger, and what is to be known beside it."""
+    table = ledger_table(ended.call)
+    console.print()
+    if table is not None:
+        console.print(table)
+    if not ended.call.transcript.caller:
+        console.print("[yellow]No words were understood in the recording.[/]")
+    where = f"; recorded in {recording}" if recording else ""
+    console.print(f"[dim]{ended.call.reason}, after {ended.record['seconds']:.1f} s{where}[/]")
+
+
+def write_record(path: Path, entry: dict[str, Any]) -> None:
+    """Write a call's record."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(entry, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

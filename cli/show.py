@@ -1,0 +1,133 @@
+"""Shows a call in the terminal: the conversation as it happens, the ledger at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from vivavoce.agent import Call, Latency, Reply
+from vivavoce.agent.events import (
+    AgentSaid,
+    CallerPartial,
+    CallerSaid,
+    Event,
+    Failed,
+    ToolEnded,
+)
+from vivavoce.agent.ledger import STAGES
+
+
+_HEADS = {
+    "endpointing": "end of turn",
+    "transcription": "text",
+    "thinking": "think",
+    "tools": "tools",
+    "clause": "clause",
+    "speech": "speech",
+    "output": "output",
+}
+
+
+class Show:
+    """Prints a conversation line by line; on a terminal, what is being understood too."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+
+    def __enter__(self) -> Show:
+        if self._console.is_terminal:
+            self._status = self._console.status("listening", spinner="dots")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def event(self, event: Event) -> None:
+        """Show what happened."""
+        match event:
+            case CallerPartial():
+                if self._status is not None:
+                    self._status.update(f"[dim]{escape(event.text[-100:])}[/]")
+            case CallerSaid():
+                self._line(event.utterance.ended, "caller", "cyan", escape(event.utterance.text))
+            case AgentSaid():
+                self._reply(event.reply)
+            case ToolEnded():
+                use = event.use
+                mark = "" if use.ok else " [red]failed[/]"
+                self._line(
+                    use.started,
+                    "tool",
+                    "magenta",
+                    f"{escape(use.name)}({escape(_short(use.arguments))}) →"
+                    f" {escape(_short(use.result or ''))}{mark}",
+                )
+            case Failed():
+                self._line(event.at, "trouble", "red", escape(event.failure.message))
+            case _:
+                return
+        if self._status is not None and not isinstance(event, CallerPartial):
+            self._status.update("listening")
+
+    def _reply(self, reply: Reply) -> None:
+        text = escape(reply.heard) or "[dim](a signal)[/]"
+        if reply.interrupted:
+            unheard = escape(reply.unheard)
+            if self._console.is_terminal:
+                text += f" [strike dim]{unheard}[/] [yellow]cut[/]"
+            else:
+                text += f" — (cut; not heard: {unheard})"
+        if reply.latency is not None:
+            text += f"  [green]{reply.latency.total_ms:.0f} ms[/]"
+        self._line(reply.started or 0.0, "agent", "green", text)
+
+    def _line(self, at: float, who: str, colour: str, text: str) -> None:
+        minutes, seconds = divmod(max(at, 0.0), 60)
+        clock = f"[dim]{int(minutes):02d}:{seconds:04.1f}[/]"
+        self._console.print(f"{clock}  [{colour}]{who:<8}[/]{text}", soft_wrap=True)
+
+
+def ledger_table(call: Call[Any]) -> Table | None:
+    """Return the call's latencies as a table; None when no reply had one."""
+    rows = [reply for reply in call.transcript.replies if reply.latency is not None]
+    if not rows:
+        return None
+    table = Table(
+        title="Milliseconds from the caller's last word to the agent's first sound",
+        caption="In brackets: done meanwhile, behind another stage.",
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("reply", overflow="ellipsis", no_wrap=True, min_width=10, ratio=1)
+    for stage in STAGES:
+        table.add_column(_HEADS[stage], justify="right", no_wrap=True)
+    table.add_column("total", justify="right", style="bold", no_wrap=True)
+    for reply in rows:
+        latency = reply.latency
+        assert latency is not None
+        cells = [_cell(latency, stage) for stage in STAGES]
+        table.add_row(escape(reply.heard or reply.generated), *cells, f"{latency.total_ms:.0f}")
+    for name, value in call.ledger.percentiles().items():
+        table.add_row(f"[dim]{name}[/]", *[""] * len(STAGES), f"{value:.0f}")
+    return table
+
+
+def _cell(latency: Latency, stage: Any) -> str:
+    shown, hidden = latency.stages[stage] / 1000, latency.hidden[stage] / 1000
+    text = f"{shown:.0f}" if shown >= 0.5 else "·"
+    return f"{text} [dim]({hidden:.0f})[/]" if hidden >= 1 else text
+
+
+def _short(text: str, limit: int = 80) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
