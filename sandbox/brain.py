@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from vivavoce.sandbox.brain_dialogue import Scene, State, forced, opening, step
+from vivavoce.sandbox.brain_dialogue import forced, opening, step
+from vivavoce.sandbox.brain_frames import Scene, State
 from vivavoce.sandbox.brain_history import (
     MAX_TURNS,
     BrainCall,

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from vivavoce.sandbox.brain_schema import Param, Tool
-from vivavoce.sandbox.brain_words import bag, spoken_list
+from vivavoce.sandbox.brain_words import bag, name_words, spoken_list
 
 _PEOPLE = bag("people persons person guests party covers diners pax adults")
 _THIRD = {
@@ -37,9 +37,12 @@ def question(param: Param, *, half: str = "") -> str:
         half: For a date-time of which one half is known, the half that is not: `date` or `time`.
     """
     words, about = {*param.words}, _brief(param.description)
-    noun = " ".join(w for w in param.words if w not in {"the", "of"})
-    if _QUESTION.match(about) and 2 <= len(about.split()) <= 9:
-        return about[0].upper() + about[1:] + "?"
+    noun = " ".join(w for w in name_words(param.path[-1]) if w not in {"the", "of"})
+    put = _as_question(about)
+    timed = param.kind in {"date", "time", "datetime"}
+    # "When to ring" asks the wrong thing of a caller; "which evening" does not.
+    if put and not (timed and (half or put.startswith("When"))):
+        return put
     if param.kind == "enum":
         return _which(param, noun)
     if param.kind == "boolean":
@@ -84,6 +87,23 @@ def question(param: Param, *, half: str = "") -> str:
     if described and len(described.split()) <= 8 and not described.split()[0].endswith("s"):
         return f"What is the {described[0].lower()}{described[1:]}?"
     return f"What is the {_noun(noun)}?"
+
+
+def _as_question(about: str) -> str:
+    """`How many will come` is a question, `what to play` nearly one, `when it starts` is none."""
+    if not _QUESTION.match(about) or not 2 <= len(about.split()) <= 9:
+        return ""
+    wish = re.match(r"^((?:how|what|which|who|where|when)\b.*?) to (\w.*)$", about, re.IGNORECASE)
+    if wish is not None:
+        about = f"{wish[1]} do you want to {wish[2]}"
+    elif re.match(
+        r"^(?:when|where|why|how (?:long|often)) (?!do|does|is|are|will|shall|should)"
+        r"|^\w+(?: many| much)? (?:it|they|he|she|you|the|this|that|a)\b",
+        about,
+        re.IGNORECASE,
+    ):
+        return ""
+    return about[0].upper() + about[1:] + "?"
 
 
 def _brief(description: str) -> str:
@@ -189,7 +209,7 @@ def ability(tool: Tool) -> str:
 def abilities(tools: Sequence[Tool], *, most: int = 4) -> str:
     """What the tools can do, as a sentence: `I can find the free tables and book a table`."""
     if not tools:
-        return "I have no tools in this call."
+        return "I can only tell the time and do simple sums."
     named = [ability(t) for t in tools[:most]]
     more = " and more" if len(tools) > most else ""
     return f"I can {spoken_list(named, 'and') if not more else ', '.join(named)}{more}."

@@ -20,18 +20,15 @@ from vivavoce.sandbox.brain_frames import (
 )
 from vivavoce.sandbox.brain_history import BrainCall, Reply
 from vivavoce.sandbox.brain_route import ACT, CONFIRM, route
-from vivavoce.sandbox.brain_schema import Param, Tool
+from vivavoce.sandbox.brain_schema import Param, Tool, hangs_up
 from vivavoce.sandbox.brain_slots import nest
-from vivavoce.sandbox.brain_words import listen, sentence
+from vivavoce.sandbox.brain_words import listen, sentence, stem
 
 _LONG = re.compile(
     r"\b(tell me (?:all |more |everything |something )?(?:about|of)|describe|explain|in detail|"
     r"talk to me about|more about|know about|read me)\b",
     re.IGNORECASE,
 )
-_HANG_UP = ({"hang", "up"}, {"end", "call"}, {"goodbye"}, {"hangup"}, {"finish", "call"},
-            {"terminate", "call"}, {"end", "conversation"}, {"close", "call"},
-            {"disconnect"})  # fmt: skip
 
 
 def step(scene: Scene, state: State, text: str) -> tuple[Reply, State]:
@@ -169,9 +166,16 @@ def _slot(scene: Scene, state: State, text: str) -> tuple[Reply, State] | None:
             # The same request said once more: ask once more.
             return Reply(ask), state
         return Reply(f"Sorry, I did not get that. {ask}"), state
-    frames = [
-        Frame(f.tool, f.values | got.values, got.parts) if f is frame else f for f in state.frames
-    ]
+    frames = []
+    for held in state.frames:
+        if held is frame:
+            frames.append(Frame(held.tool, held.values | got.values, got.parts))
+        elif held.tool == frame.tool and state.asked in got.values:
+            # Two calls of one tool lacked the same thing: it was asked, and said, once.
+            shared = {state.asked: got.values[state.asked]}
+            frames.append(Frame(held.tool, shared | held.values, held.parts))
+        else:
+            frames.append(held)
     return _settle(state, frames)
 
 
@@ -226,7 +230,10 @@ def _fresh(scene: Scene, state: State, text: str) -> tuple[Reply, State]:
     if saying == "bye":
         return Reply(_say(scene, state, saying, text), _hang_up(scene)), state
     if saying and not (
-        best is not None and best.score >= ACT and saying in {"stop", "clock", "calendar", "more"}
+        best is not None
+        and best.score >= ACT
+        and saying in {"stop", "clock", "calendar", "more"}
+        and {stem(w) for w in listen(text).words} & {stem(w) for w in best.tool.words}
     ):
         return Reply(_say(scene, state, saying, text)), state
     mended = mend(scene, state, text if picked is None else picked, best)
@@ -272,8 +279,7 @@ def _fact(scene: Scene, state: State, text: str, index: int) -> tuple[Reply, Sta
 def _hang_up(scene: Scene) -> list[BrainCall]:
     """A call of the tool that ends the call, if there is one that needs nothing more."""
     for tool in scene.tools:
-        named = any(words <= {*tool.words} for words in _HANG_UP)
-        if named and not any(p.required for p in tool.params):
+        if hangs_up(tool.name) and not any(p.required for p in tool.params):
             return [BrainCall(tool.name, {})]
     return []
 

@@ -137,11 +137,7 @@ def frames_of(scene: Scene, text: str, best: Route) -> list[Frame]:
         for tool, part in chunks:
             got = scene.fill(tool, part)
             twin = next((f for f in reversed(frames) if f.tool == tool), None)
-            if twin is not None and not any(
-                twin.values.get(p, v) != v for p, v in got.values.items()
-            ):
-                twin.values |= got.values
-                twin.parts |= got.parts
+            if twin is not None and _joins(twin, got):
                 continue
             if twin is not None:
                 got.values = twin.values | got.values
@@ -151,6 +147,22 @@ def frames_of(scene: Scene, text: str, best: Route) -> list[Frame]:
             return frames
     got = scene.fill(best.tool, text)
     return [Frame(best.tool, got.values, got.parts)]
+
+
+def _joins(frame: Frame, got: Filled) -> bool:
+    """Add to a frame what a later clause says, unless it says something else of the same."""
+    lists = {p.path for p in frame.tool.params if p.many}
+    for path, value in got.values.items():
+        if path not in lists and frame.values.get(path, value) != value:
+            return False
+    for path, value in got.values.items():
+        known = frame.values.get(path)
+        if path in lists and isinstance(known, list):
+            frame.values[path] = known + [v for v in value if v not in known]
+        else:
+            frame.values[path] = value
+    frame.parts |= got.parts
+    return True
 
 
 def mend(scene: Scene, state: State, text: str, best: Route | None) -> Frame | None:
@@ -168,7 +180,8 @@ def mend(scene: Scene, state: State, text: str, best: Route | None) -> Frame | N
         if tool is None:
             continue
         old = unnest(tool, call.arguments)
-        got = scene.fill(tool, text).values
+        filled = scene.fill(tool, text)
+        got = filled.values | _halves(old, filled)
         if not got and sign and rest and len(listen(rest).tokens) <= 5:
             for param in tool.params:
                 if param.kind in {"place", "person", "string", "code"} and param.path in old:
@@ -179,6 +192,22 @@ def mend(scene: Scene, state: State, text: str, best: Route | None) -> Frame | N
         if news and (sign or (short and not QUESTION.match(text))):
             return Frame(tool, old | news)
     return None
+
+
+def _halves(old: dict[Path, Any], filled: Filled) -> dict[Path, Any]:
+    """Date-times of which one half is new: "at eleven then" keeps the day."""
+    out: dict[Path, Any] = {}
+    for path, half in filled.parts.items():
+        try:
+            before = datetime.fromisoformat(str(old.get(path)))
+            if isinstance(half, time):
+                made = datetime.combine(before.date(), half, tzinfo=before.tzinfo)
+            else:
+                made = datetime.combine(half, before.timetz())
+        except ValueError:
+            continue
+        out[path] = made.isoformat()
+    return out
 
 
 def _end(match: re.Match[str] | None) -> int:

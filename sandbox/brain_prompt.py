@@ -41,9 +41,9 @@ def _seen(pattern: str) -> re.Pattern[str]:
 
 _HINTS = (
     (("when",), _seen(r"\b(am|pm|o'clock|noon|midnight|from|until|monday|[0-9]|daily|day)\b")),
-    (("where",), _seen(r"\b(street|road|avenue|square|floor|at|in|near|next to|corner|opposite)\b")),
+    (("where",), _seen(r"\b(street|road|avenue|square|floor|at|in|near|next|corner|opposite)\b")),
     (("how", "much"), re.compile(r"[0-9€$£]|\b(euro|dollar|pound|cost|free)", re.IGNORECASE)),
-    (("how", "many"), _seen(r"[0-9]|\b(one|two|three|four|five|six|seven|eight|nine|ten|twenty)\b")),
+    (("how", "many"), _seen(r"[0-9]|\b(one|two|three|four|five|six|seven|eight|nine|ten)\b")),
     (("who",), re.compile(r"\b[A-Z][a-z]+\b")),
 )  # fmt: skip
 
@@ -81,7 +81,8 @@ def find_fact(system: str, question: str, *, now: datetime) -> tuple[float, int]
     weights = []
     for word, said in asked:
         df = sum(1 for s in stems if kin(word) & s)
-        weights.append(said * math.log(1 + (len(known) + 1) / (df + 0.5)))
+        rare = math.log(1 + (len(known) + 1) / (df + 0.5))
+        weights.append(said * (rare if df else 0.55 * rare))
     total, best = sum(weights) + 0.3, (0.0, -1)
     for index, (fact, known_stems) in enumerate(zip(known, stems, strict=True)):
         got = 0.0

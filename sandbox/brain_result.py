@@ -8,6 +8,7 @@ from typing import Any
 
 from vivavoce.sandbox.brain_history import Result
 from vivavoce.sandbox.brain_numbers import plain
+from vivavoce.sandbox.brain_schema import hangs_up
 from vivavoce.sandbox.brain_when import spoken_date, spoken_time
 from vivavoce.sandbox.brain_words import bag, name_words, sentence, spoken_list
 
@@ -37,8 +38,6 @@ _ERROR_TEXT = re.compile(
     r"^\s*(?:error|exception|failed|failure|traceback|[A-Z]\w+(?:Error|Exception))\b[:\s-]*",
     re.IGNORECASE,
 )
-HANG_UP = bag("hang hangup goodbye bye disconnect")
-"""Words in the names of tools that end a call."""
 _GOOD = bag("ok okay success succeeded successful done completed")
 
 
@@ -58,7 +57,7 @@ def _one(result: Result, now: datetime) -> str:
     if fault is not None:
         why = f" {sentence(fault)}" if fault else ""
         return f"I am sorry, that did not work.{why}"
-    if HANG_UP & {*name_words(result.name)}:
+    if hangs_up(result.name):
         return "Goodbye."
     noun, asks = _noun(result.name), _asks(result.name)
     if isinstance(value, str):

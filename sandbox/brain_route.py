@@ -108,6 +108,8 @@ def keywords(text: str, now: datetime) -> list[tuple[str, float]]:
         if any(heard.words[i : i + len(cue)] == cue for i in range(len(heard.words))):
             for topic in topics:
                 out.setdefault(stem(topic), 0.4)
+    if any(f.kind == "money" for f in find_values(heard, now=now)):
+        out.setdefault("money", 0.6)
     return list(out.items())
 
 
@@ -122,7 +124,7 @@ def route(text: str, tools: Sequence[Tool], *, now: datetime) -> list[Route]:
     weights = []
     for column, (word, said) in enumerate(words):
         df = sum(1 for line in table if line[column] >= 0.4)
-        rare = math.log(1 + (count + 1) / (df + 0.5)) if df else 0.75 * math.log(1 + (count + 1))
+        rare = math.log(1 + (count + 1) / (df + 0.5)) if df else 0.55 * math.log(1 + (count + 1))
         rare = min(rare, 2.6) if count > 1 else 1.0
         weights.append(said * rare * (0.55 if word in _COMMON else 1.0))
     total = sum(weights) + 0.25
@@ -142,7 +144,7 @@ def route(text: str, tools: Sequence[Tool], *, now: datetime) -> list[Route]:
     return out
 
 
-def _evidence(tool: Tool, found: list[Found], text: str) -> float:
+def _evidence(tool: Tool, found: Sequence[Found], text: str) -> float:
     """A little more when the utterance holds values that the tool takes."""
     kinds = {f.kind for f in found if f.weight >= 0.7}
     extra = 0.0

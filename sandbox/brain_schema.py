@@ -114,6 +114,17 @@ class Tool:
         return next((p for p in self.params if p.path == path), None)
 
 
+_HANG_UP = ({"hang", "up"}, {"end", "call"}, {"goodbye"}, {"hangup"}, {"finish", "call"},
+            {"terminate", "call"}, {"end", "conversation"}, {"close", "call"},
+            {"disconnect"})  # fmt: skip
+
+
+def hangs_up(name: str) -> bool:
+    """Whether a tool of this name ends the call."""
+    words = {*name_words(name)}
+    return any(named <= words for named in _HANG_UP)
+
+
 def read_tools(tools: Any) -> tuple[Tool, ...]:
     """Read the request's `tools`; what is no function with a name is left out.
 

@@ -1,5 +1,6 @@
 """From an utterance and a tool's parameters to typed arguments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
@@ -53,7 +54,7 @@ def fill(
         hint: More words (the system prompt) that tell whether hours mean the evening.
     """
     heard, out = listen(text), Filled(parts=dict(parts or {}))
-    found = find_values(heard, now=now, late=_late(tool, hint))
+    found = list(find_values(heard, now=now, late=_late(tool, hint)))
     wanted = tool.param(asked) if asked is not None else None
     if (
         wanted is not None
@@ -106,16 +107,22 @@ def _late(tool: Tool, hint: str) -> bool | None:
 
 
 def _assign(
-    tool: Tool, heard: Utterance, found: list[Found], out: Filled, asked: Path | None, now: datetime
+    tool: Tool,
+    heard: Utterance,
+    found: Sequence[Found],
+    out: Filled,
+    asked: Path | None,
+    now: datetime,
 ) -> None:
     """Give values to parameters, best pair first, no token twice."""
     pairs: list[tuple[float, int, int, Param, Found, Any]] = []
     for order, param in enumerate(tool.params):
         for item in found:
             score, value = _fit(param, item, heard, found, asked=param.path == asked)
-            if value is not None and score >= (
-                0.5 if param.required or param.path == asked else 0.8
-            ):
+            least = 0.5 if param.required or param.path == asked else 0.8
+            if value is not None and score >= least:
+                # A self-correction wins over what it corrects, but makes no value more likely.
+                score += 0.4 if item.later else 0.0
                 pairs.append((score, order, item.start, param, item, value))
     pairs.sort(key=lambda p: (-p[0], p[1], p[2]))
     used: list[Found] = []
@@ -160,13 +167,13 @@ def _moment(param: Param, value: Any, out: Filled, now: datetime) -> bool:
 
 
 def _fit(
-    param: Param, item: Found, heard: Utterance, found: list[Found], *, asked: bool
+    param: Param, item: Found, heard: Utterance, found: Sequence[Found], *, asked: bool
 ) -> tuple[float, Any]:
     """How well a value suits a parameter (0 to about 2), and the value as JSON."""
     base, value = _convert(param, item, heard)
     if value is None:
         return 0.0, None
-    score = base * item.weight + (0.5 if asked else 0.0) + (0.4 if item.later else 0.0)
+    score = base * item.weight + (0.5 if asked else 0.0)
     words, before = heard.words, heard.words[max(0, item.start - 3) : item.start]
     near = {stem(w) for w in words[item.end : item.end + 2]}
     near_before = {stem(w) for w in before}
@@ -203,6 +210,9 @@ def _fit(
         # "at eight" is a clock and "the 3rd of May" a date even when no slot wants one.
         for other_item in found:
             around = other_item.start <= item.start and item.end <= other_item.end
+            if around and other_item.kind == "code" and other_item.end - other_item.start > 2:
+                # "four two seven" is one number, said digit by digit.
+                score -= 0.35 if item.end - item.start < other_item.end - other_item.start else 0
             if around and other_item.kind in {
                 "date", "time", "duration", "money", "moment", "email", "phone",
             }:  # fmt: skip

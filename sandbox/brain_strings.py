@@ -13,6 +13,7 @@ from vivavoce.sandbox.brain_words import (
     content,
     kin,
     likeness,
+    listen,
     name_words,
     stem,
 )
@@ -32,6 +33,8 @@ _BOUNDS = bag(
     "but so in is are was will by until around about of the a an my i it i'd thanks thank now "
     "tonight's or as this"
 )
+_ADDRESS = bag("street address")
+_STREETS = bag("street road avenue lane square drive place way court close boulevard")
 _TITLES = bag("mr mrs ms miss mister missus madam sir")
 _NAME_CUES = (
     "my name is", "the name is", "name is", "name's", "under the name of", "in the name of",
@@ -45,11 +48,12 @@ _TEXT_CUES = (
     "reminding me to",
     "remind me to", "me to", "search for", "look up", "that",
 )  # fmt: skip
+_SURE_TEXT_CUES = ("saying that", "that says", "saying", "because of", "because", "regarding")
 _LEADS = (
     "it's about", "it is about", "it's", "it is", "the name is", "my name is", "name is", "that's",
     "that is", "that would be", "it would be", "i'd like", "i would like", "i want", "i'll take",
     "make it", "let's say", "let's make it", "how about", "i think", "i'm", "i am", "this is",
-    "under the name of", "under the name", "under", "for", "in", "at", "to", "from", "just",
+    "under the name of", "under the name", "under", "for", "in", "at", "to", "from", "with", "just",
     "please",
     "sorry", "no", "actually", "i mean", "i meant", "yes", "well", "um", "uh", "oh", "okay", "so",
     "ok", "erm", "hmm", "tell them", "tell him", "tell her", "say", "the", "a", "an", "my",
@@ -141,12 +145,16 @@ def match_string(param: Param, heard: Utterance, taken: set[int], *, asked: bool
         asked: Whether the utterance answers a question for this very parameter.
     """
     value: str | None = None
+    if asked and {*name_words(param.path[-1])} & _ADDRESS:
+        return whole_answer(heard, set(), free=True)
     if param.kind == "person":
         value = _person(param, heard, taken)
     elif param.kind == "place":
         value = _place(param, heard, taken)
+        if value is not None and {*name_words(param.path[-1])} & _ADDRESS and not _street(value):
+            value = None
     elif param.kind == "text":
-        value = _text(heard, taken)
+        value = _text(heard, taken, required=param.required)
     if value is None:
         value = _by_name(param, heard, taken)
     if value is None and asked:
@@ -154,6 +162,11 @@ def match_string(param: Param, heard: Utterance, taken: set[int], *, asked: bool
         if value is not None and param.kind in {"person", "place"}:
             value = _proper(value)
     return value
+
+
+def _street(value: str) -> bool:
+    words = listen(value).words
+    return bool({*words} & _STREETS) or any(w[0].isdigit() for w in words)
 
 
 def whole_answer(heard: Utterance, taken: set[int], *, free: bool = False) -> str | None:
@@ -302,9 +315,10 @@ def _place(param: Param, heard: Utterance, taken: set[int]) -> str | None:
     return None
 
 
-def _text(heard: Utterance, taken: set[int]) -> str | None:
+def _text(heard: Utterance, taken: set[int], *, required: bool) -> str | None:
     found: list[tuple[int, int]] = []
-    for cue in _TEXT_CUES:
+    # What may be left out is only filled by words that surely begin it.
+    for cue in _TEXT_CUES if required else _SURE_TEXT_CUES:
         parts = tuple(cue.split())
         for i in range(len(heard.words) - len(parts)):
             if heard.words[i : i + len(parts)] == parts and i + len(parts) not in taken:
@@ -316,8 +330,15 @@ def _text(heard: Utterance, taken: set[int]) -> str | None:
         heard.raw,
         re.IGNORECASE,
     )
-    if add is not None and not found:
+    if required and add is not None and not found:
         return add[1].strip(" .,") or None
+    if required and not found:
+        # "remind me in ten minutes | to call mum"
+        found += [
+            (i + 1, 1)
+            for i in range(1, len(heard.words) - 1)
+            if heard.words[i] == "to" and i - 1 in taken and i + 1 not in taken
+        ]
     if not found:
         return None
     start = min(found, key=lambda f: (f[0] - f[1], -f[1]))[0]
@@ -373,7 +394,8 @@ def object_of_verb(
     verbs: set[str] = set()
     for word in (*tool_words[:1], *re.findall(r"[a-z]+", description.lower())[:1]):
         verbs |= kin(stem(word))
-    nouns = {stem(w) for w in (*tool_words[1:], *param.words)} | param.cues
+    nouns = {stem(w) for w in (*tool_words, *param.words)} | param.cues
+    nouns |= {*content(listen(description).words)}
     for i, word in enumerate(heard.words):
         if stem(word) not in verbs:
             continue

@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Any, Literal
 
 from vivavoce.sandbox.brain_numbers import HOMOPHONES, digit_run, number_at, ordinal_at, plain
 from vivavoce.sandbox.brain_when import after, date_at, duration_at, time_at
-from vivavoce.sandbox.brain_words import Utterance, bag
+from vivavoce.sandbox.brain_words import Utterance, bag, listen
 
 ValueKind = Literal[
     "number", "ordinal", "money", "percent", "date", "time", "moment", "duration", "phone",
@@ -47,7 +48,7 @@ class Found:
     later: bool = False
 
 
-def find_values(heard: Utterance, *, now: datetime, late: bool | None = None) -> list[Found]:
+def find_values(heard: Utterance, *, now: datetime, late: bool | None = None) -> tuple[Found, ...]:
     """All possible values, overlapping ones included: who needs which decides.
 
     Args:
@@ -55,7 +56,14 @@ def find_values(heard: Utterance, *, now: datetime, late: bool | None = None) ->
         now: What relative dates refer to.
         late: Whether an hour without am or pm means the evening; see `brain_when.time_at`.
     """
-    words, out = heard.words, []
+    return _find_values(heard.raw, now, late)
+
+
+@lru_cache(maxsize=256)
+def _find_values(text: str, now: datetime, late: bool | None) -> tuple[Found, ...]:
+    # Routing and every tool that is tried read the same utterance.
+    heard, out = listen(text), list[Found]()
+    words = heard.words
     mended = correction_at(words)
 
     def add(start: int, end: int, kind: ValueKind, value: Any, weight: float) -> None:
@@ -87,8 +95,10 @@ def find_values(heard: Utterance, *, now: datetime, late: bool | None = None) ->
             skip["number"] = end
         if (rank := ordinal_at(words, i)) is not None:
             add(i, rank[0], "ordinal", rank[1], 0.6)
+        if words[i : i + 2] == ("for", "for"):
+            add(i + 1, i + 2, "number", 4, 0.8)
     out += _emails(heard, mended)
-    return out
+    return tuple(out)
 
 
 def _numeric(heard: Utterance, i: int, add: Any) -> int:

@@ -43,7 +43,8 @@ STOP = bag(
     "okay ok yeah yes no not like want need wish get got give let let's make some any all hi "
     "hello hey thanks thank what what's which who whom whose when where why how here now much "
     "many give gonna wanna possible tell know think really very up out off over don't doesn't "
-    "isn't can't i'm going help hear sorry mean actually rather instead moment"
+    "isn't can't i'm going help hear sorry mean actually rather instead moment "
+    "something anything nothing everything someone"
 )
 
 FILLERS = bag("um uh uhm erm er ah hmm mm well so okay ok oh like you know please")
