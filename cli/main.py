@@ -153,13 +153,16 @@ def doctor(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Where to leave the call.")] = Path("demo"),
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Do not wait where nothing waits on the clock.")
+    ] = False,
     models: ModelsOption = None,
 ) -> None:
     """Hold a whole spoken conversation with the restaurant example, and leave it to look at."""
     from vivavoce.cli.demo import hold
 
     settings = read_settings(models=models)
-    raise typer.Exit(asyncio.run(hold(settings, Console(), out)))
+    raise typer.Exit(asyncio.run(hold(settings, Console(), out, fast=fast)))
 
 
 @app.callback(invoke_without_command=True)

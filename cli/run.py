@@ -19,7 +19,8 @@ from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
 from vivavoce.cli.show import Show, ledger_table
 from vivavoce.pipelines.conversation import Conversation
-from vivavoce.pipelines.file import FileTransport
+from vivavoce.pipelines.caller import FileCaller
+from vivavoce.pipelines.local import LocalTransport
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.transport import Transport
 
@@ -113,7 +114,8 @@ async def run_file(
         vivavoce.pipelines.audio.wav.AudioFileError: If a file cannot be read or written.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
-    transport = FileTransport(source, recording, fast=fast)
+    caller = FileCaller(source)
+    transport = LocalTransport(caller, recording, fast=fast)
     try:
         async with open_models(settings) as models:
             ended = await carry(agent, models, transport, console, as_json=as_json)
@@ -123,8 +125,8 @@ async def run_file(
         print(json.dumps({"event": "record", **ended.record}, ensure_ascii=False), flush=True)
     else:
         summarise(ended, console, recording)
-        if transport.warning:
-            console.print(f"[yellow]{transport.warning}[/]")
+        if caller.warning:
+            console.print(f"[yellow]{caller.warning}[/]")
     if transcript is not None:
         write_record(transcript, ended.record)
     return ended

@@ -23,7 +23,7 @@ from vivavoce.agent.ledger import STAGES
 
 
 _HEADS = {
-    "endpointing": "end of turn",
+    "endpointing": "turn",
     "transcription": "text",
     "thinking": "think",
     "tools": "tools",
@@ -108,7 +108,7 @@ def ledger_table(call: Call[Any]) -> Table | None:
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("reply", overflow="ellipsis", no_wrap=True, min_width=10, ratio=1)
+    table.add_column("reply", overflow="ellipsis", no_wrap=True, max_width=26)
     for stage in STAGES:
         table.add_column(_HEADS[stage], justify="right", no_wrap=True)
     table.add_column("total", justify="right", style="bold", no_wrap=True)

@@ -1,27 +1,18 @@
-"""The file transport: a WAV file calls, and both sides are recorded."""
+"""The local transport: a caller in this process, and both sides recorded."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pipecat.frames.frames import Frame, InputAudioRawFrame, OutputAudioRawFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from vivavoce.pipelines.audio.wav import WavReader
+from vivavoce.pipelines.caller import BLOCK, RATE, Caller
 from vivavoce.pipelines.recorder import Recorder
 from vivavoce.pipelines.transport import Carried
 
-RATE = 16_000
-BLOCK = 0.02
-"""Seconds per block, as a phone or a browser sends them."""
-RUN_OUT = 0.6
-"""Seconds of peace after the file's end that end the call."""
-PATIENCE = 90.0
-"""Seconds after the file's end at which the call ends whatever goes on."""
 
 
 class Passage(FrameProcessor):
@@ -37,34 +28,29 @@ class Passage(FrameProcessor):
             await self.push_frame(frame, direction)
 
 
-class FileTransport:
-    """A caller who is a WAV file.
+class LocalTransport:
+    """Carries a call with a caller in this process: a file, a script, a test.
 
-    The file is played to the agent at its own speed, or (`fast`) without waiting where nothing
-    waits on the clock: the time until the next block is skipped while no model is at work, so
-    latencies stay what they are.
+    Time is counted in blocks, of what the caller says and what is played at the end of it, so
+    both sides share one sample clock. The call runs at its own speed, or (`fast`) without
+    waiting where nothing waits on the clock: the time until the next block is skipped while no
+    model is at work, so latencies stay what they are.
 
     Args:
-        source: What the caller says.
+        caller: Who calls.
         recording: Where the call is recorded (stereo: caller left, agent right); None: nowhere.
         fast: Do not wait where nothing happens.
-
-    Raises:
-        vivavoce.pipelines.audio.wav.AudioFileError: If the file cannot be read or written.
     """
 
-    def __init__(self, source: Path, recording: Path | None = None, *, fast: bool = False) -> None:
-        self._reader = WavReader(source, RATE, block=round(RATE * BLOCK))
+    def __init__(
+        self, caller: Caller, recording: Path | None = None, *, fast: bool = False
+    ) -> None:
+        self._caller = caller
         self._recording = recording
         self._fast = fast
-        self._input = Passage("FileInput")
-        self._output = Passage("FileOutput")
+        self._input = Passage("LocalInput")
+        self._output = Passage("LocalOutput")
         self._recorder: Recorder | None = None
-
-    @property
-    def warning(self) -> str:
-        """What was wrong with the file, if it could be read all the same."""
-        return self._reader.warning
 
     def input(self) -> FrameProcessor:
         """Return the processor that pushes the file's audio."""
@@ -75,30 +61,23 @@ class FileTransport:
         return self._output
 
     async def carry(self, conversation: Carried) -> str:
-        """Play the file to the agent and record both; return why the call ended."""
+        """Carry the call and record both sides; return why it ended."""
         if self._recording is not None:
             self._recorder = Recorder(self._recording, conversation.rate, BLOCK)
         clock = conversation.clock
         count = round(conversation.rate * BLOCK)
-        blocks: Iterator[NDArray[np.int16]] = iter(self._reader)
+        heard = np.zeros(count, np.int16)
         began = clock.now()
-        ran_out: float | None = None
-        peace = 0.0
         number = 0
         while not conversation.over:
-            pcm = next(blocks, None)
-            now = number * BLOCK
+            pcm = self._caller.next(heard, settled=conversation.settled)
             if pcm is None:
-                ran_out = now if ran_out is None else ran_out
-                peace = peace + BLOCK if conversation.settled else 0.0
-                if peace > RUN_OUT or now - ran_out > PATIENCE:
-                    return "the recording ended"
-            pcm = _whole(pcm)
+                return self._caller.farewell
             await self._input.push_frame(InputAudioRawFrame(pcm.tobytes(), RATE, 1))
-            block = await conversation.play(count)
+            heard = (await conversation.play(count)).samples
             if self._recorder is not None:
                 self._recorder.caller(pcm, RATE)
-                self._recorder.agent(block.samples)
+                self._recorder.agent(heard)
             number += 1
             await self._pace(conversation, began + number * BLOCK - clock.now())
         return conversation.over
@@ -112,14 +91,7 @@ class FileTransport:
 
     async def close(self) -> None:
         """Finish the recording; idempotent."""
-        self._reader.close()
+        self._caller.close()
         if self._recorder is not None:
             self._recorder.close()
 
-
-def _whole(pcm: NDArray[np.int16] | None) -> NDArray[np.int16]:
-    """Fill the last block, or one after the end, with silence."""
-    block = np.zeros(round(RATE * BLOCK), np.int16)
-    if pcm is not None:
-        block[: len(pcm)] = pcm
-    return block
