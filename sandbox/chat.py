@@ -16,6 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
+from vivavoce.sandbox import brain
 from vivavoce.sandbox.catalog import accepts
 from vivavoce.sandbox.profile import Fault, Profile
 from vivavoce.sandbox.wire import (
@@ -240,8 +241,6 @@ async def _think(
     if scripted is not None:
         text, calls = scripted
         return _Answer(text, tuple(_Call(_make_id(), name, given) for name, given in calls))
-    from vivavoce.sandbox import brain
-
     now = datetime.now().astimezone()
     async with asyncio.timeout(_THINKING_S):
         reply = await asyncio.to_thread(brain.reply, messages, tools, tool_choice=choice, now=now)

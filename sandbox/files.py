@@ -29,9 +29,12 @@ _STEP = HEARING_RATE * 10  # samples looked at per turn of the thread
 
 async def _form(request: web.Request) -> tuple[dict[str, list[str]], bytes | None]:
     """Read the multipart body: its fields, repeated ones in order, and the file's bytes."""
+    fields: dict[str, list[str]] = {}
+    if request.content_type == "application/x-www-form-urlencoded":  # the SDK's, without a file
+        form = await request.post()
+        return {name: [str(v) for v in form.getall(name)] for name in form}, None
     if not request.content_type.startswith("multipart/"):
         raise invalid("Input should be multipart/form-data", kind="value_error")
-    fields: dict[str, list[str]] = {}
     file: bytes | None = None
     async for part in await request.multipart():
         if not isinstance(part, BodyPartReader) or part.name is None:

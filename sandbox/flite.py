@@ -72,6 +72,7 @@ class Flite:
         self._library.flite_text_to_wave.restype = ctypes.POINTER(_Wave)
         self._library.flite_text_to_wave.argtypes = [ctypes.c_char_p, ctypes.POINTER(_Voice)]
         self._library.delete_wave.argtypes = [ctypes.POINTER(_Wave)]
+        self._libc = ctypes.CDLL(None)
         self._lock = threading.Lock()
         self._sink: Callable[[Samples], bool] | None = None
         self._callback = _Callback(self._heard)  # kept: the library holds only a pointer
@@ -110,6 +111,8 @@ class Flite:
         """
         with self._lock:
             self._sink = sink
+            # The voices' breath is libc's rand: from one seed, a text always sounds the same.
+            self._libc.srand(1)
             try:
                 voice = self._voices[FEMALE if female else MALE]
                 wave = self._library.flite_text_to_wave(text.encode("ascii", "ignore"), voice)

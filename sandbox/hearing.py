@@ -27,6 +27,8 @@ from vivavoce.sandbox.segment import WINDOW
 _FIX = "pip install 'moonshine-voice==0.1.0' (exactly: later wheels no longer carry the model)"
 # The model hears the last word of a clip that ends abruptly badly, so silence is put behind it.
 _TAIL = np.zeros(HEARING_RATE // 5, np.float32)
+# Its answer to a clip without words, bare; a "you" that was said comes with a full stop.
+_NOTHING = "You"
 _OLD_SPELLING = re.compile(r"\b([Tt]o)-(day|morrow|night)\b")
 
 
@@ -121,7 +123,8 @@ class _Moonshine:
             return ""
         lines = (out.contents.lines[i].text for i in range(out.contents.line_count))
         text = " ".join(ctypes.string_at(line).decode(errors="ignore") for line in lines if line)
-        return _OLD_SPELLING.sub(r"\1\2", " ".join(text.split()))
+        text = _OLD_SPELLING.sub(r"\1\2", " ".join(text.split()))
+        return "" if text == _NOTHING else text
 
     def close(self) -> None:
         self._transcriber.close()

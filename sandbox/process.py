@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import importlib
 import json
 import logging
 import os
@@ -92,8 +91,6 @@ async def serve(
         loading.cancel()
         await speaking.close()
         raise
-    with contextlib.suppress(ImportError):
-        importlib.import_module("vivavoce.sandbox.brain")  # so that the first request need not
 
     server = Server(hearing, speaking, key)
     try:

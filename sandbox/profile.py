@@ -178,7 +178,7 @@ def answer_of(scripted: Any) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
         if "name" in scripted:
             calls = [scripted]
         else:
-            text, calls = scripted.get("content") or "", scripted.get("tool_calls") or []
+            text, calls = scripted.get("content", ""), scripted.get("tool_calls", [])
     if not isinstance(text, str) or not isinstance(calls, list):
         raise ProfileError(f"script.think: {scripted!r} is neither a text nor tool calls")
     found = []

@@ -21,7 +21,7 @@ from vivavoce.sandbox.ear import Ear, EngineEar, Heard, ScriptedEar
 from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.pcm import BYTES_PER_SAMPLE, AudioError, Intake
 from vivavoce.sandbox.profile import Profile
-from vivavoce.sandbox.wire import dumps, pause_until, problem, reset
+from vivavoce.sandbox.wire import dumps, pause_until, refusal, reset
 
 LARGEST_CHUNK = 262_144  # decoded bytes of one input_audio.append
 _IDLE_S = 600.0  # the API's general streaming idle time-out
@@ -294,7 +294,7 @@ async def serve(request: web.Request, profile: Profile, hearing: Hearing) -> web
     """
     profile.counters.connections += 1
     if fault := profile.fault("hear", profile.counters.connections, "status"):
-        raise problem(fault.status, fault.message, retry_after=fault.retry_after)
+        raise refusal(fault)
     # A browser cannot set headers: its key comes as a second subprotocol, and `realtime` is
     # what is echoed. Pings both ways keep dead peers from staying.
     socket = web.WebSocketResponse(protocols=("realtime",), heartbeat=30.0, max_msg_size=1 << 20)

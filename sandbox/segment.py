@@ -17,6 +17,7 @@ LONGEST = 15 * HEARING_RATE  # longer segments degenerate in the recogniser
 SETTLED = HEARING_RATE * 3 // 20  # 150 ms of silence: worth a decode, the words may be complete
 CLOSED = HEARING_RATE * 7 // 10  # 700 ms of silence: the segment is over
 SHORTEST = 3 * WINDOW  # fewer voiced samples are a click, not a word
+SURE = 0.9  # the shortest words reach 0.99 somewhere; the onset of a beep stays below 0.85
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Segmenter:
         self._kept_samples = 0
         self._voiced = 0
         self._silence = 0
+        self._peak = 0.0
         self._open = False
 
     @property
@@ -70,6 +72,10 @@ class Segmenter:
         """Whether a segment is open and has been silent for 150 ms or more."""
         return self._open and self._silence >= SETTLED
 
+    @property
+    def _is_speech(self) -> bool:
+        return self._voiced >= SHORTEST and self._peak >= SURE
+
     def push(self, window: Samples, probability: float) -> Segment | None:
         """Take one window; give the segment that it closed, if it closed one."""
         self._position += len(window)
@@ -79,12 +85,13 @@ class Segmenter:
             self._open = True
             self._voiced += len(window)
             self._silence = 0
+            self._peak = max(self._peak, probability)
         elif self._open:
             self._silence += len(window)
         if not self._open:
             self._forget(PREROLL)
             return None
-        if self._silence >= CLOSED or (self._voiced < SHORTEST and self._silence >= SETTLED):
+        if self._silence >= CLOSED or (not self._is_speech and self._silence >= SETTLED):
             return self.close()
         if self._kept_samples >= LONGEST:
             return self._split()
@@ -92,7 +99,7 @@ class Segmenter:
 
     def peek(self) -> Segment | None:
         """Give the open segment as it stands, or None when there is no speech in it yet."""
-        if not self._open or self._voiced < SHORTEST:
+        if not self._open or not self._is_speech:
             return None
         start, voiced_end = self._position - self._kept_samples, self._position - self._silence
         return Segment(start, np.concatenate(self._kept), voiced_end)
@@ -117,10 +124,10 @@ class Segmenter:
         energy = np.square(tail.reshape(-1, hop)).sum(axis=1)
         # The very last hop may be the first half of a word whose end has not arrived.
         cut = first + int(np.argmin(energy[:-1])) * hop + hop // 2
-        silence = self._silence
+        silence, peak = self._silence, self._peak
         self._reset()
         self._keep(samples[cut:])
-        self._open = True
+        self._open, self._peak = True, peak
         self._voiced = max(len(samples) - cut - silence, SHORTEST)
         self._silence = silence
         return Segment(start, samples[:cut], start + cut)
@@ -132,6 +139,7 @@ class Segmenter:
     def _reset(self) -> None:
         self._kept, self._kept_samples = [], 0
         self._voiced = self._silence = 0
+        self._peak = 0.0
         self._open = False
 
     def _forget(self, limit: int) -> None:

@@ -65,6 +65,14 @@ def invalid(message: str, *where: str | int, kind: str = "value_error") -> Probl
     return Problem(422, {"detail": [{"type": kind, "loc": ["body", *where], "msg": message}]})
 
 
+def refusal(fault: Fault) -> Problem:
+    """Make the answer of a ``status`` fault."""
+    answer = problem(fault.status, fault.message, retry_after=fault.retry_after)
+    if fault.status == 422:
+        answer.body = invalid(fault.message).body
+    return answer
+
+
 async def read_json(request: web.Request) -> dict[str, Any]:
     """Read a JSON object from the request.
 
@@ -125,7 +133,7 @@ class Strikes:
             Ended: When the connection is gone.
         """
         if fault := self.find("status"):
-            raise problem(fault.status, fault.message, retry_after=fault.retry_after)
+            raise refusal(fault)
         if fault := self.find("slow"):
             await asyncio.sleep(fault.ms / 1000)
         await self._break()

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from aiohttp import ClientSession, FormData
+from mistralai.client.errors import SDKError
+
+from vivavoce.sandbox import pcm
+
+MODEL = "voxtral-mini-2602"
+
+
+@pytest.fixture
+async def recording(client, say):
+    """Two sentences with 1.5 s between them, as a WAV file."""
+    sdk = await client()
+    gap = np.zeros(36_000, np.float32)
+    parts = [await say(sdk, "Where is the station?"), gap, await say(sdk, "Thank you very much.")]
+    return pcm.wav(np.concatenate(parts), 24_000), len(parts[0]) / 24_000
+
+
+def upload(data: bytes) -> dict:
+    return {"content": data, "file_name": "a.wav"}
+
+
+async def test_a_file_is_transcribed_with_its_segments(client, recording):
+    data, first_s = recording
+    sdk = await client()
+    got = await sdk.audio.transcriptions.complete_async(
+        model=MODEL, file=upload(data), timestamp_granularities=["segment"]
+    )
+    assert got.text.lower() == "where is the station? thank you very much."
+    one, two = got.segments
+    assert one.text.lower() == "where is the station?"
+    assert one.start < 0.3
+    assert two.start == pytest.approx(first_s + 1.5, abs=0.6)
+    assert got.usage.prompt_audio_seconds >= 4
+    assert sdk.sandbox_key.report["requests"]["audio/transcriptions"] == 1
+
+
+async def test_without_granularities_there_are_no_segments(client, recording):
+    sdk = await client()
+    got = await sdk.audio.transcriptions.complete_async(model=MODEL, file=upload(recording[0]))
+    assert got.segments == []
+
+
+async def test_a_file_as_a_stream_of_events(client, recording):
+    sdk = await client()
+    found = []
+    source = await sdk.audio.transcriptions.stream_async(model=MODEL, file=upload(recording[0]))
+    async with source:
+        async for event in source:
+            found.append(event)
+    kinds = [event.event for event in found]
+    assert kinds == ["transcription.text.delta", "transcription.segment"] * 2 + [
+        "transcription.done"
+    ]
+    deltas = "".join(e.data.text for e in found if e.event == "transcription.text.delta")
+    assert deltas == found[-1].data.text
+
+
+async def test_silence_is_an_empty_text(client):
+    sdk = await client()
+    data = pcm.wav(np.zeros(48_000, np.float32), 24_000)
+    got = await sdk.audio.transcriptions.complete_async(model=MODEL, file=upload(data))
+    assert got.text == ""
+
+
+async def test_a_script_answers_for_files_too(client):
+    sdk = await client(script={"hear": ["one two"]})
+    data = pcm.wav(pcm.tone(0.5), 24_000)
+    got = await sdk.audio.transcriptions.complete_async(model=MODEL, file=upload(data))
+    assert got.text == "one two"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"model": "voxtral-mini-transcribe-3-0"}, "Invalid model"),
+        ({"file": None}, "Exactly one of file"),
+        ({"file": None, "file_url": "http://127.0.0.1/a.wav"}, "fetches nothing"),
+        ({"file": upload(b"ID3 no wav")}, "WAV"),
+        ({"timestamp_granularities": ["word"]}, "times segments"),
+        ({"timestamp_granularities": ["segment"], "language": "en"}, "cannot be combined"),
+        ({"language": "english"}, "pattern"),
+        ({"context_bias": ["two words"]}, "commas or spaces"),
+    ],
+)
+async def test_requests_that_are_refused(client, more, why):
+    sdk = await client()
+    request = {"model": MODEL, "file": upload(pcm.wav(pcm.tone(0.1), 24_000)), **more}
+    with pytest.raises(SDKError, match=why) as caught:
+        await sdk.audio.transcriptions.complete_async(**request)
+    assert caught.value.status_code in {400, 422}
+
+
+async def test_what_is_no_form_is_refused(profile):
+    key = profile()
+    headers = {"Authorization": f"Bearer {key.key}"}
+    url = f"{key.url}/v1/audio/transcriptions"
+    async with ClientSession() as session:
+        async with session.post(url, json={"model": MODEL}, headers=headers) as answer:
+            assert answer.status == 422
+        form = FormData({"model": MODEL})
+        form.add_field("context_bias", "one")
+        form.add_field("context_bias", "two")
+        form.add_field("file", pcm.wav(pcm.tone(0.1), 24_000), filename="a.wav")
+        async with session.post(url, data=form, headers=headers) as answer:
+            assert answer.status == 200
+    assert key.report["bodies"][-1]["body"]["context_bias"] == ["one", "two"]
+
+
+async def test_faults_strike_files_too(client):
+    sdk = await client(faults={"hear": [{"kind": "status", "status": 500}]})
+    with pytest.raises(SDKError) as caught:
+        await sdk.audio.transcriptions.complete_async(
+            model=MODEL, file=upload(pcm.wav(pcm.tone(0.1), 24_000))
+        )
+    assert caught.value.status_code == 500

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+
+from vivavoce.sandbox.profile import FAULTS, STAGES, Profile, ProfileError, answer_of
+
+
+def test_an_empty_profile_changes_nothing():
+    profile = Profile.parse("k", {})
+    assert profile.latency.hear_final_ms == 0
+    assert profile.next_thought() is None
+    assert all(profile.fault(stage, 1) is None for stage in STAGES)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ([], "object"),
+        ({"latencies": {}}, "unknown latencies"),
+        ({"latency": {"hear": 1}}, "known: hear_delay_ms"),
+        ({"latency": {"hear_final_ms": -1}}, "at least 0"),
+        ({"latency": {"hear_final_ms": True}}, "number"),
+        ({"latency": {"hear_final_ms": float("nan")}}, "number"),
+        ({"script": {"hear": "text"}}, "list of texts"),
+        ({"script": {"think": [3]}}, "texts or tool calls"),
+        ({"script": {"think": [{"name": "f", "arguments": "{}"}]}}, "must be an object"),
+        ({"script": {"think": [[{"arguments": {}}]]}}, "needs a name"),
+        ({"script": {"speak": "song"}}, "tone"),
+        ({"faults": {"see": []}}, "hear, think, speak"),
+        ({"faults": {"hear": [{"kind": "odd_chunks"}]}}, "lost_done"),
+        ({"faults": {"hear": [{"kind": "stall", "at": "noon"}]}}, "open, delta, done"),
+        ({"faults": {"hear": [{"kind": "status", "at": "done"}]}}, "only be given at open"),
+        ({"faults": {"think": [{"kind": "status", "status": 200}]}}, "400-599"),
+        ({"faults": {"think": [{"kind": "stall", "on": 0}]}}, "from 1"),
+        ({"faults": {"think": [{"kind": "stall", "when": 1}]}}, "unknown when"),
+    ],
+)
+def test_a_wrong_profile_says_what_is_wrong(given, why):
+    with pytest.raises(ProfileError, match=why):
+        Profile.parse("k", given)
+
+
+def test_every_kind_of_fault_is_taken_for_its_stages():
+    for kind, stages in FAULTS.items():
+        for stage in STAGES:
+            given = {"faults": {stage: [{"kind": kind}]}}
+            if stage in stages:
+                assert Profile.parse("k", given).fault(stage, 7, kind)
+            else:
+                with pytest.raises(ProfileError):
+                    Profile.parse("k", given)
+
+
+def test_a_fault_strikes_where_it_is_told_to():
+    profile = Profile.parse("k", {"faults": {"hear": [{"kind": "lost_done", "on": [2, 4]}]}})
+    assert [bool(profile.fault("hear", n, "lost_done")) for n in range(1, 6)] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_scripts_run_out():
+    profile = Profile.parse("k", {"script": {"hear": ["one"], "think": ["hello"]}})
+    assert [profile.next_heard(), profile.next_heard()] == ["one", ""]
+    assert [profile.next_thought(), profile.next_thought()] == [("hello", []), None]
+
+
+def test_shapes_of_a_scripted_answer():
+    call = {"name": "f", "arguments": {"x": 1}}
+    assert answer_of("hi") == ("hi", [])
+    assert answer_of(call) == ("", [("f", {"x": 1})])
+    assert answer_of([call, {"name": "g"}]) == ("", [("f", {"x": 1}), ("g", {})])
+    assert answer_of({"content": "hi", "tool_calls": [call]}) == ("hi", [("f", {"x": 1})])
+
+
+def test_bodies_kept_are_bounded():
+    profile = Profile("k")
+    for n in range(200):
+        profile.request("chat/completions", {"n": n})
+    report = profile.report()
+    assert report["requests"] == {"chat/completions": 200}
+    assert len(report["bodies"]) == 50
+    assert report["bodies"][-1]["body"] == {"n": 199}
