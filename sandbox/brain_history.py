@@ -10,7 +10,7 @@ _CUT = re.compile(
     r"(?:\s*(?:—|–|--|\.\.\.|…|\[[^\]]{0,40}\]|\([^)]{0,12}interrupted[^)]{0,12}\)))+\s*$",
     re.IGNORECASE,
 )
-MAX_TURNS = 8
+MAX_TURNS = 6
 """Caller turns that are replayed: a question for a missing slot is never older."""
 
 

@@ -127,15 +127,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What a caller said, as text and as tokens."""
+    """What a caller said: the text, its tokens and their texts."""
 
     raw: str
     tokens: tuple[Token, ...]
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The tokens' texts."""
-        return tuple(token.text for token in self.tokens)
+    words: tuple[str, ...]
 
     def said(self, start: int, end: int) -> str:
         """The original text of tokens `start` to `end` (exclusive); empty for an empty span."""
@@ -156,7 +152,7 @@ def listen(text: str) -> Utterance:
         after = found[index + 1].start() if index + 1 < len(found) else len(raw)
         stop = bool(_STOP_MARK.search(raw, match.end(), after))
         tokens.append(Token(match.group().lower(), match.start(), match.end(), stop))
-    return Utterance(raw, tuple(tokens))
+    return Utterance(raw, tuple(tokens), tuple(t.text for t in tokens))
 
 
 @lru_cache(maxsize=8192)
