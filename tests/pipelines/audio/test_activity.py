@@ -103,6 +103,15 @@ def test_a_probability_that_lags_behind_the_voice_is_not_believed():
     assert [event.at_sample for event in events] == [at + 5 * SIZE + SIZE // 2]
 
 
+def test_the_background_behind_the_voice_is_no_voice():
+    activity = VoiceActivity(RATE, VoiceSettings(min_silence=0.1))
+    run(activity, *windows(*[0.05] * 20, level=-45.0))
+    run(activity, *windows(*[0.9] * 6, level=LOUD, start=20 * SIZE))
+    # The noise goes on, a little louder, and the probability is still to fall.
+    events = run(activity, *windows(*[0.8] * 4, level=-43.0, start=26 * SIZE))
+    assert [event.at_sample for event in events] == [26 * SIZE]
+
+
 def test_speech_in_noise_that_hides_its_level_is_believed_after_a_while():
     activity = VoiceActivity()
     run(activity, *windows(*[0.05] * 40, level=-30.0))

@@ -201,6 +201,9 @@ def test_wild_floats_are_tamed(put):
     samples[10:13] = [np.nan, np.inf, -5.0]
     found, warning = read(put(riff(fmt(3, bits=32), chunk(b"data", samples.tobytes()))))
     assert found[10:13].tolist() == [0, 32767, -32768]
+    # Resampled, a NaN would spread to all that the filter touches.
+    with WavReader(put(riff(fmt(3, bits=32), chunk(b"data", samples.tobytes()))), 8_000) as reader:
+        assert np.isfinite(np.concatenate(list(reader.floats()))).all()
     assert "1 samples that are not numbers were read as silence" in warning
     assert "2 samples beyond full scale were clipped" in warning
 
@@ -402,6 +405,7 @@ def test_a_disk_that_fills_up_is_one_clear_line_and_keeps_what_it_has(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
         writer.close()
+    assert path.stat().st_size == 44 + 2 * block.nbytes
     found, warning = read(path)
     assert found.size == 2 * block.size
     assert warning == ""
