@@ -117,6 +117,7 @@ def _same(ours: str, exchange: Exchange) -> bool:
 
 def _remember(state: State, past: Sequence[Exchange]) -> None:
     for age, exchange in enumerate(reversed(past[-6:])):
-        state.calls += reversed(exchange.calls)
-        if age == 0:
+        # "Actually make it seven" may come after a question in between, not much later.
+        if age < 3 and exchange.calls and not state.calls:
             state.fresh, state.results = len(exchange.calls), exchange.results
+        state.calls += reversed(exchange.calls)

@@ -266,6 +266,8 @@ def _fresh(scene: Scene, state: State, text: str) -> tuple[Reply, State]:
         return Reply(confirm(best.tool)), held
     if talk.affirms(text) or talk.denies(text):
         return Reply("All right. What can I do for you?"), state
+    if _LONG.search(text) and prompt.about(scene.system, text, now=scene.now):
+        return _fact(scene, state, text, 0)
     return Reply(f"{talk.HONEST}, and I cannot answer that. {abilities(scene.tools)}"), state
 
 

@@ -60,7 +60,7 @@ class State:
         asked: The slot of the first incomplete frame that was asked for.
         doubt: A tool that waits for the caller's yes, with the words that led to it.
         calls: Calls made earlier, newest first.
-        fresh: How many of `calls` belong to the turn just before.
+        fresh: How many of `calls` belong to one of the last turns, and may be corrected.
         results: What the last calls answered.
         answer: What the assistant said last.
     """

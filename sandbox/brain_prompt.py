@@ -133,6 +133,13 @@ def tell(system: str, index: int, *, now: datetime, question: str, long: bool) -
     return " ".join(sentence(known[i]) for i in sorted(set(picked)))
 
 
+def about(system: str, question: str, *, now: datetime) -> bool:
+    """Whether a question is about what the prompt as a whole describes, and it tells of it."""
+    topics = {w for w, _ in keywords(question, now)}
+    own = {*content(listen(system).words)}
+    return bool(facts(system)) and any(kin(t) & own for t in topics)
+
+
 def more_after(system: str, last: str) -> str:
     """The facts after those that were last said, for "tell me more"; empty at the end."""
     known = facts(system)

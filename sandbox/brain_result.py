@@ -242,6 +242,8 @@ def _dict(value: dict[Any, Any], noun: str, *, asks: bool, now: datetime) -> str
     texts = {str(k).lower(): v for k, v in value.items()}
     if not texts:
         return f"I found no {noun or 'answer'}." if asks else "That is done."
+    if {*texts} <= {"ok", "success", "done"}:
+        return "That is done." if all(texts.values()) else "I am sorry, that did not work."
     if len(texts) == 1 or {*texts} <= {*_TEXT_KEYS} | _DULL_KEYS:
         for key in _TEXT_KEYS:
             inner = texts.get(key)
