@@ -20,11 +20,12 @@ STOP_GRACE = 0.5
 
 Kind = Literal["result", "bad_arguments", "unknown_tool", "timeout", "error", "cancelled"]
 
+_Work = asyncio.Task[tuple[Any, BaseException | None]]
 _ERROR_LIMIT = 2_000  # characters of a ToolError
 _log = logging.getLogger("vivavoce.tools")
 # Tools that were told to stop and have not yet. They are held here because asyncio keeps
 # only weak references to tasks, and so that what they raise in the end is retrieved.
-_stopping: set[asyncio.Task[Any]] = set()
+_stopping: set[_Work] = set()
 
 
 class ToolError(Exception):
@@ -195,8 +196,8 @@ async def _in_thread(function: Callable[[], Any], name: str) -> tuple[Any, BaseE
     def settle(value: Any, error: BaseException | None) -> None:
         if not future.done():
             future.set_result((value, error))
-        elif inspect.iscoroutine(value):
-            value.close()
+        else:
+            _discard(value)
 
     def work() -> None:
         value, error = None, None
@@ -207,13 +208,20 @@ async def _in_thread(function: Callable[[], Any], name: str) -> tuple[Any, BaseE
         try:
             loop.call_soon_threadsafe(settle, value, error)
         except RuntimeError:  # the loop closed meanwhile; nobody waits any more
+            _discard(value)
             _log.debug("the result of %s came after the event loop closed", name)
 
     threading.Thread(target=work, name=f"tool {name}", daemon=True).start()
     return await future
 
 
-async def _stop(task: asyncio.Task[Any]) -> None:
+def _discard(value: Any) -> None:
+    """Drop a result that nobody waits for, without a warning that it was never awaited."""
+    if inspect.iscoroutine(value):
+        value.close()
+
+
+async def _stop(task: _Work) -> None:
     """Cancel a tool's task, and wait a little for it to end."""
     if task not in _stopping:
         _stopping.add(task)
@@ -224,10 +232,11 @@ async def _stop(task: asyncio.Task[Any]) -> None:
         _log.warning("%s did not stop within %g s; left behind", task.get_name(), STOP_GRACE)
 
 
-def _stopped(task: asyncio.Task[Any]) -> None:
+def _stopped(task: _Work) -> None:
     _stopping.discard(task)
-    if not task.cancelled() and task.exception() is not None:
-        _log.debug("%s raised as it stopped", task.get_name(), exc_info=task.exception())
+    error = None if task.cancelled() else task.exception() or task.result()[1]
+    if error is not None:  # its words may hold secrets
+        _log.debug("%s raised %s as it stopped", task.get_name(), type(error).__name__)
 
 
 def _words(name: str, error: BaseException) -> str:

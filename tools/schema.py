@@ -109,7 +109,10 @@ class _Reader:
     def read(self, description: str | None) -> Schema:
         self.check_function()
         told = self.documentation(description)
-        parameters = list(inspect.signature(self.function).parameters.values())
+        try:
+            parameters = list(inspect.signature(self.function).parameters.values())
+        except (TypeError, ValueError) as error:  # built-in functions have none
+            self.fail("its signature cannot be read: wrap it in a `def` with types", error)
         context: str | None = None
         types: dict[str, Any] = {}
         for index, parameter in enumerate(parameters):

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import functools
 import json
+import sys
+import typing
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -397,6 +400,29 @@ def test_wrong_use_names_the_function_its_line_and_the_fix(function, fix):
 def test_what_is_no_function(thing):
     with pytest.raises(DefinitionError, match="not a function"):
         read_schema(thing)
+
+
+def test_a_built_in_function_without_a_signature():
+    with pytest.raises(DefinitionError, match="wrap it in a"):
+        read_schema(max)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="pydantic takes it from 3.12 on")
+def test_pythons_own_typed_dict_before_3_12():
+    def use(window: typing.TypedDict("Old", {"x": int})) -> None:
+        """Use it."""
+
+    with pytest.raises(DefinitionError, match=r"typing_extensions\.TypedDict"):
+        read_schema(use)
+
+
+def test_a_cached_function():
+    @functools.cache
+    def find(day: str) -> str:
+        """Find."""
+        return day
+
+    assert list(read_schema(find).parameters["properties"]) == ["day"]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "é", "a.b", "a\n"])
