@@ -8,6 +8,7 @@ from vivavoce.sandbox import brain_prompt as prompt
 from vivavoce.sandbox import brain_talk as talk
 from vivavoce.sandbox.brain_ask import abilities, confirm, question
 from vivavoce.sandbox.brain_frames import (
+    MEND_SIGN,
     QUESTION,
     Frame,
     Scene,
@@ -137,6 +138,11 @@ def _slot(scene: Scene, state: State, text: str) -> tuple[Reply, State] | None:
     routes = route(text, scene.tools, now=scene.now)
     best = routes[0] if routes else None
     got = scene.fill(frame.tool, text, asked=state.asked, parts=frame.parts)
+    if state.asked in got.values and not MEND_SIGN.search(text):
+        # "Twelve Main Street" answers the question; it does not change how many pizzas.
+        got.values = {
+            p: v for p, v in got.values.items() if p == state.asked or p not in frame.values
+        }
     news = {p: v for p, v in got.values.items() if frame.values.get(p) != v}
     free = wanted is not None and wanted.kind in {
         "person",

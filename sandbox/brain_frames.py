@@ -9,7 +9,7 @@ from typing import Any
 
 from vivavoce.sandbox.brain_history import BrainCall, Result
 from vivavoce.sandbox.brain_numbers import ordinal_at
-from vivavoce.sandbox.brain_route import ACT, Route, route
+from vivavoce.sandbox.brain_route import ACT, CONFIRM, Route, route
 from vivavoce.sandbox.brain_schema import Param, Tool
 from vivavoce.sandbox.brain_slots import Filled, Path, fill, unnest
 from vivavoce.sandbox.brain_words import listen
@@ -21,11 +21,12 @@ _MEND = re.compile(
     r"i said|change (?:it|that) to|let's say|let's make it|also|for)?\b[ ,.]*",
     re.IGNORECASE,
 )
-_MEND_SIGN = re.compile(
+MEND_SIGN = re.compile(
     r"\b(?:no|sorry|i meant|i mean|make (?:it|that)|what about|how about|rather|instead|actually|"
     r"i said|change (?:it|that)|wait)\b|^(?:and|or)\b",
     re.IGNORECASE,
 )
+"""Words that announce a correction of what was said before."""
 _SPLIT = re.compile(
     r"(?:[.;?!]\s+|,?\s+\b(?:and then|and also|and|also|then|plus)\b\s+|,\s+)", re.IGNORECASE
 )
@@ -143,7 +144,7 @@ def frames_of(scene: Scene, text: str, best: Route) -> list[Frame]:
                 got.values = twin.values | got.values
             frames.append(Frame(tool, got.values, got.parts))
         # A self-correction or a list is one request; two tools, or one with other slots, are two.
-        if len(frames) > 1 and not _MEND_SIGN.search(text):
+        if len(frames) > 1 and not MEND_SIGN.search(text):
             return frames
     got = scene.fill(best.tool, text)
     return [Frame(best.tool, got.values, got.parts)]
@@ -169,11 +170,13 @@ def mend(scene: Scene, state: State, text: str, best: Route | None) -> Frame | N
     """`no, five people`, `what about Friday?`: the last call again with the changed slots."""
     if not state.fresh:
         return None
-    sign = bool(_MEND_SIGN.search(text))
+    sign = bool(MEND_SIGN.search(text))
     if best is not None and best.score >= ACT:
         repeated = best.tool.name in {c.name for c in state.calls[: state.fresh]}
         if not (sign and repeated):
             return None
+    elif best is not None and best.score >= CONFIRM and not sign:
+        return None
     rest = text[_end(_MEND.match(text)) :].strip(" ,.?!")
     for call in state.calls[: state.fresh]:
         tool = next((t for t in scene.tools if t.name == call.name), None)

@@ -38,6 +38,9 @@ _COMMON = frozenset(stem(w) for w in ("get", "set", "find", "show", "check", "ma
                                       "add"))  # fmt: skip
 
 
+_BEFORE_NAMES = bag("from to in near called named mr mrs")
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """A tool and how well it fits, 0 to about 1."""
@@ -62,7 +65,7 @@ def _fields(tool: Tool) -> dict[str, float]:
     first, *rest = re.split(r"(?<=[.!?])\s", tool.description, maxsplit=1)
     put(listen(first).words, 0.9)
     put(listen(" ".join(rest)).words, 0.6)
-    for param in tool.params:
+    for param in (*tool.params, *(inner for p in tool.params for inner in p.item)):
         put(param.words, 0.55)
         put(listen(param.description).words, 0.45)
         for choice in param.choices[:40]:
@@ -102,6 +105,8 @@ def keywords(text: str, now: datetime) -> list[tuple[str, float]]:
         token = heard.tokens[i]
         named = i and heard.raw[token.start].isupper() and not heard.tokens[i - 1].stop
         weight = 0.35 if named and not heard.raw.isupper() else 1.0
+        if i and heard.words[i - 1] in _BEFORE_NAMES:
+            weight = min(weight, 0.5)
         stemmed = stem(word)
         out[stemmed] = max(out.get(stemmed, 0.0), weight)
     for cue, topics in _ASKS:
@@ -128,11 +133,14 @@ def route(text: str, tools: Sequence[Tool], *, now: datetime) -> list[Route]:
         rare = min(rare, 2.6) if count > 1 else 1.0
         weights.append(said * rare * (0.55 if word in _COMMON else 1.0))
     total = sum(weights) + 0.25
+    # "search for ...": after a tool's own verb, unknown words are what its free text takes.
+    unknown = sum(w for i, w in enumerate(weights) if not any(line[i] >= 0.3 for line in table))
     heard = listen(text)
     found = find_values(heard, now=now)
     out = []
     for tool, line in zip(tools, table, strict=True):
-        cover = sum(w * m for w, m in zip(weights, line, strict=True)) / total
+        whole = total - 0.75 * unknown if _takes_rest(tool, words[0][0]) else total
+        cover = sum(w * m for w, m in zip(weights, line, strict=True)) / whole
         own = [stem(w) for w in tool.words if w not in STOP]
         strong = {w for (w, _), m in zip(words, line, strict=True) if m >= 0.5}
         named = sum(1 for o in own if kin(o) & strong) / len(own) if own else 0.0
@@ -142,6 +150,13 @@ def route(text: str, tools: Sequence[Tool], *, now: datetime) -> list[Route]:
         out.append(Route(tool, score))
     out.sort(key=lambda r: -r.score)
     return out
+
+
+def _takes_rest(tool: Tool, first: str) -> bool:
+    if not any(p.required and p.kind in {"string", "text"} for p in tool.params):
+        return False
+    verbs = {stem(w) for w in (*tool.words[:1], *listen(tool.description).words[:1])}
+    return bool(kin(first) & verbs)
 
 
 def _evidence(tool: Tool, found: Sequence[Found], text: str) -> float:

@@ -55,6 +55,7 @@ class Param:
         most: Largest number allowed, or None.
         words: Words of its name.
         cues: Stems of its name's and description's words.
+        item: When the items of an array are objects, their parameters.
     """
 
     path: tuple[str, ...]
@@ -67,6 +68,7 @@ class Param:
     most: float | None = None
     words: tuple[str, ...] = ()
     cues: frozenset[str] = frozenset()
+    item: "tuple[Param, ...]" = ()
 
     @property
     def unit(self) -> str:
@@ -242,8 +244,12 @@ def _leaf(
         types = kind_of if isinstance(kind_of, list) else [kind_of]
     words = tuple(w for part in path[-2:] for w in name_words(part))
     kind, choices = _kind(types[0] if types else None, spec, words, description)
+    item: list[Param] = []
+    if many and len(path) <= _DEEPEST:
+        _walk(spec, root, (), required=True, depth=len(path), out=item)
     return Param(
         path=path,
+        item=tuple(item),
         description=description,
         kind=kind,
         choices=choices,

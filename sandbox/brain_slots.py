@@ -1,5 +1,6 @@
 """From an utterance and a tool's parameters to typed arguments."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -67,8 +68,15 @@ def fill(
     for param in tool.params:
         if param.path not in out.values:
             _choose(param, heard, out, asked=param.path == asked)
+    for param in tool.params:
+        if param.item and param.path not in out.values:
+            objects = _objects(param, heard, now)
+            if objects:
+                out.values[param.path] = objects
     strings = [
-        p for p in tool.params if p.kind in {"person", "place", "text", "string", "code", "any"}
+        p
+        for p in tool.params
+        if not p.item and p.kind in {"person", "place", "text", "string", "code", "any"}
     ]
     # Asked first: its answer may be the whole utterance. Then names and places before free text.
     order = {"person": 0, "place": 1, "code": 2, "string": 3, "text": 4, "any": 5}
@@ -91,6 +99,16 @@ def fill(
         value = object_of_verb(tool.words, tool.description, left[0], heard, out.tokens)
         if value is not None:
             out.values[left[0].path] = _items(value) if left[0].many else value
+    return out
+
+
+def _objects(param: Param, heard: Utterance, now: datetime) -> list[dict[str, Any]]:
+    """Items of an array of objects, one for each clause: `two burgers and a cola`."""
+    item, out = Tool("", "", param.item), list[dict[str, Any]]()
+    for clause in re.split(r",|\band\b|\bplus\b", heard.raw, flags=re.IGNORECASE)[:12]:
+        got = fill(item, clause, now=now).values
+        if got and all(p.path in got for p in param.item if p.required):
+            out.append(nest(got))
     return out
 
 
@@ -181,6 +199,8 @@ def _fit(
     if near & cues:
         score += 0.3
     elif near_before & cues:
+        score += 0.2
+    if {*param.words} & {"quantity", "count", "qty", "copies"} and item.kind == "number":
         score += 0.2
     if {*param.words} & {
         "people",

@@ -630,3 +630,34 @@ def test_durations_reach_a_timedelta_parameter():
     tools = [tool("pause", "Pause the music.", length=(timedelta, ...))]
     answer = one("pause the music for an hour and a half", tools)
     assert answer.tool_calls == [BrainCall("pause", {"length": "PT1H30M"})]
+
+
+def test_an_array_of_objects():
+    class Item(BaseModel):
+        name: Literal["burger", "fries", "cola"]
+        count: int = 1
+
+    tools = [
+        tool(
+            "place_order",
+            "Place an order.",
+            items=(list[Item], Field(description="What to order.")),
+        )
+    ]
+    assert one("I'd like to order two burgers and a cola", tools).tool_calls == [
+        BrainCall("place_order", {"items": [{"name": "burger", "count": 2}, {"name": "cola"}]})
+    ]
+    assert one("place an order", tools).content == "What do you want to order?"
+
+
+def test_free_text_after_a_tools_verb():
+    tools = [
+        tool("search", "Search the web.", query=(str, ...)),
+        tool("train_times", "Look up trains.", origin=(str, ...), destination=(str, ...)),
+    ]
+    assert one("search for cheap hotels in rome", tools).tool_calls == [
+        BrainCall("search", {"query": "cheap hotels in rome"})
+    ]
+    assert one("a train from lyon to paris", tools).tool_calls == [
+        BrainCall("train_times", {"origin": "Lyon", "destination": "Paris"})
+    ]
