@@ -20,6 +20,7 @@ Answerer = Callable[[Call[Deps], str], str | Awaitable[str] | AsyncIterator[str]
 
 _LANGUAGE = re.compile(r"[a-z]{2}(-[A-Za-z0-9]{2,8})?")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_TEXT = re.compile(r"\s*\S.*", re.DOTALL)
 
 
 class AgentError(ValueError):
@@ -68,16 +69,23 @@ class Agent(Generic[Deps]):
                 "Agent(instructions): give a text, or a function that takes the call and returns"
                 f" one, not {type(instructions).__name__}"
             )
-        if not _NAME.fullmatch(name):
+        if not _fits(_NAME, name):
             raise AgentError(
                 f"Agent(name={name!r}): use 1 to 64 letters, digits, dots, dashes or underscores"
             )
-        if not _LANGUAGE.fullmatch(language):
+        if not _fits(_LANGUAGE, language):
             raise AgentError(
                 f'Agent(language={language!r}): use a code such as "en", "fr" or "pt-BR"'
             )
         if deps is not None and not callable(deps):
             raise AgentError("Agent(deps): give a function or class that makes them for each call")
+        for option, text in (("voice", voice), ("greeting", greeting)):
+            if text is not None and not _fits(_TEXT, text):
+                raise AgentError(f"Agent({option}={text!r}): give a text, or leave it out")
+        if not isinstance(turns, Turns | None):
+            raise AgentError(f"Agent(turns={turns!r}): give Turns(...)")
+        if not isinstance(limits, Limits | None):
+            raise AgentError(f"Agent(limits={limits!r}): give Limits(...)")
         self.name = name
         self.voice = voice
         self.language = language
@@ -151,6 +159,9 @@ class Agent(Generic[Deps]):
 
         It takes the call and what the caller said, and returns the text to say, whole or as an
         async iterator of pieces.
+
+        Raises:
+            AgentError: If it is no function.
         """
         if not callable(function):
             raise AgentError("@agent.reply: decorate a function")
@@ -170,7 +181,7 @@ class Agent(Generic[Deps]):
 
     def new_deps(self) -> Deps:
         """Make what the tools of one call need."""
-        return cast(Deps, None) if self._deps is None else self._deps()
+        return cast("Deps", None) if self._deps is None else self._deps()
 
     async def answer(self, call: Call[Deps], heard: str) -> AsyncGenerator[str]:
         """Iterate over what the answering function says."""
@@ -181,6 +192,20 @@ class Agent(Generic[Deps]):
             answer = await answer
         if isinstance(answer, str):
             yield answer
+        elif isinstance(answer, AsyncIterator):
+            try:
+                async for piece in answer:
+                    yield piece
+            finally:
+                # A reply that is cut ends the function now, not when it is collected.
+                if isinstance(answer, AsyncGenerator):
+                    await answer.aclose()
         else:
-            async for piece in answer:
-                yield piece
+            raise AgentError(
+                "@agent.reply: return the text to say, or an async iterator of its pieces, not"
+                f" {type(answer).__name__}"
+            )
+
+
+def _fits(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None

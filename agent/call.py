@@ -54,6 +54,7 @@ class Call(Generic[Deps]):
         self.state: State = "connecting"
         self.reason = ""
         self._line: Line | None = None
+        self._seconds = 0.0
         self._listeners: list[asyncio.Queue[Event | None]] = []
         self._backlog: list[Event] = []
 
@@ -67,8 +68,8 @@ class Call(Generic[Deps]):
 
     @property
     def now(self) -> float:
-        """Seconds since the call began."""
-        return self._line.now() if self._line else 0.0
+        """Seconds since the call began; stands still once it is over."""
+        return self._line.now() if self._line else self._seconds
 
     async def say(self, text: str, *, interruptible: bool = True) -> Reply:
         """Speak a text, after what is being said.
@@ -92,7 +93,9 @@ class Call(Generic[Deps]):
         if self._line is not None and not self.ended:
             await self._line.interrupt()
 
-    async def hang_up(self, reason: str = "the agent hung up", *, after_speech: bool = True) -> None:
+    async def hang_up(
+        self, reason: str = "the agent hung up", *, after_speech: bool = True
+    ) -> None:
         """End the call.
 
         Args:
@@ -134,6 +137,7 @@ class Call(Generic[Deps]):
         if isinstance(event, CallEnded):
             self.state = "ended"
             self.reason = event.reason
+            self._seconds = event.at
             self._line = None
             for queue in self._listeners:
                 queue.put_nowait(None)

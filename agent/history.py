@@ -8,6 +8,8 @@ since the history is made anew each time from what was really said, heard and do
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +19,8 @@ Message = dict[str, Any]
 
 UNFINISHED = "The call to this tool was interrupted; whether it took effect is not known."
 """Stands in for the result of a tool that never gave one."""
+
+_FORBIDDEN = re.compile(r"[^a-zA-Z0-9_-]")
 
 OPENING = "(The call has just been connected.)"
 """Stands in for the caller where a conversation would start with the agent's own words."""
@@ -80,7 +84,7 @@ def _call(history: list[Message], groups: dict[int, Message], use: ToolUse) -> N
         {
             "id": use.id,
             "type": "function",
-            "function": {"name": use.name, "arguments": use.arguments},
+            "function": {"name": _name(use.name), "arguments": _arguments(use.arguments)},
         }
     )
     # Results stand right behind the message whose calls they answer, whatever the caller or the
@@ -93,7 +97,26 @@ def _call(history: list[Message], groups: dict[int, Message], use: ToolUse) -> N
         {
             "role": "tool",
             "tool_call_id": use.id,
-            "name": use.name,
+            "name": _name(use.name),
             "content": UNFINISHED if use.result is None else use.result,
         },
     )
+
+
+def _name(name: str) -> str:
+    """Return a tool's name as a server takes it back.
+
+    A model may call a tool that does not exist by a name that is not allowed. Sent back as it
+    was, it would have every further request of the call refused.
+    """
+    return _FORBIDDEN.sub("_", name)[:64] or "unnamed"
+
+
+def _arguments(arguments: str) -> str:
+    """Return a call's arguments as the JSON object that chat templates parse; `{}` for none."""
+    try:
+        fine = isinstance(json.loads(arguments), dict)
+    except ValueError:
+        fine = False
+    # What was wrong with them stands in the result.
+    return arguments if fine else "{}"

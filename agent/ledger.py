@@ -17,9 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Stage = Literal[
-    "endpointing", "transcription", "thinking", "tools", "clause", "speech", "output"
-]
+Stage = Literal["endpointing", "transcription", "thinking", "tools", "clause", "speech", "output"]
 
 STAGES: tuple[Stage, ...] = (
     "endpointing",
@@ -98,11 +96,11 @@ def account(stopped: float, audible: float, spans: Iterable[Span]) -> Latency:
     for span in spans:
         begun = min(max(_us(span.start), start), end)
         done = min(max(_us(span.end), begun), end)
-        visible = max(0, done - frontier)
+        visible = max(0, done - max(frontier, begun))
         stages[span.stage] += visible
         hidden[span.stage] += max(0, (done - begun) - visible)
         frontier = max(frontier, done)
-    stages["output"] += end - frontier
+    stages["output"] += end - start - sum(stages.values())
     return Latency(end - start, stages, hidden)
 
 

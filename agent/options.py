@@ -10,9 +10,18 @@ class OptionError(ValueError):
     """An option is out of its range; the message names it and the range."""
 
 
-def _within(owner: str, name: str, value: float, low: float, high: float, unit: str) -> None:
+def _within(owner: str, name: str, value: object, low: float, high: float, unit: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise OptionError(f"{owner}({name}={value!r}): must be a number")
     if not low <= value <= high:
-        raise OptionError(f"{owner}({name}={value}): must be within {low:g} and {high:g} {unit}")
+        raise OptionError(
+            f"{owner}({name}={value}): must be within {low:g} and {high:g} {unit}".rstrip()
+        )
+
+
+def _flag(owner: str, name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise OptionError(f"{owner}({name}={value!r}): must be True or False")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +56,7 @@ class Turns:
         _within("Turns", "max_silence", self.max_silence, self.min_silence, 30, "s")
         _within("Turns", "threshold", self.threshold, 0, 1, "")
         _within("Turns", "interrupt_after", self.interrupt_after, 0.02, 3, "s")
+        _flag("Turns", "interruptible", self.interruptible)
         if self.vad not in {"silero", "webrtc"}:
             raise OptionError(f"Turns(vad={self.vad!r}): choose 'silero' or 'webrtc'")
 
@@ -70,8 +80,13 @@ class Limits:
 
     def __post_init__(self) -> None:
         _within("Limits", "tool_rounds", self.tool_rounds, 0, 50, "rounds")
+        if not isinstance(self.tool_rounds, int):
+            raise OptionError(f"Limits(tool_rounds={self.tool_rounds}): must be a whole number")
         _within("Limits", "call", self.call, 1, 86_400, "s")
         if self.on_failure not in {"continue", "end"}:
+            raise OptionError(f"Limits(on_failure={self.on_failure!r}): choose 'continue' or 'end'")
+        apology: object = self.apology
+        if apology is not None and not (isinstance(apology, str) and apology.strip()):
             raise OptionError(
-                f"Limits(on_failure={self.on_failure!r}): choose 'continue' or 'end'"
+                f"Limits(apology={apology!r}): give a sentence, or None for the usual one"
             )

@@ -31,4 +31,4 @@ FAREWELL = {
 
 def phrase(phrases: dict[str, str], language: str) -> str:
     """Return the sentence in a language ("fr" or "fr-CA"), in English where there is none."""
-    return phrases.get(language.split("-")[0].lower(), phrases["en"])
+    return phrases.get(language.split("-", maxsplit=1)[0].lower(), phrases["en"])

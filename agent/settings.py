@@ -26,6 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as SourceError
 
 CONFIG = "vivavoce.toml"
 
@@ -199,6 +200,13 @@ def load(flags: dict[str, Any] | None = None) -> Settings:
         raise SettingsError(f"{place}: {what}") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    except SourceError as error:
+        # Its message names the field; its cause quotes the value, which may hold a key.
+        field = str(error).partition('"')[2].partition('"')[0] or "settings"
+        raise SettingsError(
+            f"{field}: VIVAVOCE_{field.upper()} is no JSON object; set one part of it, as in"
+            f" VIVAVOCE_{field.upper()}__<NAME>"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"cannot read {path}: {error}") from None
 

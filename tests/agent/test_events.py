@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vivavoce.agent import events
+from vivavoce.agent.transcript import Failure, Reply, ToolUse, Utterance
+
+ROWS = [
+    (events.CallStarted(0.0, "c1"), {"event": "call_started", "at": 0.0, "call": "c1"}),
+    (events.CallerStarted(1.23456), {"event": "caller_started", "at": 1.235}),
+    (events.CallerStopped(2), {"event": "caller_stopped", "at": 2}),
+    (events.CallerPartial(1, "a ta"), {"event": "caller_partial", "at": 1, "text": "a ta"}),
+    (events.CallEnded(9, "hung up"), {"event": "call_ended", "at": 9, "reason": "hung up"}),
+]
+
+
+@pytest.mark.parametrize(("event", "row"), ROWS, ids=lambda part: type(part).__name__)
+def test_an_event_as_json(event, row):
+    assert event.to_dict() == row
+
+
+@pytest.mark.parametrize(
+    ("event", "name", "field", "kind"),
+    [
+        (events.CallerSaid(1, Utterance("Hi", 0, 1)), "caller_said", "utterance", "caller"),
+        (events.AgentStarted(1, Reply("Hi")), "agent_started", "reply", "agent"),
+        (events.AgentSaid(1, Reply("Hi")), "agent_said", "reply", "agent"),
+        (events.ToolStarted(1, ToolUse("a" * 9, "f", "{}", 1, 0)), "tool_started", "use", "tool"),
+        (events.ToolEnded(1, ToolUse("a" * 9, "f", "{}", 1, 0)), "tool_ended", "use", "tool"),
+        (events.Failed(1, Failure("tools", "no", 0)), "failed", "failure", "failure"),
+    ],
+)
+def test_what_an_event_is_about_is_json_within_it(event, name, field, kind):
+    row = json.loads(json.dumps(event.to_dict()))
+    assert row["event"] == name
+    assert row[field]["kind"] == kind
+
+
+def test_every_event_has_been_looked_at():
+    kinds = {
+        kind
+        for kind in vars(events).values()
+        if isinstance(kind, type) and issubclass(kind, events.Event) and kind is not events.Event
+    }
+    assert len(kinds) == len(ROWS) + 6

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vivavoce.agent.options import Limits, OptionError, Turns
+
+
+def test_the_defaults_hold():
+    assert Turns() == Turns()
+    assert Limits().on_failure == "continue"
+
+
+RANGES = {
+    "flush_after": (0.02, 5),
+    "min_silence": (0.05, 1.2),
+    "max_silence": (0.3, 30),
+    "threshold": (0, 1),
+    "interrupt_after": (0.02, 3),
+}
+
+
+@pytest.mark.parametrize("name", RANGES)
+@given(st.data())
+def test_a_turn_option_within_its_range_is_taken_and_one_beyond_is_named(name, data):
+    low, high = RANGES[name]
+    fine = data.draw(st.floats(low, high))
+    assert getattr(Turns(**{name: fine}), name) == fine
+    wrong = data.draw(
+        st.one_of(
+            st.floats(max_value=low, exclude_max=True),
+            st.floats(min_value=31 if name == "min_silence" else high, exclude_min=True),
+            st.just(math.nan),
+        )
+    )
+    with pytest.raises(OptionError) as caught:
+        Turns(**{name: wrong})
+    assert str(caught.value).count("\n") == 0
+    assert "Turns(" in str(caught.value)
+    assert "must be within" in str(caught.value)
+
+
+def test_the_longest_silence_is_no_shorter_than_the_shortest():
+    with pytest.raises(OptionError, match=r"Turns\(max_silence=0.4\): must be within 0.5 and 30 s"):
+        Turns(min_silence=0.5, max_silence=0.4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "message"),
+    [
+        (Turns, {"vad": "loud"}, "choose 'silero' or 'webrtc'"),
+        (Turns, {"threshold": "0.5"}, "threshold='0.5'): must be a number"),
+        (Turns, {"flush_after": None}, "flush_after=None): must be a number"),
+        (Turns, {"min_silence": True}, "must be a number"),
+        (Turns, {"interruptible": "no"}, "must be True or False"),
+        (Limits, {"tool_rounds": -1}, "within 0 and 50 rounds"),
+        (Limits, {"tool_rounds": 2.5}, "must be a whole number"),
+        (Limits, {"call": 0}, "within 1 and 86400 s"),
+        (Limits, {"call": math.inf}, "within 1 and 86400 s"),
+        (Limits, {"on_failure": "explode"}, "choose 'continue' or 'end'"),
+        (Limits, {"apology": " "}, "give a sentence"),
+        (Limits, {"apology": 5}, "give a sentence"),
+    ],
+)
+def test_a_wrong_option_is_told_in_one_line(kind, given, message):
+    with pytest.raises(OptionError) as caught:
+        kind(**given)
+    assert message in str(caught.value)
+    assert kind.__name__ in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [Turns(), Limits()])
+def test_options_are_frozen_and_take_names_only(options):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(options, dataclasses.fields(options)[0].name, 1)
+    with pytest.raises(TypeError):
+        type(options)(1)
