@@ -209,23 +209,29 @@ _ONSET = 3  # voiced frames in a row
 class ScriptedEar:
     """Says what the script says, at the pace of the audio: exact, and without an engine.
 
-    An utterance begins with 60 ms above -45 dBFS. Its words are ``hear_word_ms`` long, and
-    each one's delta goes out ``hear_delay_ms`` of audio behind it; a flush sends the rest.
+    An utterance begins with 60 ms above -45 dBFS. Its words end where the script says, or are
+    ``hear_word_ms`` long; each one's delta goes out ``hear_delay_ms`` of audio behind it. A
+    flush sends the rest; of timed words, those that have ended.
     """
 
     def __init__(self, profile: Profile, intake: Intake, delay_ms: float, delta: Delta) -> None:
         self._profile, self._intake, self._send = profile, intake, delta
         self._delay = delay_ms * HEARING_RATE / 1000
-        self._word = profile.latency.hear_word_ms * HEARING_RATE / 1000
+        self._revision = profile.revision
         self._rest: Samples = np.zeros(0, np.float32)
         self._position = 0
         self._voiced = 0
         self._onset: int | None = None
-        self._words: list[str] = []
-        self._sent = 0
+        self._begin = 0  # of what the next flush gives
+        self._words: list[tuple[str, float, bool]] = []  # word, its end (position), timed
+        self._said: list[str] = []  # since the last flush
 
     async def push(self, data: bytes) -> None:
         """See ``Ear``."""
+        if self._revision != self._profile.revision:
+            # Another script: what was left of the old one's utterance is not waited for.
+            self._revision = self._profile.revision
+            self._onset, self._words, self._said, self._voiced = None, [], [], 0
         samples = np.concatenate((self._rest, self._intake.push(data)))
         whole = len(samples) - len(samples) % _FRAME
         self._rest = samples[whole:]
@@ -234,29 +240,36 @@ class ScriptedEar:
             loud = float(np.sqrt(np.mean(np.square(frame)))) > _VOICED
             self._voiced = self._voiced + 1 if loud else 0
             if self._onset is None and self._voiced >= _ONSET:
-                self._onset = self._position - _ONSET * _FRAME
-                self._words = self._profile.next_heard().split()
-            while self._onset is not None and self._sent < len(self._words):
-                due = self._onset + (self._sent + 1) * self._word + self._delay
-                if self._position < due:
-                    break
+                self._start()
+            while self._words and self._position >= self._words[0][1] + self._delay:
                 await self._say(1)
 
+    def _start(self) -> None:
+        self._onset = self._begin = self._position - _ONSET * _FRAME
+        word = self._profile.latency.hear_word_ms * HEARING_RATE / 1000
+        for number, (text, end) in enumerate(self._profile.next_words(), 1):
+            after = number * word if end is None else end * HEARING_RATE
+            self._words.append((text, self._onset + after, end is not None))
+
     async def _say(self, count: int) -> None:
-        words = self._words[self._sent : self._sent + count]
+        words = [word for word, _end, _timed in self._words[:count]]
         if words:
-            space = " " if self._sent else ""
-            self._sent += len(words)
+            space = " " if self._said else ""
+            del self._words[:count]
+            self._said += words
             await self._send(space + " ".join(words))
 
     async def flush(self) -> Heard:
         """See ``Ear``."""
         if self._onset is None:
             return Heard()
-        await self._say(len(self._words))
-        text = " ".join(self._words)
-        start, end = self._onset / HEARING_RATE, self._position / HEARING_RATE
-        self._onset, self._words, self._sent, self._voiced = None, [], 0, 0
+        ended = [end <= self._position or not timed for _word, end, timed in self._words]
+        await self._say(sum(ended))
+        text, self._said = " ".join(self._said), []
+        start, end = self._begin / HEARING_RATE, self._position / HEARING_RATE
+        self._begin = self._position
+        if not self._words:
+            self._onset, self._voiced = None, 0
         return Heard(text, [(text, round(start, 2), round(end, 2))] if text else [])
 
     async def close(self) -> None:

@@ -128,6 +128,18 @@ class Sandbox:
         """Give what was counted under a key: connections, requests, turns, seconds, bodies."""
         return self._ask("GET", f"/sandbox/keys/{key}")
 
+    def change_key(self, key: str, **profile: Any) -> None:
+        """Give a key another profile, from its script's start; open connections take it up.
+
+        Args:
+            key: What ``make_key`` gave.
+            profile: As for ``make_key``, whole: what is left out goes back to its default.
+
+        Raises:
+            SandboxError: When the profile is refused, with the reason.
+        """
+        self._ask("PUT", f"/sandbox/keys/{key}", profile)
+
     def drop_key(self, key: str) -> None:
         """Remove a key; open connections under it go on."""
         self._ask("DELETE", f"/sandbox/keys/{key}")

@@ -37,6 +37,7 @@ class Latency:
         think_tokens_per_s: Pace of the words behind the first.
         speak_first_audio_ms: From the request to the first chunk of audio, at least.
         speak_realtime_factor: Seconds that a second of audio takes.
+        speak_char_ms: Length of a character of a scripted tone.
     """
 
     hear_final_ms: float = 0
@@ -47,6 +48,11 @@ class Latency:
     think_tokens_per_s: float = 0
     speak_first_audio_ms: float = 0
     speak_realtime_factor: float = 0
+    speak_char_ms: float = 60
+
+
+Words = tuple[tuple[str, float | None], ...]
+"""A scripted utterance: words, each with its end (s from the onset) where the script has it."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +60,17 @@ class Script:
     """Fixed answers in place of the engines.
 
     Attributes:
-        hear: A text per utterance. No engine runs then; behind the last text, utterances are
-            transcribed as "".
+        hear: An utterance each, as a text, or as a list of ``[word, end]`` pairs, whose ends are
+            in seconds from the utterance's onset. A flush in the middle of timed words gives those
+            that have ended, and the utterance goes on; a text is given whole. No engine runs
+            then; behind the last one, utterances are transcribed as "".
         think: An answer per request, each a text, a tool call, a list of tool calls, or
             ``{"content": …, "tool_calls": […]}`` with ``{"name", "arguments"}`` calls. Behind
             the last one, the rules answer.
-        speak: ``"tone"``: a sine of 60 ms a character in place of a voice.
+        speak: ``"tone"``: a sine of ``speak_char_ms`` a character in place of a voice.
     """
 
-    hear: tuple[str, ...] | None = None
+    hear: tuple[Words, ...] | None = None
     think: tuple[Any, ...] = ()
     speak: Literal["tone"] | None = None
 
@@ -153,8 +161,10 @@ def _latency(given: Any) -> Latency:
 def _script(given: Any) -> Script:
     fields = _fields("script", Script, given)
     hear = fields.get("hear")
-    if hear is not None and not (isinstance(hear, list) and all(isinstance(t, str) for t in hear)):
-        raise ProfileError("script.hear must be a list of texts")
+    if hear is not None:
+        if not isinstance(hear, list):
+            raise ProfileError("script.hear must be a list of texts or of lists of [word, end]")
+        hear = tuple(_words(one) for one in hear)
     think = fields.get("think") or []
     if not isinstance(think, list) or not all(isinstance(t, str | dict | list) for t in think):
         raise ProfileError("script.think must be a list of texts or tool calls")
@@ -162,7 +172,24 @@ def _script(given: Any) -> Script:
         answer_of(answer)
     if fields.get("speak") not in (None, "tone"):
         raise ProfileError('script.speak may only be "tone"')
-    return Script(None if hear is None else tuple(hear), tuple(think), fields.get("speak"))
+    return Script(hear, tuple(think), fields.get("speak"))
+
+
+def _words(given: Any) -> Words:
+    if isinstance(given, str):
+        return tuple((word, None) for word in given.split())
+    words: list[tuple[str, float | None]] = []
+    last = 0.0
+    for pair in given if isinstance(given, list) else [given]:
+        if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise ProfileError(f"script.hear: {pair!r} is neither a text nor a [word, end] pair")
+        end = pair[1]
+        number = isinstance(end, int | float) and not isinstance(end, bool)
+        if not number or not math.isfinite(end) or end < last:
+            raise ProfileError(f"script.hear: {pair!r}: ends are seconds, and never go back")
+        last = float(end)
+        words.append((pair[0], last))
+    return tuple(words)
 
 
 def answer_of(scripted: Any) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
@@ -242,6 +269,7 @@ class Profile:
     script: Script = field(default_factory=Script)
     faults: dict[Stage, tuple[Fault, ...]] = field(default_factory=dict)
     counters: Counters = field(default_factory=Counters)
+    revision: int = 0  # how often it was replaced
     _cursor: dict[Stage, int] = field(default_factory=dict)
 
     @classmethod
@@ -268,6 +296,12 @@ class Profile:
         latency = _latency(given.get("latency") or {})
         return cls(key, latency, _script(given.get("script") or {}), listed)
 
+    def become(self, other: Profile) -> None:
+        """Take another's latency, script (from its start) and faults; keep what was counted."""
+        self.latency, self.script, self.faults = other.latency, other.script, other.faults
+        self._cursor = {}
+        self.revision += 1
+
     def begin(self, stage: Stage) -> int:
         """Count an utterance or request; give its number, from 1."""
         self.counters.turns[stage] += 1
@@ -288,12 +322,16 @@ class Profile:
                 return fault
         return None
 
-    def next_heard(self) -> str:
-        """Give the next scripted utterance; ``""`` behind the last."""
+    def next_words(self) -> Words:
+        """Give the next scripted utterance; none behind the last."""
         n = self._cursor.get("hear", 0)
         self._cursor["hear"] = n + 1
-        texts = self.script.hear or ()
-        return texts[n] if n < len(texts) else ""
+        utterances = self.script.hear or ()
+        return utterances[n] if n < len(utterances) else ()
+
+    def next_heard(self) -> str:
+        """Give the next scripted utterance as text; ``""`` behind the last."""
+        return " ".join(word for word, _end in self.next_words())
 
     def next_thought(self) -> tuple[str, list[tuple[str, dict[str, Any]]]] | None:
         """Give the next scripted answer; None behind the last."""

@@ -100,6 +100,7 @@ class Server:
         route("GET", "/health", self._health)
         route("POST", "/sandbox/keys", self._guarded(self._make_key))
         route("GET", "/sandbox/keys/{key}", self._guarded(self._show_key))
+        route("PUT", "/sandbox/keys/{key}", self._guarded(self._change_key))
         route("DELETE", "/sandbox/keys/{key}", self._guarded(self._drop_key))
         route("GET", "/v1/audio/transcriptions/realtime", self._realtime)
         route("POST", "/v1/client/sessions", self._guarded(self._make_session))
@@ -210,6 +211,15 @@ class Server:
 
     async def _show_key(self, request: web.Request, profile: Profile) -> web.Response:
         return web.json_response(self._named(request, profile).report())
+
+    async def _change_key(self, request: web.Request, profile: Profile) -> web.Response:
+        named = self._named(request, profile)
+        self._main_only(profile)
+        try:
+            named.become(Profile.parse(named.key, await read_json(request)))
+        except ProfileError as error:
+            raise invalid(str(error)) from error
+        return web.Response(status=204)
 
     async def _drop_key(self, request: web.Request, profile: Profile) -> web.Response:
         named = self._named(request, profile)

@@ -29,7 +29,6 @@ from vivavoce.sandbox.wire import (
 _FORMATS = ("pcm", "wav", "mp3", "flac", "opus")
 _SPOKEN = ("pcm", "wav")
 _REFERENCE_S = (3.0, 25.0)  # length of ref_audio
-_TONE_S = 0.06  # a character of a scripted tone
 
 
 def _speaker(body: dict[str, Any], voices: Voices) -> Speaker:
@@ -77,8 +76,8 @@ def check_reference(given: Any, param: str = "ref_audio") -> bytes:
     return data
 
 
-async def _tone(text: str) -> AsyncGenerator[Samples, None]:
-    samples = pcm.tone(len(text) * _TONE_S)
+async def _tone(seconds: float) -> AsyncGenerator[Samples, None]:
+    samples = pcm.tone(seconds)
     for start in range(0, len(samples), CHUNK):
         yield samples[start : start + CHUNK]
 
@@ -114,9 +113,9 @@ async def speak(
     strikes = Strikes(request, profile, "speak")
     await strikes.door()
     if strikes.find("empty"):
-        source = _tone("")
+        source = _tone(0)
     elif profile.script.speak == "tone":
-        source = _tone(text)
+        source = _tone(len(text) * profile.latency.speak_char_ms / 1000)
     else:
         source = speaking.stream(text, speaker)
     first = begun + profile.latency.speak_first_audio_ms / 1000
