@@ -204,7 +204,8 @@ class Hearing:
     @property
     def waiting(self) -> int:
         """How many decodes wait; above 0 partials are better skipped."""
-        return len(self._queue)
+        with self._wake:
+            return sum(not job.cancelled for _, _, job in self._queue)
 
     def decode(self, samples: Samples, *, urgent: bool) -> Decode:
         """Ask for a segment's text; call on the event loop.

@@ -14,7 +14,7 @@ import math
 import uuid
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from vivavoce.sandbox.catalog import accepts
 from vivavoce.sandbox.ear import Ear, EngineEar, Heard, ScriptedEar
@@ -24,6 +24,8 @@ from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.wire import dumps, pause_until, refusal, reset
 
 LARGEST_CHUNK = 262_144  # decoded bytes of one input_audio.append
+_MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)
+_MOST_STORED = 80 << 20  # bytes of base64: half an hour of 16-bit 16 kHz
 _IDLE_S = 600.0  # the API's general streaming idle time-out
 _SEND_S = 30.0  # a client that does not read this long is gone
 _DEFAULT_DELAY_MS = 480
@@ -94,10 +96,14 @@ class Session:
         self._unflushed_s = 0.0
         self._spoke = False  # a delta went out in this utterance
         self._mute = False  # a stall: listens on, answers nothing
+        self._stored: asyncio.Queue[WSMessage | None] = asyncio.Queue()
+        self._stored_bytes = 0
+        self._room = asyncio.Event()
 
     async def run(self) -> None:
         """Converse until one side ends; cancelling it closes what runs."""
         connection = self._profile.counters.connections
+        reading = asyncio.create_task(self._read(), name="realtime reader")
         try:
             await self._strike("open", connection)
             await self._send({"type": "session.created", "session": self._session()})
@@ -106,8 +112,36 @@ class Session:
         except _Over:
             pass
         finally:
+            reading.cancel()
+            await asyncio.wait([reading])
             if self._ear is not None:
                 await self._ear.close()
+
+    async def _read(self) -> None:
+        """Store what comes in, up to a bound, and answer pings all the while.
+
+        A client that sends faster than it can be heard would else find its ping behind minutes
+        of its own audio, and give the connection up.
+        """
+        try:
+            while (message := await self._socket.receive()).type in _MESSAGES:
+                self._stored_bytes += len(message.data)
+                self._stored.put_nowait(message)
+                while self._stored_bytes > _MOST_STORED:
+                    self._room.clear()
+                    await self._room.wait()
+        finally:
+            # Nobody waits for what was not heard yet.
+            while not self._stored.empty():
+                self._stored.get_nowait()
+            self._stored.put_nowait(None)
+
+    async def _message(self) -> WSMessage | None:
+        message = await self._stored.get()
+        if message is not None:
+            self._stored_bytes -= len(message.data)
+            self._room.set()
+        return message
 
     def _session(self) -> dict[str, Any]:
         encoding, rate = self._format
@@ -135,7 +169,8 @@ class Session:
     async def _receive(self) -> bool:
         idle_s = self._profile.latency.hear_idle_s if self._unflushed else _IDLE_S
         try:
-            message = await self._socket.receive(timeout=idle_s)
+            async with asyncio.timeout(idle_s):
+                message = await self._message()
         except TimeoutError:
             if self._unflushed:
                 await self._error(
@@ -144,16 +179,16 @@ class Session:
             # That the socket closes behind it is our reading: not established.
             await self._socket.close(code=WSCloseCode.OK)
             return False
+        if message is None:
+            return False
         if message.type is WSMsgType.TEXT:
             try:
                 return await self._handle(message.data)
             except Refused as refusal:
                 await self._error(INVALID, str(refusal))
                 return True
-        if message.type is WSMsgType.BINARY:
-            await self._error(INVALID, "Messages must be JSON text")
-            return True
-        return False
+        await self._error(INVALID, "Messages must be JSON text")
+        return True
 
     async def _handle(self, text: str) -> bool:
         try:

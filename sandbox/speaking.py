@@ -163,6 +163,7 @@ class Speaking:
             if self._flite is None:
                 raise
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="flite")
+        self._closed = False
         self._gains = {False: 1.0, True: 1.0}
 
     @property
@@ -240,8 +241,10 @@ class Speaking:
         stopped = False
 
         def take(samples: Samples) -> bool:
+            if stopped or self._closed:
+                return False
             loop.call_soon_threadsafe(ready.put_nowait, samples)
-            return not stopped
+            return True
 
         def say() -> None:
             try:
@@ -273,7 +276,8 @@ class Speaking:
 
     async def close(self) -> None:
         """End the worker and the thread; idempotent."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._closed = True  # a running clause stops at its next 20 ms
+        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
         if self._espeak is not None:
             await self._espeak.close()
 

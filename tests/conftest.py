@@ -20,6 +20,12 @@ def _has_flite() -> bool:
     return True
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # What merely importing pipecat 1.14 warns of, itself and nothing of ours being the cause.
+    for message in ("'audioop' is deprecated", "`AudioContextTTSService` is deprecated"):
+        config.addinivalue_line("filterwarnings", f"ignore:{message}:DeprecationWarning")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("needs_flite") and not _has_flite():
         pytest.skip("needs Debian's libflite1: apt install libflite1")

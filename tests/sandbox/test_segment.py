@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from vivavoce.sandbox.pcm import HEARING_RATE
 from vivavoce.sandbox.segment import CLOSED, LONGEST, PREROLL, WINDOW, Commitment, Segmenter
+import itertools
 
 
 def windows(seconds: float, value: float = 0.1):
@@ -68,7 +69,7 @@ def test_endless_speech_is_cut_at_its_quietest_and_loses_nothing():
     assert len(closed) >= 3
     assert all(len(s.samples) <= LONGEST + WINDOW for s in closed)
     assert sum(len(s.samples) for s in closed) == total
-    for before, after in zip(closed, closed[1:], strict=False):
+    for before, after in itertools.pairwise(closed):
         assert before.end == after.start
         assert abs(before.samples[-1]) < 0.01  # cut in a dip
 
