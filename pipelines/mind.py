@@ -50,6 +50,7 @@ class Mind(Stage):
         self._reply: asyncio.Task[None] | None = None
         self._running: dict[asyncio.Task[None], ToolUse] = {}
         self._groups = 0
+        self._draft: Reply | None = None
 
     @property
     def busy(self) -> bool:
@@ -83,6 +84,8 @@ class Mind(Stage):
             else:
                 await self._answer_by_model(turn)
         except ModelError as error:
+            if self._draft is not None:
+                await self._close(self._draft)
             await self.context.trouble(error)
 
     async def _answer_by_function(self, turn: CallerTurnFrame) -> None:
@@ -145,7 +148,7 @@ class Mind(Stage):
         return (*spans, Span("thinking", started, context.clock.now())), calls
 
     async def _begin(self, turn: CallerTurnFrame) -> Reply:
-        draft = Reply()
+        draft = self._draft = Reply()
         self.context.call.transcript.add(draft)
         await self.push_frame(ReplyStartFrame(reply=draft, stopped=turn.stopped))
         return draft

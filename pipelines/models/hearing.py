@@ -56,11 +56,13 @@ class MistralHearing:
         self._listener: HearingListener | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._connected = False
+        self._lost = False
 
     @property
     def backlog(self) -> float:
-        """Seconds of audio that were taken and not sent yet."""
-        return self._segments.unsent / (2 * RATE)
+        """Seconds of audio that wait to be sent; none while there is nobody to send them to."""
+        return self._segments.unsent / (2 * RATE) if self._connected else 0.0
 
     async def open(self, listener: HearingListener) -> None:
         """Begin; returns at once and connects behind the scenes."""
@@ -81,8 +83,11 @@ class MistralHearing:
             self._segments.audio(bytes(self._partial))
             self._partial.clear()
         number = self._segments.flush()
-        self._flushed_at[number] = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._flushed_at[number] = loop.time()
         self._wake.set()
+        if self._lost:
+            loop.call_soon(self._settle_all)
         return number
 
     async def close(self) -> None:
@@ -103,6 +108,7 @@ class MistralHearing:
                 async with self._connect() as socket:
                     await self._greet(socket)
                     reached, failures = True, 0
+                    self._connected, self._lost = True, False
                     self._segments.reconnected()
                     await self._serve(socket)
             except ModelError as error:
@@ -111,18 +117,18 @@ class MistralHearing:
                 trouble = self._explain(error)
             else:
                 continue
+            self._connected = False
             failures = 0 if reached else failures + 1
             await self._fail(trouble, failures)
 
     async def _fail(self, trouble: ModelError, failures: int) -> None:
         # A dropped connection that comes back at the first attempt is no trouble to anybody.
-        lost = trouble.lasting or failures == 3
-        if self._listener is not None and lost:
-            self._listener.on_trouble(trouble, lost=True)
-        if lost or failures > 3:
-            # Whoever waits for a final text gets what there is, rather than nothing for ever.
-            while (settled := self._segments.give_up()) is not None:
-                self._tell(settled)
+        if not self._lost and (trouble.lasting or failures >= 3):
+            self._lost = True
+            if self._listener is not None:
+                self._listener.on_trouble(trouble, lost=True)
+        if self._lost:
+            self._settle_all()
         await asyncio.sleep(30.0 if trouble.lasting else BACKOFF[min(failures, len(BACKOFF) - 1)])
 
     def _connect(self) -> websockets.connect:
@@ -228,6 +234,11 @@ class MistralHearing:
                     "timeout",
                     f"{self._endpoint.url} gave no final text within {self._timeouts.final:g} s",
                 )
+
+    def _settle_all(self) -> None:
+        """Settle what is owed: whoever waits gets what there is, rather than nothing for ever."""
+        while (settled := self._segments.give_up()) is not None:
+            self._tell(settled)
 
     def _tell(self, settled: tuple[int, str]) -> None:
         number, text = settled
