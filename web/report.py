@@ -1,0 +1,222 @@
+"""The report: one page that shows a finished call.
+
+The page stands on its own: styles, script and pictures are in it, it asks no server for
+anything, and its security policy forbids it to. Only the recording lies beside it. Without
+scripts everything shows; with them it plays.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import quote
+
+from vivavoce.agent.transcript import Reply
+from vivavoce.pipelines.audio.wav import AudioFileError
+from vivavoce.web.dialogue import dialogue
+from vivavoce.web.markup import Html, count, duration, el, join, milliseconds, text
+from vivavoce.web.peaks import Peaks, read_peaks
+from vivavoce.web.story import ReportError, Story, read
+from vivavoce.web.timeline import timeline
+from vivavoce.web.waterfall import waterfall
+
+__all__ = ["ReportError", "write_report"]
+
+_FIGURES = {
+    "p50": "half of the replies came within",
+    "p95": "95 of 100 replies came within",
+    "p99": "99 of 100 replies came within",
+}
+
+
+def write_report(record: dict[str, Any], recording: Path | None, out: Path) -> None:
+    """Write the page of a call.
+
+    Reads the recording and writes the page on the calling thread: a few milliseconds, and about
+    half a second for an hour of audio. The page appears at once and whole; a page that was there
+    before is replaced.
+
+    Args:
+        record: As `vivavoce.agent.record.record` makes it, or the same parsed from JSON.
+        recording: The call's WAV file (16-bit, the caller left and the agent right), or None.
+            The page plays it when it lies in the page's own folder. A file that is missing or
+            cannot be read is no error: the page says so.
+        out: The page; its folder exists.
+
+    Raises:
+        ReportError: The record is not one, or the page cannot be written; one line says why.
+    """
+    data = page(record, recording, out.parent).encode()
+    # Written beside the page, so that taking its place is one step.
+    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        try:
+            draft.write_bytes(data)
+            draft.replace(out)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(
+            f"{out} cannot be written: {error.strerror or error}; choose another place"
+        ) from error
+
+
+def page(record: Mapping[str, Any], recording: Path | None, folder: Path) -> str:
+    """Make the page of a call.
+
+    Args:
+        record: As for `write_report`.
+        recording: As for `write_report`.
+        folder: Where the page will lie.
+
+    Raises:
+        ReportError: The record is not one.
+    """
+    story = read(record)
+    peaks, audio, note = _listen(recording, folder)
+    style, script = _resource("report.css"), _resource("report.js")
+    agent = story.agent or "an agent"
+    return Template(_resource("report.html")).substitute(
+        title=text(f"Call with {agent}"),
+        agent=text(agent),
+        policy=text(_policy(style, script)),
+        style=style,
+        script=script,
+        facts=_facts(story),
+        figures=_figures(story),
+        player=_player(audio, note),
+        timeline=timeline(story, peaks),
+        dialogue=join([dialogue(story, audio), _omitted(story)]),
+        waterfall=waterfall(story) or el("p", "No reply was timed in this call.", cls="nothing"),
+        models=_models(story),
+        record=_packed(record),
+    )
+
+
+def _listen(recording: Path | None, folder: Path) -> tuple[Peaks | None, str | None, str | None]:
+    """Return the recording's outline, its URL as seen from the page, and what is wrong."""
+    if recording is None:
+        return None, None, "This call was not recorded."
+    try:
+        peaks = read_peaks(recording)
+    except AudioFileError as error:
+        return None, None, f"The recording {recording.name} {error}."
+    if recording.resolve().parent != folder.resolve():
+        note = f"To listen, put {recording.name} beside this page and make the page again."
+        return peaks, None, note
+    # "./" and the quoting keep a name such as "data:x.wav" a name.
+    return peaks, f"./{quote(recording.resolve().name)}", None
+
+
+def _policy(style: str, script: str) -> str:
+    """Allow this page's own style and script and the recording beside it, nothing else."""
+    style_hash, script_hash = (
+        base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        for source in (style, script)
+    )
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src 'sha256-{script_hash}'",
+            f"style-src 'sha256-{style_hash}'",
+            "style-src-attr 'unsafe-inline'",  # positions in the pictures
+            "img-src data:",
+            # A page opened from the disk has no origin that 'self' could mean.
+            "media-src 'self' file:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _facts(story: Story) -> Html:
+    replies = [entry for entry in story.entries if isinstance(entry, Reply)]
+    kinds = [entry.kind for entry in story.entries]
+    cuts = sum(reply.interrupted for reply in replies)
+    parts = [
+        el("li", _when(story.began)) if story.began else None,
+        el("li", duration(story.seconds)),
+        el("li", count(kinds.count("caller"), "caller turn")),
+        el("li", count(len(replies), "reply", "replies")),
+        el("li", count(cuts, "interruption")) if cuts else None,
+        el("li", count(kinds.count("tool"), "tool call")) if "tool" in kinds else None,
+        el("li", count(kinds.count("failure"), "problem"), cls="bad")
+        if "failure" in kinds
+        else None,
+    ]
+    ended = el("p", "Ended: ", el("bdi", story.ended), cls="ended") if story.ended else None
+    return join([el("ul", [part for part in parts if part is not None], cls="facts"), ended])
+
+
+def _when(began: str) -> Html:
+    try:
+        moment = datetime.fromisoformat(began)
+    except ValueError:
+        return text(began)
+    zone = f" {moment:%Z}" if moment.tzinfo else ""
+    shown = f"{moment.day} {moment:%B %Y, %H:%M:%S}{zone}"
+    return el("time", shown, datetime=moment.isoformat())
+
+
+def _figures(story: Story) -> Html:
+    timed = sum(isinstance(entry, Reply) and entry.latency is not None for entry in story.entries)
+    if not story.percentiles:
+        return el("p", "No reply was timed.", cls="nothing")
+    items = []
+    for name, ms in story.percentiles.items():
+        label = el("abbr", name, title=_FIGURES.get(name))
+        figure = el("dd", milliseconds(ms), el("small", " ms"))
+        items.append(el("div", el("dt", label), figure))
+    replies = count(timed, "reply", "replies")
+    basis = f"From the caller’s last sound to the agent’s first, over {replies}."
+    return join([el("dl", items), el("p", basis)])
+
+
+def _player(audio: str | None, note: str | None) -> Html:
+    if audio is None:
+        return el("p", note, cls="nothing")
+    return el("audio", id="audio", src=audio, controls=True, preload="metadata")
+
+
+def _models(story: Story) -> Html | None:
+    rows: Iterator[Html] = (
+        el("div", el("dt", stage), el("dd", el("bdi", model or "–")))
+        for stage, model in story.models.items()
+    )
+    call = el("div", el("dt", "call"), el("dd", el("bdi", story.call))) if story.call else None
+    return el("dl", [*rows, *([call] if call else [])], cls="models")
+
+
+def _omitted(story: Story) -> Html | None:
+    if not story.unknown:
+        return None
+    kinds = ", ".join(kind or "without a kind" for kind in story.unknown)
+    return el("p", f"Only in the JSON: entries that this page does not know ({kinds}).", cls="why")
+
+
+def _packed(record: Mapping[str, Any]) -> str:
+    """Pack the record for the copy button: JSON, deflated, base64.
+
+    So it takes a fifth of the room, and holds no character that HTML could mistake for its own.
+    """
+    try:
+        plain = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=2)
+    except (TypeError, ValueError) as error:
+        raise ReportError(f"the record cannot be written as JSON: {error}") from error
+    data = zlib.compress(plain.encode("utf-8", "replace"), 9)
+    return base64.b64encode(data).decode()
+
+
+@cache
+def _resource(name: str) -> str:
+    return files("vivavoce.web").joinpath(name).read_text("utf-8")
