@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Stage = Literal["endpointing", "transcription", "thinking", "tools", "clause", "speech", "output"]
@@ -123,10 +123,32 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 @dataclass(slots=True)
+class Speculation:
+    """What was begun on a guess, and what came of it.
+
+    Attributes:
+        guesses: Replies begun before the turn was decided.
+        hits: Guesses that came true.
+        requests: Requests to the chat model, all told.
+        wasted_tokens: Pieces of text written for guesses that did not come true.
+    """
+
+    guesses: int = 0
+    hits: int = 0
+    requests: int = 0
+    wasted_tokens: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        """Return it as JSON."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
 class Ledger:
-    """The latencies of one call, or of many."""
+    """The latencies of one call, or of many, and what guessing cost."""
 
     latencies: list[Latency] = field(default_factory=list)
+    speculation: Speculation = field(default_factory=Speculation)
 
     def add(self, latency: Latency) -> None:
         """Enter one reply."""

@@ -29,10 +29,13 @@ class Turns:
     """Who has the floor.
 
     Attributes:
-        flush_after: Silence after which the transcriber is asked for its final text (s). Short:
-            nothing is lost when the caller goes on.
-        min_silence: Silence that ends the turn when the words and the voice sound finished (s).
-        max_silence: Silence that ends the turn whatever they sound like (s).
+        eager: Begin the reply on a guess that the turn is over, unheard, while that is decided.
+        guesses: How many guesses a turn may cost.
+        flush_after: Silence after which the transcriber is asked for its final text (s).
+        min_silence: Silence that ends the turn when voice and words agree that it is over (s).
+        unsure_silence: Silence that ends it when one of them does (s).
+        max_silence: Silence that ends it whatever they say (s).
+        patience: Silence added for a caller who was cut off before (s).
         threshold: Probability above which the end-of-turn model's word is taken (0–1).
         interruptible: Whether the caller may cut the agent's replies.
         interrupt_after: Caller speech that silences a reply (s). It is held, ends
@@ -42,9 +45,13 @@ class Turns:
             alarms in noise).
     """
 
-    flush_after: float = 0.2
-    min_silence: float = 0.3
-    max_silence: float = 1.2
+    eager: bool = True
+    guesses: int = 3
+    flush_after: float = 0.1
+    min_silence: float = 0.25
+    unsure_silence: float = 0.5
+    max_silence: float = 1.4
+    patience: float = 0.25
     threshold: float = 0.5
     interruptible: bool = True
     interrupt_after: float = 0.1
@@ -53,7 +60,10 @@ class Turns:
     def __post_init__(self) -> None:
         _within("Turns", "flush_after", self.flush_after, 0.02, 5, "s")
         _within("Turns", "min_silence", self.min_silence, 0.05, 10, "s")
-        _within("Turns", "max_silence", self.max_silence, self.min_silence, 30, "s")
+        _within("Turns", "unsure_silence", self.unsure_silence, self.min_silence, 20, "s")
+        _within("Turns", "max_silence", self.max_silence, self.unsure_silence, 30, "s")
+        _within("Turns", "patience", self.patience, 0, 5, "s")
+        _within("Turns", "guesses", self.guesses, 0, 20, "guesses")
         _within("Turns", "threshold", self.threshold, 0, 1, "")
         _within("Turns", "interrupt_after", self.interrupt_after, 0.02, 3, "s")
         _flag("Turns", "interruptible", self.interruptible)

@@ -31,5 +31,6 @@ def record(
         "ended": call.reason,
         "models": models,
         "latency_ms": {name: round(ms, 1) for name, ms in call.ledger.percentiles().items()},
+        "speculation": call.ledger.speculation.to_dict(),
         "transcript": call.transcript.to_dict(),
     }

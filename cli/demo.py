@@ -59,9 +59,12 @@ async def speak(models: Models, text: str) -> NDArray[np.int16]:
 
 
 async def hold(settings: Settings, console: Console, out: Path, *, fast: bool = False) -> int:
-    """Hold the conversation; leave recording, record and page in `out`; return the exit code."""
+    """Hold the conversation; leave recording, record and page in `out`, which exists.
+
+    Returns:
+        The exit code: 1 if something failed on the way.
+    """
     agent = load_agent(str(example()))
-    out.mkdir(parents=True, exist_ok=True)
     async with open_models(settings) as models:
         console.print(
             f"A caller's voice, an agent's ears: [bold]{agent.name}[/] on"

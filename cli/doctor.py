@@ -66,9 +66,7 @@ async def examine(settings: Settings, console: Console, *, as_json: bool = False
             finally:
                 await http.close()
     except SandboxMissingError as error:
-        findings.append(
-            Finding("sandbox", False, str(error), "pip install 'vivavoce[sandbox]'")
-        )
+        findings.append(Finding("sandbox", False, str(error), "pip install 'vivavoce[sandbox]'"))
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:
@@ -101,9 +99,7 @@ def _configuration(settings: Settings) -> Finding:
     path = config_path()
     file = str(path) if path.is_file() else f"no {path}"
     key = "set" if settings.mistral_api_key is not None else "not set"
-    return Finding(
-        "settings", True, f"models: {settings.source}; {file}; MISTRAL_API_KEY {key}"
-    )
+    return Finding("settings", True, f"models: {settings.source}; {file}; MISTRAL_API_KEY {key}")
 
 
 def _packages() -> list[Finding]:
@@ -156,6 +152,7 @@ class _Listener:
 
     def on_final(self, segment: int, text: str) -> None:
         """The server answers."""
+        del segment, text
         if not self.result.done():
             self.result.set_result("transcribes")
 

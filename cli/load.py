@@ -54,7 +54,7 @@ def _from_file(path: Path) -> ModuleType:
         sys.path.insert(0, folder)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001 (the user's own code)
+    except Exception as error:
         del sys.modules[name]
         raise _failed(path.name, error) from error
     return module
@@ -69,7 +69,7 @@ def _from_module(name: str) -> ModuleType:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             raise LoadError(f"{name}: no such module") from error
         raise _failed(name, error) from error
-    except Exception as error:  # noqa: BLE001 (the user's own code)
+    except Exception as error:
         raise _failed(name, error) from error
 
 

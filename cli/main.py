@@ -169,6 +169,11 @@ def demo(
     from vivavoce.cli.demo import hold
 
     settings = read_settings(models=models)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"vivavoce: cannot make {out}: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
     raise typer.Exit(asyncio.run(hold(settings, Console(), out, fast=fast)))
 
 

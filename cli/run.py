@@ -18,8 +18,8 @@ from vivavoce.agent.record import record
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
 from vivavoce.cli.show import Show, ledger_table
-from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.caller import FileCaller
+from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.local import LocalTransport
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.transport import Transport

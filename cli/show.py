@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -20,7 +20,6 @@ from vivavoce.agent.events import (
     ToolEnded,
 )
 from vivavoce.agent.ledger import STAGES
-
 
 _HEADS = {
     "endpointing": "turn",
@@ -40,7 +39,7 @@ class Show:
         self._console = console
         self._status: Status | None = None
 
-    def __enter__(self) -> Show:
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._status = self._console.status("listening", spinner="dots")
             self._status.start()

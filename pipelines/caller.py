@@ -115,7 +115,9 @@ class ScriptedCaller:
 
     farewell = "the caller hung up"
 
-    def __init__(self, lines: Sequence[Line], *, pause: float = 0.9, patience: float = 12.0) -> None:
+    def __init__(
+        self, lines: Sequence[Line], *, pause: float = 0.9, patience: float = 12.0
+    ) -> None:
         self._lines = list(lines)
         self._pause = pause
         self._patience = patience

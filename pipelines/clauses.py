@@ -2,26 +2,40 @@
 
 The first piece of a reply is cut as early as it stands on its own (a comma will do), because
 the caller waits for it. Later pieces are whole sentences: they sound better and are made while
-the earlier ones play. Joined together, the pieces are the text.
+the earlier ones play. Joined together, the pieces are the text, but for white space and for
+stretches without a letter or digit, which have no sound. How the text was split on its way here
+makes no difference to the pieces.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import chain
 
-_SENTENCE = re.compile(r"[.!?…。！？]+[\"'”’»)\]]*(?=\s)|\n+")
-_CLAUSE = re.compile(r"[,;:–—][\"'”’»)\]]*(?=\s)")
+_CLOSERS = "\"'”’»)\\]」』）】"
+# Latin, Greek, Cyrillic and Arabic scripts put a space behind a sentence; Chinese and Japanese do
+# not, and Hindi's danda stands alone often enough. There, one more character shows that nothing
+# closes the sentence still (a quote, a second mark).
+_SENTENCE = re.compile(
+    rf"[.!?…؟۔]+[{_CLOSERS}]*(?=\s)|[。！？｡।॥]+[{_CLOSERS}]*(?=[^{_CLOSERS}。！？｡।॥])|\n+"
+)
+_CLAUSE = re.compile(rf"[,;:–—،؛][{_CLOSERS}]*(?=\s)|[，、；：][{_CLOSERS}]*(?=[^{_CLOSERS}])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:mr|mrs|ms|dr|st|prof|no|vs|etc|approx|dept|mme|mlle|bzw|usw|z\.b|e\.g|i\.e|p\.ex)"
-    r"|\b[A-Za-z])\.$",
+    r"(?:\b(?:mr|mrs|ms|dr|st|prof|vs|etc|approx|dept|mme|mlle|sr|sra|bzw|usw|ca|z\.b|e\.g|i\.e"
+    r"|p\.ex)|\b[^\W\d_])\.$",
     re.IGNORECASE,
 )
+# "No. 5", but also "No. We are closed."
+_NUMERO = re.compile(r"\b(?:no|nr|tel)\.$", re.IGNORECASE)
+# "1. soup 2. fish": a short number behind nothing, a colon or a comma counts things.
+_ITEM = re.compile(r"(?:^|[:;,\n])\s*\d{1,2}\.$")
 # Where a long text without punctuation is cut for want of better.
 _CONJUNCTION = re.compile(
     r"\s(?=(?:and|but|or|so|because|which|while|then|et|mais|ou|parce|und|aber|oder|weil|y|pero"
     r"|porque|e|ma|mas)\s)",
     re.IGNORECASE,
 )
+_IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 
 class Clauses:
@@ -29,7 +43,8 @@ class Clauses:
 
     Args:
         first_words: A first piece cut at a comma has at least this many words.
-        longest: A piece is cut at a conjunction, else at a space, beyond this many characters.
+        longest: A piece is cut at a comma, else at a conjunction, else at a space, else anywhere,
+            beyond this many characters.
     """
 
     def __init__(self, *, first_words: int = 2, longest: int = 220) -> None:
@@ -40,7 +55,7 @@ class Clauses:
 
     def feed(self, text: str) -> list[str]:
         """Take more text and return the pieces that are complete, in order."""
-        self._text += text
+        self._text = (self._text + text).lstrip()
         ready: list[str] = []
         while (cut := self._cut()) is not None:
             self._give(ready, cut)
@@ -61,23 +76,48 @@ class Clauses:
 
     def _cut(self) -> int | None:
         """Return where the next piece ends, if that is known already."""
-        for match in _SENTENCE.finditer(self._text):
-            if not _ABBREVIATION.search(self._text[: match.end()]):
-                # "3. " may be the start of a list: a number alone is no sentence.
-                if self._text[: match.start()].strip().isdigit():
-                    continue
-                return match.end()
+        # One character more: what follows decides whether a mark at the very end counts.
+        window = self._text[: self._longest + 1]
+        ends = (end for end in self._sentences(window))
         if self._given == 0:
-            for match in _CLAUSE.finditer(self._text):
-                if len(self._text[: match.start()].split()) >= self._first_words:
-                    return match.end()
-        if len(self._text) > self._longest:
-            comma = [m.end() for m in _CLAUSE.finditer(self._text, 0, self._longest)]
-            if comma:
-                return comma[-1]
-            words = [m.start() for m in _CONJUNCTION.finditer(self._text, 0, self._longest)]
-            if words and words[-1] > self._longest // 3:
-                return words[-1]
-            space = self._text.rfind(" ", 1, self._longest)
-            return space if space > 0 else self._longest
-        return None
+            ends = chain(ends, self._clauses(window))
+        if (first := min(ends, default=None)) is not None:
+            return first
+        return self._forced(window) if len(window) > self._longest else None
+
+    def _sentences(self, window: str) -> list[int]:
+        """Return where the first sentence ends, if it does."""
+        for match in _SENTENCE.finditer(window):
+            text = window[: match.end()]
+            if _ABBREVIATION.search(text) or _ITEM.search(text):
+                continue
+            if _NUMERO.search(text):
+                follows = window[match.end() :].lstrip()[:1]
+                if not follows or follows.isdigit():
+                    continue
+            return [match.end()]
+        return []
+
+    def _clauses(self, window: str) -> list[int]:
+        """Return where the first clause of enough words ends, if it does."""
+        for match in _CLAUSE.finditer(window):
+            if _words(window[: match.start()]) >= self._first_words:
+                return [match.end()]
+        return []
+
+    def _forced(self, window: str) -> int:
+        """Return where to cut a text that has grown too long."""
+        commas = [match.end() for match in _CLAUSE.finditer(window)]
+        if commas:
+            return commas[-1]
+        joints = [match.start() for match in _CONJUNCTION.finditer(window)]
+        if joints and joints[-1] > self._longest // 3:
+            return joints[-1]
+        space = window.rfind(" ", 1)
+        return space if space > 0 else self._longest
+
+
+def _words(text: str) -> int:
+    """Count words; two ideographs are about one."""
+    ideographs = len(_IDEOGRAPH.findall(text))
+    return ideographs // 2 if ideographs else len(text.split())

@@ -70,17 +70,13 @@ class Conversation:
         self._transport = transport
         self._context = Context(agent, self.call, self.clock, self.clock.now(), self._trouble)
         self._mind = Mind(self._context, models.thinking)
-        self._ears = Ears(
-            self._context, models.hearing(), models.smart_turn, self._interruptible
-        )
+        self._ears = Ears(self._context, models.hearing(), models.smart_turn, self._interruptible)
         self._mouth = Mouth(self._context, models.speaking, lambda: self._ears.began)
         self._over = ""
         self._leaving = ""
         self._apology: Speech | None = None
         self.worker = PipelineWorker(
-            Pipeline(
-                [transport.input(), self._ears, self._mind, self._mouth, transport.output()]
-            ),
+            Pipeline([transport.input(), self._ears, self._mind, self._mouth, transport.output()]),
             params=PipelineParams(
                 audio_in_sample_rate=16_000,
                 audio_out_sample_rate=self._mouth.rate,
@@ -205,7 +201,7 @@ class Conversation:
     # Trouble.
 
     def _interruptible(self) -> bool:
-        return self._mouth.interruptible or self._mind.busy
+        return self._mouth.interruptible or self._mind.answering
 
     def _apology_text(self) -> str:
         limits, language = self._agent.limits, self._agent.language

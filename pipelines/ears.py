@@ -40,15 +40,24 @@ from vivavoce.pipelines.audio.vad import (
     VoiceStarted,
     WebRtcVad,
 )
-from vivavoce.pipelines.frames import CallerTurnFrame, HoldFrame, ResumeFrame
+from vivavoce.pipelines.frames import (
+    CallerTurnFrame,
+    CommitFrame,
+    DropFrame,
+    HoldFrame,
+    ResumeFrame,
+)
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Hearing
 from vivavoce.pipelines.stage import Context, Stage
 from vivavoce.pipelines.turns.bargein import Action, BargeIn
 from vivavoce.pipelines.turns.endpointing import (
+    AskVoice,
     Decision,
+    Drop,
     Endpointing,
     Flush,
+    Guess,
     Nothing,
     TurnOver,
 )
@@ -83,8 +92,8 @@ class Ears(Stage):
         self._answering = answering
         self._vad: Vad = SileroVad(RATE) if turns.vad == "silero" else WebRtcVad(RATE)
         # A stop is told early, and acted on by the endpointing's own, longer silences.
-        self._voice = VoiceActivity(RATE, VoiceSettings(min_silence=0.08))
-        self._endpointing = Endpointing(turns)
+        self._voice = VoiceActivity(RATE, VoiceSettings(min_silence=min(turns.flush_after, 0.1)))
+        self._endpointing = Endpointing(turns, context.agent.language)
         self._bargein = BargeIn(turns)
         self._resampler: Resampler | None = None
         self._ring = Ring(JUDGED)
@@ -93,6 +102,7 @@ class Ears(Stage):
         self._asked = 0
         self._partials: dict[int, str] = {}
         self._opened = False
+        self._guessed: CallerTurnFrame | None = None
 
     @property
     def busy(self) -> bool:
@@ -176,7 +186,18 @@ class Ears(Stage):
         for decision in decisions:
             match decision:
                 case Flush():
-                    self._flush()
+                    self._hearing.flush()
+                case AskVoice():
+                    self._ask()
+                case Guess():
+                    # While a reply is held this may be a mere "mm-hm", which is not answered.
+                    if not self._bargein.held:
+                        self._guessed = self._turn(decision.text, decision.number, None)
+                        await self.push_frame(self._guessed)
+                case Drop():
+                    if self._guessed is not None:
+                        self._guessed = None
+                        await self.push_frame(DropFrame(decision.number))
                 case Nothing():
                     self._partials.clear()
                     if (action := self._bargein.over("")) is not None:
@@ -194,8 +215,8 @@ class Ears(Stage):
             case Action.STOP:
                 await self.broadcast_interruption()  # type: ignore[no-untyped-call]
 
-    def _flush(self) -> None:
-        self._hearing.flush()
+    def _ask(self) -> None:
+        """Ask the end-of-turn model about the present pause."""
         if self._smart_turn is not None:
             self._asked += 1
             stopped = self._endpointing.stopped
@@ -208,44 +229,58 @@ class Ears(Stage):
         except TimeoutError:
             # Overload: the silence and the words decide without it.
             return
-        else:
-            self._endpointing.judged(probability, stopped)
         finally:
             self._asked -= 1
+        self._endpointing.judged(probability, stopped)
+        await self._decide(self._endpointing.tick(self.context.clock.now()))
+
+    def _turn(self, text: str, guess: int | None, over: TurnOver | None) -> CallerTurnFrame:
+        context, endpointing = self.context, self._endpointing
+        now = context.clock.now()
+        started = over.started if over else endpointing.started
+        stopped = over.stopped if over else endpointing.stopped
+        utterance = Utterance(
+            text,
+            context.since(started),
+            context.since(stopped),
+            over.reason if over else "",
+        )
+        return CallerTurnFrame(
+            text=text,
+            user_id="caller",
+            timestamp=time_now_iso8601(),
+            finalized=over is not None,
+            utterance=utterance,
+            stopped=stopped,
+            spans=_spans(over, now) if over else (),
+            guess=guess,
+        )
 
     async def _turn_over(self, over: TurnOver) -> None:
         self._partials.clear()
         action = self._bargein.over(over.text)
-        if action is not None:
+        if action is Action.RESUME:
+            # A listener's "mm-hm": the agent goes on, and there is nothing to answer.
             await self._act(action)
-            if action is Action.RESUME:
-                # A listener's "mm-hm": the agent goes on, and there is nothing to answer.
-                await self.push_frame(UserStoppedSpeakingFrame())
-                return
+            await self.push_frame(UserStoppedSpeakingFrame())
+            return
+        if action is Action.STOP:
+            await self._act(action)
         context = self.context
-        utterance = Utterance(
-            over.text,
-            context.since(over.started),
-            context.since(over.stopped),
-            over.reason,
-        )
-        context.call.transcript.add(utterance)
-        context.emit(CallerSaid(context.at, utterance))
+        turn = self._turn(over.text, None, over)
+        guessed, self._guessed = self._guessed, None
+        if guessed is not None:
+            # What the mind was told stays the same object; it is only now that it was said.
+            turn.utterance = guessed.utterance
+            turn.utterance.ended = context.since(over.stopped)
+            turn.utterance.why_ended = over.reason
+        context.call.transcript.add(turn.utterance)
+        context.emit(CallerSaid(context.at, turn.utterance))
         await self.push_frame(UserStoppedSpeakingFrame())
-        await self.push_frame(
-            CallerTurnFrame(
-                text=over.text,
-                user_id="caller",
-                timestamp=time_now_iso8601(),
-                finalized=True,
-                utterance=utterance,
-                stopped=over.stopped,
-                spans=(
-                    Span("endpointing", over.stopped, context.clock.now()),
-                    Span("transcription", over.flushed, over.final),
-                ),
-            )
-        )
+        if guessed is None or guessed.guess is None:
+            await self.push_frame(turn)
+        else:
+            await self.push_frame(CommitFrame(guessed.guess, over.stopped, turn.spans))
 
     # What the transcriber tells (`HearingListener`).
 
@@ -276,3 +311,10 @@ class Ears(Stage):
         if (action := self._bargein.words(text)) is not None:
             await self._act(action)
         await self._decide(self._endpointing.understood(text, self.context.clock.now()))
+
+
+def _spans(over: TurnOver, now: float) -> tuple[Span, ...]:
+    return (
+        Span("endpointing", over.stopped, now),
+        Span("transcription", over.flushed, over.final),
+    )

@@ -28,11 +28,40 @@ class CallerTurnFrame(TranscriptionFrame):
         utterance: What was said.
         stopped: The last voiced sample's time (s on the call's clock).
         spans: What deciding and transcribing took.
+        guess: Set when it is not decided yet that the turn is over: the reply is to be made, and
+            neither heard nor acted on before a `CommitFrame` with the same number.
     """
 
     utterance: Utterance = field(default_factory=lambda: Utterance("", 0, 0))
     stopped: float = 0.0
     spans: tuple[Span, ...] = ()
+    guess: int | None = None
+
+
+@dataclass
+class CommitFrame(SystemFrame):
+    """A guess came true.
+
+    Attributes:
+        guess: Its number.
+        stopped: The last voiced sample's time (s on the call's clock).
+        spans: What deciding and transcribing took.
+    """
+
+    guess: int
+    stopped: float
+    spans: tuple[Span, ...]
+
+
+@dataclass
+class DropFrame(SystemFrame):
+    """A guess was wrong: what was made on it is thrown away.
+
+    Attributes:
+        guess: Its number.
+    """
+
+    guess: int
 
 
 @dataclass
@@ -52,11 +81,15 @@ class ReplyStartFrame(LLMFullResponseStartFrame):
     Attributes:
         reply: The reply, which fills as it is made and heard.
         stopped: The caller's last voiced sample's time if it answers a turn (s).
+        spans: What deciding and transcribing took.
+        guess: The guess that it is made on, until that comes true.
         protected: The caller may not cut it.
     """
 
     reply: Reply = field(default_factory=Reply)
     stopped: float | None = None
+    spans: tuple[Span, ...] = ()
+    guess: int | None = None
     protected: bool = False
 
 
@@ -66,7 +99,7 @@ class ReplyTextFrame(LLMTextFrame):
 
     Attributes:
         reply: Which reply.
-        spans: What had to be done before this text was there, in causal order.
+        spans: What the mind did before this text was there, in causal order.
     """
 
     reply: Reply = field(default_factory=Reply)

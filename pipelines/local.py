@@ -14,7 +14,6 @@ from vivavoce.pipelines.recorder import Recorder
 from vivavoce.pipelines.transport import Carried
 
 
-
 class Passage(FrameProcessor):
     """One end of the pipeline: hands frames on, and swallows the agent's audio."""
 
@@ -94,4 +93,3 @@ class LocalTransport:
         self._caller.close()
         if self._recorder is not None:
             self._recorder.close()
-

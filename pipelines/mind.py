@@ -1,9 +1,10 @@
 """Mind: the stage that thinks.
 
-A caller's turn comes in, a reply's text goes out, as it is written. Tools run in between, each
-in a task of its own: an interruption ends the thinking at once, and the tools that may be left
-half done; the others run on, and the next thought waits for their results, so that the history
-is whole.
+A caller's turn comes in, a reply's text goes out, as it is written. The turn may be a guess: the
+reply is then made, but nothing of it enters the transcript and no tool runs until the guess comes
+true. Tools run each in a task of its own: an interruption ends the thinking at once, and the tools
+that may be left half done; the others run on, and the next thought waits for their results, so
+that the history is whole.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
 from pipecat.frames.frames import (
     CancelFrame,
@@ -25,9 +27,11 @@ from pipecat.processors.frame_processor import FrameDirection
 from vivavoce.agent import history
 from vivavoce.agent.events import ToolEnded, ToolStarted
 from vivavoce.agent.ledger import Span
-from vivavoce.agent.transcript import Reply, ToolUse
+from vivavoce.agent.transcript import Entry, Reply, ToolUse
 from vivavoce.pipelines.frames import (
     CallerTurnFrame,
+    CommitFrame,
+    DropFrame,
     ReplyEndFrame,
     ReplyStartFrame,
     ReplyTextFrame,
@@ -41,63 +45,132 @@ FILLER_AFTER = 0.3
 """Seconds a tool runs before its filler is said: a quick one needs none."""
 
 
+@dataclass(slots=True, eq=False)
+class Answer:
+    """The answer to one turn, which may still be a guess.
+
+    Attributes:
+        turn: The turn.
+        guess: The guess's number, while it is one.
+        committed: Set once the turn is decided: from then on tools may run.
+        drafts: Its replies; they stand in the transcript only once it is committed.
+        tokens: Pieces of text that the model wrote for it.
+        failed: What went wrong while it was a guess.
+    """
+
+    turn: CallerTurnFrame
+    guess: int | None = None
+    committed: asyncio.Event = field(default_factory=asyncio.Event)
+    drafts: list[Reply] = field(default_factory=list)
+    tokens: int = 0
+    failed: ModelError | None = None
+
+
 class Mind(Stage):
     """Thinks: the model's answer, tools, and functions that answer instead of a model."""
 
     def __init__(self, context: Context, thinking: Thinking) -> None:
         super().__init__(context, "Mind")
         self._thinking = thinking
-        self._reply: asyncio.Task[None] | None = None
+        self._answer: Answer | None = None
+        self._task: asyncio.Task[None] | None = None
         self._running: dict[asyncio.Task[None], ToolUse] = {}
         self._groups = 0
-        self._draft: Reply | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a reply is being made or a tool runs."""
-        return bool(self._running) or (self._reply is not None and not self._reply.done())
+        return bool(self._running) or (self._task is not None and not self._task.done())
+
+    @property
+    def answering(self) -> bool:
+        """Whether a reply is being made to a turn that is decided."""
+        return self.busy and (self._answer is None or self._answer.committed.is_set())
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Answer turns; hand everything on."""
         await super().process_frame(frame, direction)
-        if isinstance(frame, InterruptionFrame | CancelFrame | EndFrame):
-            self._stop()
+        match frame:
+            case InterruptionFrame() | CancelFrame() | EndFrame():
+                self._stop()
+            case CommitFrame():
+                self._commit(frame)
+            case DropFrame():
+                if self._answer is not None and self._answer.guess == frame.guess:
+                    self._stop()
+            case _:
+                pass
         await self.push_frame(frame, direction)
         if isinstance(frame, CallerTurnFrame):
             self._stop()
+            self._begin_answer(Answer(frame, frame.guess))
+
+    def _begin_answer(self, answer: Answer) -> None:
+        self._answer = answer
+        if answer.guess is None:
+            answer.committed.set()
             self.context.call.state = "thinking"
-            self._reply = self.tasks.spawn(self._answer(frame), "reply")
+        else:
+            self.context.call.ledger.speculation.guesses += 1
+        self._task = self.tasks.spawn(self._work(answer), "reply")
+
+    def _commit(self, frame: CommitFrame) -> None:
+        """A guess came true: what was made on it counts from now on."""
+        answer = self._answer
+        if answer is None or answer.guess != frame.guess:
+            return
+        answer.guess = None
+        answer.turn.guess = None
+        answer.turn.stopped, answer.turn.spans = frame.stopped, frame.spans
+        call = self.context.call
+        call.state = "thinking"
+        call.ledger.speculation.hits += 1
+        if answer.failed is not None:
+            # The guess met with a failure that may have passed: the turn is worth a fresh try.
+            self._begin_answer(Answer(answer.turn))
+            return
+        for draft in answer.drafts:
+            if not draft.closed or draft.generated:
+                call.transcript.add(draft)
+        answer.committed.set()
 
     def _stop(self) -> None:
         """End the thinking, and the tools that may be left half done."""
-        if self._reply is not None:
-            self._reply.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.committed.is_set():
+            self.context.call.ledger.speculation.wasted_tokens += answer.tokens
         for task, use in self._running.items():
             tool = self.context.agent.tools.get(use.name)
             if tool is None or tool.interruptible:
                 task.cancel()
 
-    async def _answer(self, turn: CallerTurnFrame) -> None:
+    async def _work(self, answer: Answer) -> None:
         try:
             if self.context.agent.answerer is not None:
-                await self._answer_by_function(turn)
+                await self._answer_by_function(answer)
             else:
-                await self._answer_by_model(turn)
+                await self._answer_by_model(answer)
         except ModelError as error:
-            if self._draft is not None:
-                await self._close(self._draft)
+            if not answer.committed.is_set():
+                answer.failed = error
+                return
+            if answer.drafts:
+                await self._close(answer.drafts[-1])
             await self.context.trouble(error)
 
-    async def _answer_by_function(self, turn: CallerTurnFrame) -> None:
+    async def _answer_by_function(self, answer: Answer) -> None:
+        # The function is the user's and may act: it never runs on a guess.
+        await answer.committed.wait()
         agent, call = self.context.agent, self.context.call
-        draft = await self._begin(turn)
+        draft = await self._begin(answer)
         started = self.context.clock.now()
-        spans = turn.spans
         try:
-            async with aclosing(agent.answer(call, turn.utterance.text)) as pieces:
+            async with aclosing(agent.answer(call, answer.turn.utterance.text)) as pieces:
                 async for piece in pieces:
-                    spans = (*turn.spans, Span("thinking", started, self.context.clock.now()))
-                    await self.push_frame(ReplyTextFrame(piece, reply=draft, spans=spans))
+                    span = Span("thinking", started, self.context.clock.now())
+                    await self.push_frame(ReplyTextFrame(piece, reply=draft, spans=(span,)))
         except Exception as error:  # noqa: BLE001 (the user's own function)
             message = f"the agent's reply function failed: {type(error).__name__}: {error}"
             await self._close(draft)
@@ -106,32 +179,37 @@ class Mind(Stage):
             return
         await self._close(draft)
 
-    async def _answer_by_model(self, turn: CallerTurnFrame) -> None:
+    async def _answer_by_model(self, answer: Answer) -> None:
         context = self.context
         await self._settle_tools()
-        spans = turn.spans
+        spans: tuple[Span, ...] = ()
         for remaining in range(context.agent.limits.tool_rounds, -1, -1):
-            draft = await self._begin(turn)
-            spans, calls = await self._think(draft, spans, with_tools=remaining > 0)
+            draft = await self._begin(answer)
+            spans, calls = await self._think(answer, draft, spans, with_tools=remaining > 0)
             if not calls:
                 await self._close(draft)
                 if not draft.generated:
                     raise ModelError("thinking", "broken", "the model answered with nothing")
                 return
+            # Tools act on the world: never on a guess.
+            await answer.committed.wait()
             started = context.clock.now()
             await self._use_tools(draft, calls)
             spans = (*spans, Span("tools", started, context.clock.now()))
             await self._close(draft)
 
     async def _think(
-        self, draft: Reply, spans: tuple[Span, ...], *, with_tools: bool
+        self, answer: Answer, draft: Reply, spans: tuple[Span, ...], *, with_tools: bool
     ) -> tuple[tuple[Span, ...], list[ToolCallDelta]]:
         """Have the model write; return what it took and the tools that it calls."""
         context = self.context
         agent, call = context.agent, context.call
-        entries = [entry for entry in call.transcript if entry is not draft]
+        entries: list[Entry] = [entry for entry in call.transcript if entry is not draft]
+        if not answer.committed.is_set():
+            entries.append(answer.turn.utterance)
         messages = history.messages(agent.instructions_for(call), entries)
         tools = agent.tools.definitions if with_tools else []
+        call.ledger.speculation.requests += 1
         started = context.clock.now()
         first: Span | None = None
         calls: list[ToolCallDelta] = []
@@ -140,6 +218,7 @@ class Mind(Stage):
                 if isinstance(thought, TextDelta | ToolCallDelta) and first is None:
                     first = Span("thinking", started, context.clock.now())
                 if isinstance(thought, TextDelta):
+                    answer.tokens += 1
                     await self.push_frame(
                         ReplyTextFrame(thought.text, reply=draft, spans=(*spans, *_some(first)))
                     )
@@ -147,10 +226,15 @@ class Mind(Stage):
                     calls.append(thought)
         return (*spans, Span("thinking", started, context.clock.now())), calls
 
-    async def _begin(self, turn: CallerTurnFrame) -> Reply:
-        draft = self._draft = Reply()
-        self.context.call.transcript.add(draft)
-        await self.push_frame(ReplyStartFrame(reply=draft, stopped=turn.stopped))
+    async def _begin(self, answer: Answer) -> Reply:
+        draft = Reply()
+        answer.drafts.append(draft)
+        if answer.committed.is_set():
+            self.context.call.transcript.add(draft)
+        turn = answer.turn
+        await self.push_frame(
+            ReplyStartFrame(reply=draft, stopped=turn.stopped, spans=turn.spans, guess=answer.guess)
+        )
         return draft
 
     async def _close(self, draft: Reply) -> None:

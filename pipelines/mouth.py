@@ -33,6 +33,8 @@ from vivavoce.agent.ledger import Span, account
 from vivavoce.agent.transcript import Reply
 from vivavoce.pipelines.clauses import Clauses
 from vivavoce.pipelines.frames import (
+    CommitFrame,
+    DropFrame,
     HoldFrame,
     ReplyEndFrame,
     ReplyStartFrame,
@@ -57,6 +59,8 @@ class Speech:
         reply: The reply.
         stopped: The caller's last voiced sample if it answers a turn (s).
         protected: The caller may not cut it.
+        turn_spans: What deciding and transcribing the turn took.
+        guess: The guess that it is made on; it is not played before that comes true.
         ended: All of its text was given.
         clauses: Cuts the text into clauses.
         cursor: How much of the text was cut.
@@ -70,6 +74,8 @@ class Speech:
     reply: Reply
     stopped: float | None = None
     protected: bool = False
+    turn_spans: tuple[Span, ...] = ()
+    guess: int | None = None
     ended: bool = False
     clauses: Clauses = field(default_factory=Clauses)
     cursor: int = 0
@@ -102,7 +108,7 @@ class Mouth(Stage):
         self._playout = Playout(speaking.rate)
         self._speeches: list[Speech] = []
         self._jobs: dict[Clause, asyncio.Task[None]] = {}
-        self._turns = asyncio.Semaphore(AHEAD)
+        self._slots = asyncio.Semaphore(AHEAD)
         self._talking = False
 
     @property
@@ -123,7 +129,7 @@ class Mouth(Stage):
     @property
     def interruptible(self) -> bool:
         """Whether something is being said, or about to be, that the caller may cut."""
-        return any(not speech.protected for speech in self._speeches)
+        return any(not speech.protected and speech.guess is None for speech in self._speeches)
 
     @property
     def underruns(self) -> int:
@@ -135,7 +141,12 @@ class Mouth(Stage):
         await super().process_frame(frame, direction)
         match frame:
             case ReplyStartFrame():
-                self._start(frame.reply, frame.stopped, protected=frame.protected)
+                speech = self._start(frame.reply, frame.stopped, protected=frame.protected)
+                speech.turn_spans, speech.guess = frame.spans, frame.guess
+            case CommitFrame():
+                self._commit(frame)
+            case DropFrame():
+                self._drop(frame.guess)
             case ReplyTextFrame():
                 self._write(frame)
             case ReplyEndFrame():
@@ -226,6 +237,27 @@ class Mouth(Stage):
         self._speeches.append(speech)
         return speech
 
+    def _commit(self, frame: CommitFrame) -> None:
+        """A guess came true: its reply may be played."""
+        for speech in self._speeches:
+            if speech.guess == frame.guess:
+                speech.guess = None
+                speech.stopped, speech.turn_spans = frame.stopped, frame.spans
+                for clause in speech.places:
+                    clause.held = False
+
+    def _drop(self, guess: int) -> None:
+        """A guess was wrong: its reply was never made."""
+        for speech in [each for each in self._speeches if each.guess == guess]:
+            speech.ended = True
+            for clause in speech.places:
+                if job := self._jobs.get(clause):
+                    job.cancel()
+            self._playout.remove(speech.places)
+            self._speeches.remove(speech)
+            speech.reply.closed = True
+            speech.over.set()
+
     def _find(self, reply: Reply) -> Speech | None:
         return next((speech for speech in self._speeches if speech.reply is reply), None)
 
@@ -260,7 +292,9 @@ class Mouth(Stage):
         start = generated.find(piece, speech.cursor)
         start = speech.cursor if start < 0 else start
         speech.cursor = start + len(piece)
-        clause = Clause(speech, piece, interruptible=not speech.protected)
+        clause = Clause(
+            speech, piece, interruptible=not speech.protected, held=speech.guess is not None
+        )
         speech.places[clause] = (start, speech.cursor)
         now = self.context.clock.now()
         speech.causes[clause] = (*speech.spans, Span("clause", speech.text_began, now))
@@ -272,7 +306,7 @@ class Mouth(Stage):
         started = self.context.clock.now()
         first = True
         try:
-            async with self._turns:
+            async with self._slots:
                 stream = self._speaking.stream(
                     clause.text, voice=agent.voice, language=agent.language
                 )
@@ -286,13 +320,14 @@ class Mouth(Stage):
         except ModelError as error:
             clause.broken = True
             self._abandon(speech)
-            await self.context.trouble(error)
+            if speech.guess is None:
+                await self.context.trouble(error)
         finally:
             clause.complete = True
             self._jobs.pop(clause, None)
 
     def _abandon(self, speech: Speech) -> None:
-        """Say no more of a reply than was synthesised: half a sentence out of order helps nobody."""
+        """Say no more of a reply than was synthesised: its rest would be out of order."""
         speech.ended = True
         current = asyncio.current_task()
         for clause in speech.places:
@@ -309,7 +344,8 @@ class Mouth(Stage):
             return
         reply.started = self.context.since(moment)
         if speech.stopped is not None and self._answers(speech):
-            reply.latency = account(speech.stopped, moment, speech.causes.get(clause, ()))
+            spans = (*speech.turn_spans, *speech.causes.get(clause, ()))
+            reply.latency = account(speech.stopped, moment, spans)
             self.context.call.ledger.add(reply.latency)
         self.context.emit(AgentStarted(reply.started, reply))
 

@@ -45,7 +45,9 @@ class Answer:
     """Puts a streamed answer together; pure."""
 
     def __init__(self) -> None:
-        self._drafts: dict[int, _Draft] = {}
+        self._drafts: list[_Draft] = []
+        # The latest call under each index.
+        self._open: dict[int, _Draft] = {}
         self._usage = Usage()
         self._reason = ""
 
@@ -83,9 +85,9 @@ class Answer:
     def finish(self) -> list[Thought]:
         """Return the tool calls and the end, once the stream is over."""
         calls: list[Thought] = []
-        for draft in self._drafts.values():
+        for draft in self._drafts:
             if draft.name:
-                given = draft.id if draft.id != "null" else ""
+                given = draft.id
                 fits = len(given) == 9 and given.isalnum() and given.isascii()
                 calls.append(
                     ToolCallDelta(given if fits else new_id(), draft.name, draft.arguments)
@@ -95,23 +97,45 @@ class Answer:
     def _take(self, position: int, call: dict[str, Any]) -> None:
         index = call.get("index")
         function = call.get("function") or {}
-        name = function.get("name") or ""
-        if not isinstance(index, int):
-            index = position
-        draft = self._drafts.setdefault(index, _Draft())
+        name = str(function.get("name") or "")
         given = str(call.get("id") or "")
-        if name and draft.name and given and draft.id not in {"", given}:
-            # A second call under the index of the first (servers that never count up).
-            draft = self._drafts.setdefault(max(self._drafts) + 1, _Draft())
+        given = "" if given == "null" else given
+        draft = self._draft(index if isinstance(index, int) else position, name, given)
         draft.id = draft.id or given
-        draft.name = draft.name or str(name)
+        draft.name = draft.name or name
         arguments = function.get("arguments")
         if isinstance(arguments, str):
             draft.arguments += arguments
         elif arguments is not None:
-            draft.arguments = json.dumps(arguments)
+            draft.arguments = json.dumps(arguments, ensure_ascii=False)
         if len(draft.arguments) > MAX_ARGUMENTS:
             raise ValueError(f"tool arguments of more than {MAX_ARGUMENTS} characters")
+
+    def _draft(self, index: int, name: str, given: str) -> _Draft:
+        """Return the call that a piece belongs to; a new one where it begins one.
+
+        Some servers never count the index up, so a second id or name under it is a second call.
+        """
+        draft = self._open.get(index)
+        if draft is not None and name and draft.name:
+            if given and draft.id:
+                again = given == draft.id
+            else:
+                # A name that is repeated with every piece, or the same tool once more.
+                again = name == draft.name and not _complete(draft.arguments)
+            draft = draft if again else None
+        if draft is None:
+            draft = self._open[index] = _Draft()
+            self._drafts.append(draft)
+        return draft
+
+
+def _complete(arguments: str) -> bool:
+    try:
+        json.loads(arguments)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(content: object) -> str:

@@ -94,9 +94,7 @@ class Models:
             try:
                 async with (
                     asyncio.timeout(20),
-                    aclosing(
-                        self.speaking.stream(text, voice=voice, language=language)
-                    ) as chunks,
+                    aclosing(self.speaking.stream(text, voice=voice, language=language)) as chunks,
                 ):
                     parts = [chunk async for chunk in chunks]
             except (ModelError, TimeoutError) as error:

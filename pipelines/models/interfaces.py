@@ -21,7 +21,7 @@ class HearingListener(Protocol):
         """All that is understood of a segment so far; replaces what was told before."""
 
     def on_final(self, segment: int, text: str) -> None:
-        """The segment's final text, possibly empty. Told once for each flushed segment, in order."""
+        """The segment's final text, possibly empty: told once for each flushed one, in order."""
 
     def on_trouble(self, error: ModelError, *, lost: bool) -> None:
         """Transcription fails; `lost` when it has been given up for now."""

@@ -46,12 +46,16 @@ class Segments:
         return sum(len(item) for item in waiting if item is not None)
 
     def audio(self, pcm: bytes) -> None:
-        """Take audio; the oldest that nobody flushed is given up beyond `keep`."""
+        """Take audio; beyond `keep`, the oldest is given up (no flush ever is)."""
         self._log.append(pcm)
         self._kept += len(pcm)
-        while self._kept > self._keep and self._log[0] is not None:
-            self._kept -= len(self._log.popleft() or b"")
-            self._sent = max(0, self._sent - 1)
+        while self._kept > self._keep:
+            # Flushes stand before it only while nobody answers them: there are few.
+            place = next(i for i, item in enumerate(self._log) if item is not None)
+            self._kept -= len(self._log[place] or b"")
+            del self._log[place]
+            if place < self._sent:
+                self._sent -= 1
 
     def flush(self) -> int:
         """End the current segment; return its number."""
@@ -98,7 +102,7 @@ class Segments:
         heard = self._text.strip()
         if self._told and final.startswith(self._told) and len(final) > len(self._told):
             rest = final[len(self._told) :].strip()
-            if heard and _alike(rest, heard):
+            if _nearer(heard, rest, final):
                 final = rest
         if not final:
             final = heard
@@ -128,6 +132,9 @@ class Segments:
         return self._owed.popleft(), text
 
 
-def _alike(one: str, other: str) -> bool:
-    words, others = one.lower().split(), other.lower().split()
-    return bool(words) and bool(others) and words[0][:3] == others[0][:3]
+def _nearer(heard: str, rest: str, whole: str) -> bool:
+    """Whether the deltas look like the rest of a final text rather than like all of it."""
+    words, others = heard.lower().split(), rest.lower().split()
+    if not words or not others or words[0][:3] != others[0][:3]:
+        return False
+    return abs(len(others) - len(words)) < abs(len(whole.split()) - len(words))

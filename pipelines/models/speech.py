@@ -18,14 +18,13 @@ from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Endpoint, Http
 from vivavoce.pipelines.models.interfaces import Samples
 
-
 _VOICES = {"fr": "fr_marie_neutral"}
 _VOICE = "en_paul_neutral"
 
 
 def default_voice(language: str) -> str:
     """Return the preset that speaks where no voice is named: presets exist in two languages."""
-    return _VOICES.get(language.split("-")[0].lower(), _VOICE)
+    return _VOICES.get(language.split("-", maxsplit=1)[0].lower(), _VOICE)
 
 
 class SpeechModel:

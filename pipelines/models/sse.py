@@ -25,6 +25,7 @@ class SseParser:
         self._bytes = b""
         self._event = ""
         self._data: list[str] = []
+        self._size = 0
 
     def feed(self, chunk: bytes) -> list[ServerSentEvent]:
         """Take a chunk and return the complete events, in order.
@@ -33,8 +34,6 @@ class SseParser:
             ValueError: If an event grows beyond `MAX_EVENT`.
         """
         self._bytes += chunk
-        if len(self._bytes) > MAX_EVENT:
-            raise ValueError(f"an event of more than {MAX_EVENT} bytes")
         *lines, self._bytes = self._bytes.split(b"\n")
         events: list[ServerSentEvent] = []
         for raw in lines:
@@ -42,7 +41,7 @@ class SseParser:
             if not line:
                 if self._data:
                     events.append(ServerSentEvent(self._event, "\n".join(self._data)))
-                self._event, self._data = "", []
+                self._event, self._data, self._size = "", [], 0
                 continue
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
@@ -50,4 +49,9 @@ class SseParser:
                 self._event = value
             elif field == "data":
                 self._data.append(value)
+                self._size += len(raw) + 1
+            if self._size > MAX_EVENT:
+                break
+        if self._size + len(self._bytes) > MAX_EVENT:
+            raise ValueError(f"an event of more than {MAX_EVENT} bytes")
         return events

@@ -15,15 +15,11 @@ from vivavoce.agent.options import Turns
 # What a listener says without asking for the floor, in the languages Voxtral speaks.
 _BACKCHANNELS = frozenset(
     """
-    mm mhm mmhm mm-hm mm-hmm mmm hm hmm uh-huh uhhuh huh aha ah oh uh um yeah yep yup yes ok okay
-    right sure i see got it alright really wow nice great cool
-    oui ouais d'accord hum euh ah bon voilà bien sûr je vois
-    ja genau ach so klar mhm stimmt gut
-    sí si vale claro ya ajá bueno
-    sì certo capito va bene già
-    sim tá certo pois é
-    ja hoor oké precies juist
-    haan हाँ हां जी अच्छा ठीक है نعم أيوه تمام طيب
+    mm mhm mmhm mm-hm mm-hmm mmm hm hmm uh-huh uhhuh huh aha ah oh uh um yeah yep yup yes ok
+    okay right sure i see got it alright really wow nice great cool oui ouais d'accord hum euh
+    bon voilà bien sûr je vois ja genau ach so klar stimmt gut sí si vale claro ya ajá bueno
+    sì certo capito va bene già sim tá pois é hoor oké precies juist haan हाँ हां जी अच्छा ठीक
+    है نعم أيوه تمام طيب
     """.split()
 )
 _WORDS = re.compile(r"[\w'-]+")

@@ -1,36 +1,57 @@
-"""Endpointing: decides when the caller's turn is over.
+"""Endpointing: guesses early and decides late when the caller's turn is over.
 
 Three witnesses: the silence, the words and the voice. Silence alone is slow or rude; an
 end-of-turn model of the voice alone is wrong about every third pause; the words say whether a
-sentence can stand. A turn that sounds and reads finished ends after a short silence, any other
-after a long one. The final text comes from a flush, not from a timer: the turn never ends before
-it is there. Pure; times are seconds on the call's clock.
+sentence can stand. After a very short silence the transcriber is asked for its final text and
+the reply is begun on it, unheard: a guess. The turn is decided meanwhile: soon when voice and
+words agree that it is finished, later when they do not, latest when both say that it goes on.
+If the caller goes on, the guess is dropped. The time that the reply takes anyway costs nothing,
+and is used to ask again. Pure; times are seconds on the call's clock.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from vivavoce.agent.options import Turns
+from vivavoce.pipelines.turns.words import completeness
 
-_UNFINISHED = re.compile(
-    r"(?:\b(?:and|or|but|so|because|if|when|that|which|the|a|an|to|of|for|with|at|in|on|from|my"
-    r"|your|is|are|um|uh|er|erm|i|we|please can you|et|ou|mais|de|le|la|les|un|une|à|pour|avec"
-    r"|je|euh|und|oder|aber|der|die|das|ein|eine|mit|für|y|o|pero|el|los|con|para|äh)"
-    r"|[,:;–—-]|\.\.\.|…)$",
-    re.IGNORECASE,
-)
-
-
-def unfinished(text: str) -> bool:
-    """Return whether the words ask for more: a trailing "and", "the", a comma."""
-    return bool(_UNFINISHED.search(text.strip().rstrip(".!?").rstrip()))
+RESUMED = 0.3
+"""Seconds of new speech that end a guess even if no word of it was understood yet."""
+ASK_AGAIN = (0.2, 0.4)
+"""Silences at which the end-of-turn model is asked once more (s)."""
+PATIENT_FOR = 8
+"""Turns for which a caller who was cut off is waited for longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """Ask the transcriber for its final text, and the end-of-turn model for its opinion."""
+    """Ask the transcriber for its final text."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskVoice:
+    """Ask the end-of-turn model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Begin the reply, unheard, as if the turn were over.
+
+    Attributes:
+        number: Names the guess.
+        text: All that was said in the turn so far.
+    """
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The guess was wrong: the caller goes on."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +69,13 @@ class TurnOver:
         stopped: Last voiced sample (s).
         flushed: When the last flush was sent (s).
         final: When its text came (s).
-        why: "semantic" (voice and words agree that it is finished) or "timeout".
-        probability: The end-of-turn model's, for the last pause; None if it gave none.
+        why: "semantic" (voice and words agree that it is finished), "threshold" (one of them
+            does) or "timeout" (neither, but it was silent for long).
+        voice: The end-of-turn model's highest probability in the last pause; None if it gave
+            none.
+        words: How complete the words are (0–1).
         silence: How long the caller had been silent (s).
+        guess: The guess that came true; None if the reply is yet to be begun.
     """
 
     text: str
@@ -59,32 +84,46 @@ class TurnOver:
     flushed: float
     final: float
     why: str
-    probability: float | None
+    voice: float | None
+    words: float
     silence: float
+    guess: int | None
 
     @property
     def reason(self) -> str:
         """The decision and its grounds, in one line."""
-        voice = "no opinion" if self.probability is None else f"voice {self.probability:.2f}"
-        return f"{self.why}: silence {self.silence * 1000:.0f} ms, {voice}"
+        voice = "none" if self.voice is None else f"{self.voice:.2f}"
+        guess = ", guessed" if self.guess is not None else ""
+        return (
+            f"{self.why}: silence {self.silence * 1000:.0f} ms, voice {voice},"
+            f" words {self.words:.2f}{guess}"
+        )
 
 
-Decision = Flush | Nothing | TurnOver
+Decision = Flush | AskVoice | Guess | Drop | Nothing | TurnOver
 
 
 class Endpointing:
     """One call's turn ends."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, language: str = "en") -> None:
         self._turns = turns
+        self._language = language
         self._speaking = False
         self._started: float | None = None
+        self._resumed = 0.0
         self._stopped = 0.0
         self._flushed: float | None = None
         self._final = 0.0
         self._owed = 0
         self._texts: list[str] = []
-        self._probability: float | None = None
+        self._voice: float | None = None
+        self._asked = 0
+        self._guess: Guess | None = None
+        self._tries = 0
+        self._numbers = 0
+        self._decided = float("-inf")
+        self._patience = 0
 
     @property
     def open(self) -> bool:
@@ -95,6 +134,11 @@ class Endpointing:
     def speaking(self) -> bool:
         """Whether the caller is speaking now."""
         return self._speaking
+
+    @property
+    def started(self) -> float:
+        """The first voiced sample's time of the turn in progress (s)."""
+        return 0.0 if self._started is None else self._started
 
     @property
     def stopped(self) -> float:
@@ -110,70 +154,118 @@ class Endpointing:
         """The caller has begun to speak, or goes on."""
         if self._started is None:
             self._started = at
+            if at - self._decided < 1.0:
+                # This caller was not done: who was cut off once pauses like that again.
+                self._patience = PATIENT_FOR
         self._speaking = True
-        self._flushed = None
-        self._probability = None
+        self._resumed = at
 
     def speech_stopped(self, at: float) -> None:
         """The caller has gone silent; `at` is the last voiced sample's time."""
         self._speaking = False
         self._stopped = at
         self._flushed = None
-        self._probability = None
+        self._voice = None
+        self._asked = 0
 
     def judged(self, probability: float, stopped: float) -> None:
-        """The end-of-turn model's opinion on the pause that began at `stopped`."""
+        """The end-of-turn model's opinion on the pause that began at `stopped`.
+
+        It was asked several times; that it once heard an end counts, since more silence only
+        makes it doubt.
+        """
         if not self._speaking and stopped == self._stopped:
-            self._probability = probability
+            self._voice = probability if self._voice is None else max(self._voice, probability)
 
     def understood(self, text: str, now: float) -> list[Decision]:
         """A flush was answered."""
         self._owed = max(0, self._owed - 1)
         self._final = now
+        decisions: list[Decision] = []
         if text.strip():
             self._texts.append(text.strip())
-        return self.tick(now)
+            decisions += self._drop()
+        return decisions + self.tick(now)
 
     def tick(self, now: float) -> list[Decision]:
         """Time has passed."""
-        if self._started is None or self._speaking:
+        if self._started is None:
             return []
+        if self._speaking:
+            return self._drop() if now - self._resumed >= RESUMED else []
         silence = now - self._stopped
         if self._flushed is None:
             if silence < self._turns.flush_after:
                 return []
             self._flushed = now
             self._owed += 1
-            return [Flush()]
+            return [Flush(), AskVoice()]
+        decisions: list[Decision] = []
+        if self._asked < len(ASK_AGAIN) and silence >= ASK_AGAIN[self._asked]:
+            self._asked += 1
+            decisions.append(AskVoice())
         if self._owed:
-            return []
+            return decisions
         text = " ".join(self._texts)
         if not text:
             # Whatever it was, it is not waited for.
             self._reset()
-            return [Nothing()]
-        sure = (
-            self._probability is not None
-            and self._probability >= self._turns.threshold
-            and not unfinished(text)
-        )
-        if silence < (self._turns.min_silence if sure else self._turns.max_silence):
+            return [*decisions, Nothing()]
+        words = completeness(text, self._language)
+        hold, why = self._hold(words)
+        if silence >= hold:
+            return [*decisions, self._end(text, now, why, words)]
+        return decisions + self._begin_guess(text)
+
+    def _hold(self, words: float) -> tuple[float, str]:
+        """Return how long a silence ends the turn, and on what grounds."""
+        turns = self._turns
+        heard_end = self._voice is not None and self._voice >= turns.threshold
+        extra = turns.patience if self._patience else 0.0
+        if words >= 0.5 and heard_end:
+            return turns.min_silence + extra, "semantic"
+        if words >= 0.85 or (words >= 0.2 and heard_end):
+            return turns.unsure_silence + extra, "threshold"
+        if words >= 0.5:
+            return turns.unsure_silence * 1.5 + extra, "threshold"
+        return turns.max_silence, "timeout"
+
+    def _begin_guess(self, text: str) -> list[Decision]:
+        if not self._turns.eager or self._guess is not None or self._tries >= self._turns.guesses:
             return []
+        self._tries += 1
+        self._numbers += 1
+        self._guess = Guess(self._numbers, text)
+        return [self._guess]
+
+    def _drop(self) -> list[Decision]:
+        guess, self._guess = self._guess, None
+        return [] if guess is None else [Drop(guess.number)]
+
+    def _end(self, text: str, now: float, why: str, words: float) -> TurnOver:
+        assert self._started is not None
+        assert self._flushed is not None
         over = TurnOver(
             text=text,
             started=self._started,
             stopped=self._stopped,
             flushed=self._flushed,
             final=self._final,
-            why="semantic" if sure else "timeout",
-            probability=self._probability,
-            silence=silence,
+            why=why,
+            voice=self._voice,
+            words=words,
+            silence=now - self._stopped,
+            guess=None if self._guess is None else self._guess.number,
         )
+        self._guess = None
+        self._decided = now
+        self._patience = max(0, self._patience - 1)
         self._reset()
-        return [over]
+        return over
 
     def _reset(self) -> None:
         self._started = None
         self._flushed = None
-        self._probability = None
+        self._voice = None
         self._texts = []
+        self._tries = 0

@@ -8,6 +8,7 @@ anything may be called heard. Pure; the time comes from outside.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +28,7 @@ class Clause:
         owner: Whose reply it belongs to; any object, compared by identity.
         text: What is spoken.
         interruptible: Whether the caller may cut it.
+        held: It may not be played yet.
         played: Samples handed to the transport.
         received: Samples synthesised so far.
         complete: All of it was synthesised, or nothing more will come.
@@ -36,6 +38,7 @@ class Clause:
     owner: object
     text: str
     interruptible: bool = True
+    held: bool = False
     played: int = 0
     received: int = 0
     complete: bool = False
@@ -74,6 +77,7 @@ class Clause:
             count -= len(chunk)
             self.played += len(chunk)
         return np.concatenate(taken) if taken else np.zeros(0, np.int16)
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -118,8 +122,8 @@ class Playout:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is being played and nothing waits."""
-        return not self._clauses and not len(self._tail)
+        """Whether nothing is being played, and nothing waits that may be."""
+        return not len(self._tail) and all(clause.held for clause in self._clauses)
 
     @property
     def current(self) -> Clause | None:
@@ -155,7 +159,7 @@ class Playout:
         finished: list[Clause] = []
         while at < count and self._clauses:
             clause = self._clauses[0]
-            if self._held and clause.interruptible:
+            if clause.held or (self._held and clause.interruptible):
                 break
             taken = clause.take(count - at)
             if len(taken):
@@ -193,6 +197,10 @@ class Playout:
     def resume(self) -> None:
         """Go on from the sample where `hold` stopped."""
         self._held = False
+
+    def remove(self, clauses: Collection[Clause]) -> None:
+        """Take clauses back of which nothing was played."""
+        self._clauses = deque(clause for clause in self._clauses if clause not in clauses)
 
     def cut(self, *, force: bool = False) -> list[Clause]:
         """Stop: drop what is interruptible, with a short fade, and return it in order.
