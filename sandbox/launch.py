@@ -165,7 +165,8 @@ class Sandbox:
         command = [sys.executable, "-m", "vivavoce.sandbox", "--port", str(self._port)]
         command.append("--watch-stdin")
         # The kernel's signal follows the starting thread, which must not end before the child.
-        if threading.current_thread() is threading.main_thread():
+        # On Windows a virtual environment's python stands between the two.
+        if sys.platform != "win32" and threading.current_thread() is threading.main_thread():
             command += ["--parent", str(os.getpid())]
         self._process = subprocess.Popen(
             command,

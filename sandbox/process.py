@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -92,6 +93,9 @@ async def serve(
         await speaking.close()
         raise
 
+    # What was loaded stays: the collector need not walk it while somebody speaks.
+    gc.collect()
+    gc.freeze()
     server = Server(hearing, speaking, key)
     try:
         url = await server.start(host, port)

@@ -200,7 +200,8 @@ def answer_of(scripted: Any) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
     """
     if isinstance(scripted, str):
         return scripted, []
-    text, calls = "", scripted
+    text: Any = ""
+    calls: Any = scripted
     if isinstance(scripted, Mapping):
         if "name" in scripted:
             calls = [scripted]

@@ -30,7 +30,7 @@ log = logging.getLogger("vivavoce.sandbox")
 _LARGEST_BODY = 80 << 20  # bytes; a file of half an hour fits
 _SESSION_S = 900  # life of a client session's secret
 _MOST_SESSIONS = 10_000
-_SHUTDOWN_S = 2.0
+_SHUTDOWN_S = 0.5  # what is still being answered then is cut off
 _RECEIVE_BUFFER = 1 << 18  # bytes per socket: a client that floods us waits, it is not stored
 
 Handler = Callable[[web.Request, Profile], Awaitable[web.StreamResponse]]
@@ -273,7 +273,7 @@ class Server:
         runner, self._runner = self._runner, None
         if runner is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(2 * _SHUTDOWN_S):
+                async with asyncio.timeout(4 * _SHUTDOWN_S):
                     await runner.cleanup()
         await self.speaking.close()
         self.hearing.close()

@@ -265,14 +265,17 @@ class Speaking:
             stopped = True
             done.cancel()
 
-    @staticmethod
     async def _by_espeak(
-        espeak: Espeak, clause: str, language: str, speaker: Speaker
+        self, espeak: Espeak, clause: str, language: str, speaker: Speaker
     ) -> AsyncIterator[Samples]:
         samples = await espeak.say(clause, language=language, female=speaker.female)
-        shaper = _Shaper(espeak.rate, _gain(samples))
-        shaped = shaper.push(samples)
-        yield np.concatenate((shaped, shaper.finish()))
+
+        def shape() -> Samples:  # some milliseconds for a long clause: not on the loop
+            shaper = _Shaper(espeak.rate, _gain(samples))
+            shaped = shaper.push(samples)
+            return np.concatenate((shaped, shaper.finish()))
+
+        yield await asyncio.get_running_loop().run_in_executor(self._thread, shape)
 
     async def close(self) -> None:
         """End the worker and the thread; idempotent."""

@@ -20,6 +20,7 @@ from vivavoce.sandbox.wire import (
     Ended,
     EventStream,
     Strikes,
+    dumps,
     invalid,
     pause_until,
     problem,
@@ -77,7 +78,7 @@ def check_reference(given: Any, param: str = "ref_audio") -> bytes:
 
 
 async def _tone(seconds: float) -> AsyncGenerator[Samples, None]:
-    samples = pcm.tone(seconds)
+    samples = await asyncio.to_thread(pcm.tone, seconds)
     for start in range(0, len(samples), CHUNK):
         yield samples[start : start + CHUNK]
 
@@ -143,13 +144,18 @@ async def _whole(
     form: str,
 ) -> web.Response:
     parts = [chunk async for chunk in source]
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    seconds = len(samples) / SPEECH_RATE
+    length = sum(len(part) for part in parts)
+    seconds = length / SPEECH_RATE
     await pause_until(first + seconds * profile.latency.speak_realtime_factor)
     profile.counters.spoken_s += seconds
-    data = pcm.encode_f32(samples) if form == "pcm" else pcm.wav(samples, SPEECH_RATE)
-    encoded = base64.b64encode(data).decode()
-    return web.json_response({"audio_data": encoded, "usage": _count(usage, len(samples))})
+
+    def body() -> bytes:  # minutes of audio are megabytes: not on the loop
+        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        data = pcm.encode_f32(samples) if form == "pcm" else pcm.wav(samples, SPEECH_RATE)
+        encoded = base64.b64encode(data).decode()
+        return dumps({"audio_data": encoded, "usage": _count(usage, length)}).encode()
+
+    return web.Response(body=await asyncio.to_thread(body), content_type="application/json")
 
 
 async def _stream(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Self
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ class Running:
         )
         self._runner = WorkerRunner(handle_sigint=False)
 
-    async def __aenter__(self) -> Running:
+    async def __aenter__(self) -> Self:
         await self._runner.add_workers(self.worker)
         self._task = asyncio.create_task(self._runner.run())
         return self

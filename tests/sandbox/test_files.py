@@ -46,11 +46,9 @@ async def test_without_granularities_there_are_no_segments(client, recording):
 
 async def test_a_file_as_a_stream_of_events(client, recording):
     sdk = await client()
-    found = []
     source = await sdk.audio.transcriptions.stream_async(model=MODEL, file=upload(recording[0]))
     async with source:
-        async for event in source:
-            found.append(event)
+        found = [event async for event in source]
     kinds = [event.event for event in found]
     assert kinds == ["transcription.text.delta", "transcription.segment"] * 2 + [
         "transcription.done"

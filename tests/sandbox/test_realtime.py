@@ -328,12 +328,10 @@ def scripted(*faults: dict) -> dict:
 async def test_a_lost_done_loses_one_turn_only(client, ears):
     sdk = await client(**scripted({"kind": "lost_done", "on": 2}))
     session = await ears(sdk)
-    texts = []
     for _ in range(3):
         await session.feed(TONE)
         await session.connection.flush_audio()
-    for _ in range(2):
-        texts.append((await session.next("transcription.done")).text)
+    texts = [(await session.next("transcription.done")).text for _ in range(2)]
     assert texts == ["one", "three"]
     assert session.deltas() == "onetwothree"
 
@@ -347,7 +345,7 @@ async def test_a_stall_answers_nothing_and_stays_open(client, profile, point):
             seen = []
             await socket.send_json(append(np.concatenate((TONE, TONE))))
             await socket.send_json({"type": "input_audio.flush"})
-            with pytest.raises(TimeoutError):
+            with pytest.raises(TimeoutError):  # noqa: PT012 - whichever answer does not come
                 while True:
                     seen.append((await socket.receive_json(timeout=0.3))["type"])
             assert not socket.closed
@@ -365,7 +363,7 @@ async def test_a_stall_answers_nothing_and_stays_open(client, profile, point):
 async def test_a_reset_is_1006(client, ears, point):
     sdk = await client(**scripted({"kind": "reset", "at": point}))
     session = await ears(sdk)
-    with pytest.raises(ConnectionClosed) as caught:
+    with pytest.raises(ConnectionClosed) as caught:  # noqa: PT012 - whichever notices it
         await session.feed(np.concatenate((TONE, TONE)))
         await session.flush()
     assert caught.value.rcvd is None  # no close frame came

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,6 @@ from hypothesis import strategies as st
 
 from vivavoce.sandbox.pcm import HEARING_RATE
 from vivavoce.sandbox.segment import CLOSED, LONGEST, PREROLL, WINDOW, Commitment, Segmenter
-import itertools
 
 
 def windows(seconds: float, value: float = 0.1):

@@ -22,10 +22,9 @@ ROUTES = [
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_nothing_answers_without_a_key(sandbox, method, path):
-    async with ClientSession() as session:
-        async with session.request(method, sandbox.url + path) as answer:
-            assert answer.status == 401
-            assert (await answer.json())["object"] == "error"
+    async with ClientSession() as session, session.request(method, sandbox.url + path) as answer:
+        assert answer.status == 401
+        assert (await answer.json())["object"] == "error"
 
 
 async def test_health_needs_no_key_and_tells_no_secret(sandbox):

@@ -43,8 +43,9 @@ async def speaking():
     await voices.close()
 
 
-async def spoken(speaking, text, speaker=Speaker(), engine=None) -> np.ndarray:
-    chunks = [chunk async for chunk in speaking.stream(text, speaker, engine)]
+async def spoken(speaking, text, speaker=None, engine=None) -> np.ndarray:
+    source = speaking.stream(text, speaker or Speaker(), engine)
+    chunks = [chunk async for chunk in source]
     return np.concatenate(chunks) if chunks else np.zeros(0, np.float32)
 
 
