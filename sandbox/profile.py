@@ -16,6 +16,7 @@ from typing import Any, Literal
 Stage = Literal["hear", "think", "speak"]
 STAGES: tuple[Stage, ...] = ("hear", "think", "speak")
 
+_LONGEST_KEPT = 65_536  # characters of one field
 _KEPT_BODIES = 50  # last requests kept per key: a long benchmark must not grow
 
 
@@ -248,6 +249,13 @@ def _fault(stage: Stage, given: Any) -> Fault:
     return Fault(**fields)
 
 
+def _shortened(value: Any) -> Any:
+    """Put a voice sample's length in its place: fifty of them would be a gigabyte."""
+    if isinstance(value, str) and len(value) > _LONGEST_KEPT:
+        return f"<{len(value)} characters>"
+    return value
+
+
 @dataclass
 class Counters:
     """What happened under a key."""
@@ -312,7 +320,8 @@ class Profile:
         """Count a request to an endpoint and keep its body."""
         self.counters.requests[endpoint] = self.counters.requests.get(endpoint, 0) + 1
         if body is not None:
-            self.counters.bodies.append({"endpoint": endpoint, "body": body})
+            kept = {name: _shortened(value) for name, value in body.items()}
+            self.counters.bodies.append({"endpoint": endpoint, "body": kept})
 
     def fault(self, stage: Stage, number: int, *kinds: str, at: str | None = None) -> Fault | None:
         """Give the first fault of these kinds (any, when none is named) that strikes."""

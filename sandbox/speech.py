@@ -29,6 +29,7 @@ from vivavoce.sandbox.wire import (
 
 _FORMATS = ("pcm", "wav", "mp3", "flac", "opus")
 _SPOKEN = ("pcm", "wav")
+_LARGEST_SAMPLE = 10 << 20  # bytes
 _REFERENCE_S = (3.0, 25.0)  # length of ref_audio
 
 
@@ -59,6 +60,8 @@ def check_reference(given: Any, param: str = "ref_audio") -> bytes:
         data = base64.b64decode(given, validate=True)
     except (TypeError, ValueError) as error:
         raise invalid(f"Input should be base64-encoded audio: {error}", param) from error
+    if len(data) > _LARGEST_SAMPLE:
+        raise problem(413, f"{param} is larger than {_LARGEST_SAMPLE >> 20} MiB", param=param)
     if not data:
         raise invalid("Input should be base64-encoded audio: it is empty", param)
     if data[:4] != b"RIFF":  # other containers are taken on trust: nothing here reads them

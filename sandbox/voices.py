@@ -20,6 +20,7 @@ Sample = Callable[[Voice], Awaitable[bytes]]
 
 _PAGE = 10
 _LARGEST_PAGE = 100
+_MOST_CUSTOM = 100  # the API's own limit is not published; samples stay in memory
 _EDITABLE = ("name", "languages", "gender", "age", "tags", "color", "description")
 _GENDERS = ("female", "male", "neutral")
 
@@ -118,6 +119,8 @@ def routes(voices: Voices, sample: Sample) -> Iterator[tuple[str, str, Handler]]
         if "name" not in fields:
             raise invalid("Field required", "name", kind="missing")
         data = check_reference(body.get("sample_audio"), "sample_audio")
+        if sum(voice.type == "custom" for voice in voices.all()) >= _MOST_CUSTOM:
+            raise problem(403, f"At most {_MOST_CUSTOM} custom voices: delete one first")
         name, languages = fields.pop("name"), fields.pop("languages", [])
         voice = voices.create(name, languages, fields.pop("gender", None), data, **fields)
         return web.json_response(voice.json())

@@ -76,6 +76,13 @@ def test_shapes_of_a_scripted_answer():
     assert answer_of({"content": "hi", "tool_calls": [call]}) == ("hi", [("f", {"x": 1})])
 
 
+def test_long_fields_are_kept_as_their_length():
+    profile = Profile("k")
+    profile.request("audio/speech", {"input": "Hello.", "ref_audio": "A" * 100_000})
+    (kept,) = profile.report()["bodies"]
+    assert kept["body"] == {"input": "Hello.", "ref_audio": "<100000 characters>"}
+
+
 def test_bodies_kept_are_bounded():
     profile = Profile("k")
     for n in range(200):

@@ -154,6 +154,19 @@ async def test_the_loop_is_not_held_while_it_speaks(speaking):
     assert float(np.median(gaps)) < 0.005
 
 
+async def test_without_flite_espeak_speaks_english_too(monkeypatch):
+    def missing() -> None:
+        raise OSError("libflite.so.1: cannot open shared object file")
+
+    monkeypatch.setattr("vivavoce.sandbox.speaking.Flite", missing)
+    voices = Speaking()
+    assert voices.engines == ["espeak-ng"]
+    await voices.warm()
+    assert voices.worker_pid is not None
+    assert pcm.level(await spoken(voices, "Hello there.")) == pytest.approx(-20, abs=2)
+    await voices.close()
+
+
 async def test_a_language_without_an_engine_is_told(speaking):
     speaking._espeak = None
     if speaking._flite is None:
