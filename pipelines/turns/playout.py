@@ -103,6 +103,11 @@ class Playout:
         rate: Sample rate (Hz).
         fade: Length of the fade-out when speech is cut (s): long enough not to click, short
             enough to be gone at once.
+
+    Attributes:
+        rate: Sample rate (Hz).
+        position: Samples handed over, silence included.
+        underruns: How often speech paused because the synthesiser was late.
     """
 
     def __init__(self, rate: int, *, fade: float = 0.02) -> None:
@@ -112,7 +117,7 @@ class Playout:
         self._fade = max(1, round(rate * fade))
         self._clauses: deque[Clause] = deque()
         self._tail = np.zeros(0, np.int16)
-        self._starved = False
+        self._starved: Clause | None = None
         self._held = False
 
     @property
@@ -164,7 +169,10 @@ class Playout:
             taken = clause.take(count - at)
             if len(taken):
                 speaking = True
-                self._starved = False
+                # It is a gap only if the clause goes on behind it: the synthesiser may tell that
+                # it was over a little after its last sample.
+                self.underruns += self._starved is clause
+                self._starved = None
                 if audible is None:
                     loud = np.flatnonzero(np.abs(taken.astype(np.int32)) >= AUDIBLE)
                     if len(loud):
@@ -174,9 +182,8 @@ class Playout:
             if not clause.over:
                 if at < count:
                     # The synthesiser is slower than speech: silence until it has caught up.
-                    if clause.played and not self._starved:
-                        self.underruns += 1
-                        self._starved = True
+                    if clause.played:
+                        self._starved = clause
                     break
                 continue
             finished.append(clause)
@@ -217,12 +224,13 @@ class Playout:
             self._fade_out(dropped[0])
         for _ in dropped:
             self._clauses.pop()
-        self._starved = False
+        self._starved = None
         self._held = False
         return dropped
 
     def _fade_out(self, clause: Clause) -> None:
-        if clause.played:
+        # What fades already is not taken for another one: it would be lost.
+        if clause.played and not len(self._tail):
             tail = clause.take(self._fade)
             ramp = np.linspace(1, 0, len(tail), endpoint=False, dtype=np.float32)
             self._tail = (tail * ramp).astype(np.int16)

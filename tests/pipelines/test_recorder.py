@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vivavoce.pipelines.audio.wav import WavReader
+from vivavoce.pipelines.recorder import Recorder
+
+RATE = 24_000
+BLOCK = 0.02
+
+
+def read(path) -> np.ndarray:
+    """Read a stereo file as it is: (frames, 2), int16."""
+    import wave
+
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (2, 2)
+        return np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, 2)
+
+
+def blocks(samples: np.ndarray, rate: int) -> list[np.ndarray]:
+    size = round(rate * BLOCK)
+    return [samples[at : at + size] for at in range(0, len(samples), size)]
+
+
+def click(at: float, seconds: float, rate: int) -> np.ndarray:
+    """Silence with a short burst that a resampler keeps in place, centred at `at`."""
+    time = np.arange(round(seconds * rate)) / rate
+    return (12_000 * np.exp(-(((time - at) / 0.002) ** 2))).astype(np.int16)
+
+
+def record(path, left, left_rate, right):
+    recorder = Recorder(path, RATE, BLOCK)
+    for caller, agent in zip(blocks(left, left_rate), blocks(right, RATE), strict=True):
+        recorder.caller(caller, left_rate)
+        recorder.agent(agent)
+    recorder.close()
+    return read(path)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 48_000])
+def test_both_sides_stand_on_one_sample_clock(tmp_path, rate):
+    left, right = click(0.5, 2, rate), click(1.5, 2, RATE)
+    both = record(tmp_path / "call.wav", left, rate, right)
+    caller = np.argmax(both[:, 0]) / RATE
+    agent = np.argmax(both[:, 1]) / RATE
+    assert caller == pytest.approx(0.5, abs=1.01 / min(rate, RATE))
+    # What is played at the end of a block is heard with the next one.
+    assert agent == pytest.approx(1.5 + BLOCK, abs=1 / RATE)
+
+
+def test_the_agents_side_is_kept_bit_for_bit(tmp_path):
+    generator = np.random.default_rng(7)
+    right = generator.integers(-20_000, 20_000, 2 * RATE).astype(np.int16)
+    both = record(tmp_path / "call.wav", np.zeros(32_000, np.int16), 16_000, right)
+    lead = round(BLOCK * RATE)
+    assert np.array_equal(both[lead : lead + len(right), 1], right)
+    assert not both[:lead, 1].any()
+
+
+def test_nothing_drifts_in_ten_minutes(tmp_path):
+    recorder = Recorder(tmp_path / "call.wav", RATE, BLOCK)
+    silence, pulse = np.zeros(320, np.int16), np.full(480, 5_000, np.int16)
+    for number in range(30_000):
+        recorder.caller(silence, 16_000)
+        recorder.agent(pulse if number == 29_000 else silence[:1].repeat(480))
+    recorder.close()
+    both = read(tmp_path / "call.wav")
+    assert np.flatnonzero(both[:, 1])[0] == 480 + 29_000 * 480
+    assert abs(len(both) - 30_001 * 480) <= 480
+
+
+def test_the_file_is_readable_while_it_grows(tmp_path):
+    path = tmp_path / "call.wav"
+    recorder = Recorder(path, RATE, BLOCK)
+    for _ in range(200):
+        recorder.caller(np.full(320, 1_000, np.int16), 16_000)
+        recorder.agent(np.full(480, 2_000, np.int16))
+    with WavReader(path, RATE) as reader:
+        assert reader.duration > 2.0
+    recorder.close()
+
+
+def test_a_call_in_which_nothing_was_said_leaves_a_file_that_can_be_read(tmp_path):
+    path = tmp_path / "call.wav"
+    recorder = Recorder(path, RATE, BLOCK)
+    recorder.close()
+    assert read(path).shape == (0, 2)
+
+
+def test_a_side_that_is_longer_is_kept_to_its_end(tmp_path):
+    path = tmp_path / "call.wav"
+    recorder = Recorder(path, RATE, BLOCK)
+    recorder.caller(np.full(320, 1_000, np.int16), 16_000)
+    for value in (2_000, 3_000):
+        recorder.agent(np.full(480, value, np.int16))
+    recorder.close()
+    both = read(path)
+    assert len(both) == 3 * 480
+    assert np.array_equal(both[480:, 1], np.repeat([2_000, 3_000], 480))
+
+
+def test_closing_twice_is_closing_once(tmp_path):
+    path = tmp_path / "call.wav"
+    recorder = Recorder(path, RATE, BLOCK)
+    recorder.caller(np.full(320, 1_000, np.int16), 16_000)
+    recorder.agent(np.zeros(480, np.int16))
+    recorder.close()
+    size = path.stat().st_size
+    recorder.close()
+    assert path.stat().st_size == size
