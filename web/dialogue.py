@@ -125,7 +125,7 @@ def _tool(entry: ToolUse) -> Iterator[Html]:
         "details",
         el(
             "summary",
-            el("code", entry.name, cls="name"),
+            el("code", entry.name or "a tool", cls="name", dir="auto"),
             " ",
             el("span", state, cls=f"badge {outcome}"),
         ),

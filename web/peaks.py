@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.pipelines.audio.riff import AudioFileError, read_format
+from vivavoce.web.markup import count
 
 COLUMNS = 1600
 """Of a picture at most; about what a wide screen shows."""
@@ -53,7 +54,8 @@ def read_peaks(path: Path, columns: int = COLUMNS) -> Peaks:
             form = read_format(file, size)
             if form.codec != "pcm" or form.width != 2 or form.channels > 2:
                 raise AudioFileError(
-                    f"holds {form.channels} channels of {8 * form.width}-bit {form.codec}; "
+                    f"holds {8 * form.width}-bit {form.codec} in "
+                    f"{count(form.channels, 'channel')}; "
                     "a call's recording is 16-bit PCM, the caller left and the agent right"
                 )
             columns = min(columns, form.frames)

@@ -58,17 +58,16 @@ def write_report(record: dict[str, Any], recording: Path | None, out: Path) -> N
     """
     data = page(record, recording, out.parent).encode()
     # Written beside the page, so that taking its place is one step.
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
     try:
+        draft = out.with_name(f".{out.name}.{os.getpid()}")
         try:
             draft.write_bytes(data)
             draft.replace(out)
         finally:
             draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise ReportError(
-            f"{out} cannot be written: {error.strerror or error}; choose another place"
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a path without a file's name
+        why = getattr(error, "strerror", None) or error
+        raise ReportError(f"{out} cannot be written: {why}; choose another place") from error
 
 
 def page(record: Mapping[str, Any], recording: Path | None, folder: Path) -> str:
@@ -111,11 +110,11 @@ def _listen(recording: Path | None, folder: Path) -> tuple[Peaks | None, str | N
         peaks = read_peaks(recording)
     except AudioFileError as error:
         return None, None, f"The recording {recording.name} {error}."
-    if recording.resolve().parent != folder.resolve():
+    if recording.parent.resolve() != folder.resolve():
         note = f"To listen, put {recording.name} beside this page and make the page again."
         return peaks, None, note
     # "./" and the quoting keep a name such as "data:x.wav" a name.
-    return peaks, f"./{quote(recording.resolve().name)}", None
+    return peaks, f"./{quote(os.fsencode(recording.name))}", None
 
 
 def _policy(style: str, script: str) -> str:

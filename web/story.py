@@ -5,7 +5,6 @@ A record is JSON that may come from a file, so what a page relies on is checked 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
@@ -15,6 +14,8 @@ from vivavoce.agent.transcript import Entry, Failure, Reply, ToolUse, Utterance
 
 _LONGEST = 7 * 24 * 3600.0
 """Seconds; a moment beyond a week is no moment of a call but a mistaken unit."""
+
+_LARGEST = 1e15
 
 
 class ReportError(ValueError):
@@ -246,8 +247,7 @@ def _number(value: object, where: str) -> float:
     if (
         isinstance(value, bool)
         or not isinstance(value, int | float)
-        or not math.isfinite(value)
-        or value < 0
+        or not 0 <= value <= _LARGEST  # so no NaN and no infinity either
     ):
         raise _wrong(where, value, "a number, 0 or more")
     return float(value)
@@ -259,7 +259,7 @@ def _text(value: object) -> str:
 
 def _wrong(where: str, value: object, wanted: str) -> ReportError:
     return ReportError(
-        f"the record's {where} is {_named(value)} where {wanted} stands; "
+        f"the record's {where} is {_named(value)} and not {wanted}; "
         "give the record of a call as Viva Voce wrote it"
     )
 
@@ -272,7 +272,7 @@ def _named(value: object) -> str:
         case bool():
             return str(value).lower()
         case int() | float():
-            return f"{value!r:.40}"
+            return f"{value!r:.40}" if abs(value) <= _LARGEST else "a number out of all range"
         case str():
             return "text"
         case list():
