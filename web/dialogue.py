@@ -72,7 +72,7 @@ def _utterance(entry: Utterance) -> Iterator[Html]:
     yield el("p", "Caller", cls="who")
     yield el("p", entry.text or "…", cls="text", dir="auto")
     if entry.why_ended:
-        yield el("p", "Turn ended: ", entry.why_ended, cls="why")
+        yield el("p", "Turn ended · ", entry.why_ended, cls="why")
 
 
 def _reply(number: int, entry: Reply) -> Iterator[Html]:

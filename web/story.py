@@ -34,6 +34,8 @@ class Story:
         ended: Why it ended.
         models: Which model served each stage.
         percentiles: Of the replies' delay, by name ("p50"), in ms.
+        speculation: What was begun on guesses that the caller had finished: counts by name
+            ("guesses", "hits", "wasted_tokens").
         entries: What happened, in order.
         unknown: Kinds of entries that this version does not know, once each.
     """
@@ -45,6 +47,7 @@ class Story:
     ended: str
     models: Mapping[str, str]
     percentiles: Mapping[str, float]
+    speculation: Mapping[str, int]
     entries: tuple[Entry, ...]
     unknown: tuple[str, ...]
 
@@ -86,7 +89,12 @@ def read(record: Mapping[str, Any]) -> Story:
         ended=top.string("ended"),
         models={name: _text(model) for name, model in top.table("models").items()},
         percentiles={
-            name: _number(ms, f"latency_ms.{name}") for name, ms in top.table("latency_ms").items()
+            name: _number(ms, f"latency_ms.{name[:40]}")
+            for name, ms in top.table("latency_ms").items()
+        },
+        speculation={
+            name: int(_number(value, f"speculation.{name[:40]}"))
+            for name, value in top.table("speculation").items()
         },
         entries=tuple(entries),
         unknown=tuple(unknown),

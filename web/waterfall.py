@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from vivavoce.agent.ledger import STAGES, Latency, Stage
 from vivavoce.agent.transcript import Reply
-from vivavoce.web.markup import Html, clock, el, join, milliseconds, percent
+from vivavoce.web.markup import Html, clock, count, el, join, milliseconds, percent
 from vivavoce.web.story import Story
 
 MEANINGS: dict[Stage, str] = {
@@ -41,7 +41,11 @@ def waterfall(story: Story) -> Html | None:
     if not rows:
         return None
     longest = max(latency.total for _, _, latency in rows) or 1
-    used = [stage for stage in STAGES if any(row[2].stages[stage] for row in rows)]
+    used = [
+        stage
+        for stage in STAGES
+        if any(latency.stages[stage] or latency.hidden[stage] for _, _, latency in rows)
+    ]
     hidden = any(any(latency.hidden.values()) for _, _, latency in rows)
     return join(
         [
@@ -52,6 +56,7 @@ def waterfall(story: Story) -> Html | None:
                 el("ol", [_row(*row, longest) for row in rows], cls="rows"),
                 cls="chart",
             ),
+            _guesses(story),
             _table(rows),
         ]
     )
@@ -109,6 +114,25 @@ def hidden_bars(latency: Latency) -> Iterator[tuple[Stage, int, int]]:
             end = min(max(before, worked), latency.total)
             yield stage, max(0, end - worked), end
         before += latency.stages[stage]
+
+
+def _guesses(story: Story) -> Html | None:
+    """Say what became of the work that was begun before the turn was known to be over."""
+    made = story.speculation.get("guesses", 0)
+    if not made:
+        return None
+    hits = story.speculation.get("hits", 0)
+    wasted = story.speculation.get("wasted_tokens", 0)
+    lost = (
+        f"{count(wasted, 'token was', 'tokens were')} thrown away"
+        if wasted
+        else "nothing was thrown away"
+    )
+    text = (
+        f"The agent began to answer on {count(made, 'guess', 'guesses')} that the caller had "
+        f"finished: {hits:,} held, and {lost}."
+    )
+    return el("p", text, cls="guesses")
 
 
 def _legend(used: list[Stage], *, hidden: bool) -> Html:

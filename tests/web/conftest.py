@@ -106,6 +106,7 @@ def record() -> dict[str, Any]:
         "ended": "the caller hung up",
         "models": {"hearing": "voxtral-mini", "thinking": "mistral-small"},
         "latency_ms": {"p50": 742.0, "p95": 1204.6, "p99": 1204.6},
+        "speculation": {"guesses": 3, "hits": 2, "requests": 4, "wasted_tokens": 21},
         "transcript": [
             {
                 "kind": "caller",

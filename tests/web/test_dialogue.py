@@ -58,7 +58,7 @@ def test_words_choose_their_own_direction(lines):
 
 
 def test_why_a_turn_ended(lines):
-    assert lines[0].one("p", "why").text == "Turn ended: semantic: silence 220 ms"
+    assert lines[0].one("p", "why").text == "Turn ended · semantic: silence 220 ms"
 
 
 def test_a_failure_says_what_to_do(lines):

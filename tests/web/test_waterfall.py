@@ -80,6 +80,37 @@ def test_the_strip_shows_shares(parse):
     assert style == "--stops:var(--thinking)0 25%,var(--speech)0 100%"
 
 
+def test_the_legend_names_all_that_is_drawn(page):
+    names = [item.attributes["class"].split()[1] for item in page.one("ul", "legend").all("i")]
+    drawn = {bar.attributes["class"].split()[0] for bar in page.one("ol", "rows").all("i")}
+    assert set(names) == drawn | {"hidden"}
+    assert names[:-1] == [stage for stage in STAGES if stage in drawn]
+
+
+def test_a_stage_that_only_hid_is_in_the_legend(record, parse):
+    only = {"total_us": 5, "stages_us": {"output": 5}, "hidden_us": {"speech": 4}}
+    record["transcript"] = [{"kind": "agent", "heard": "Hi", "started": 1, "latency": only}]
+    legend = parse(waterfall(read(record))).one("ul", "legend")
+    assert len(legend.all("i", "speech")) == 1
+
+
+def test_guesses_are_accounted_for(record, parse, page):
+    assert page.one("p", "guesses").text == (
+        "The agent began to answer on 3 guesses that the caller had finished: 2 held, "
+        "and 21 tokens were thrown away."
+    )
+    record["speculation"] = {"guesses": 1, "hits": 1, "wasted_tokens": 0}
+    assert (
+        parse(waterfall(read(record)))
+        .one("p", "guesses")
+        .text.endswith(
+            "on 1 guess that the caller had finished: 1 held, and nothing was thrown away."
+        )
+    )
+    record["speculation"] = {"guesses": 0}
+    assert not parse(waterfall(read(record))).all("p", "guesses")
+
+
 def test_labels_are_cut():
     assert shorten("a" * 48) == "a" * 48
     assert shorten("a" * 49) == "a" * 47 + "…"
