@@ -92,6 +92,11 @@
   }
 
   function seek(seconds, play) {
+    const range = audio.seekable;
+    if (audio.readyState && (!range.length || range.end(range.length - 1) < length() - 1)) {
+      // Some simple web servers give files only from their beginning.
+      get("length").textContent = "This server cannot skip: open the page as a file";
+    }
     audio.currentTime = Math.min(Math.max(seconds, 0), length());
     show();
     if (play) audio.play().catch(fail);
