@@ -10,7 +10,6 @@ makes no difference to the pieces.
 from __future__ import annotations
 
 import re
-from itertools import chain
 
 _CLOSERS = "\"'”’»)\\]」』）】"
 # Latin, Greek, Cyrillic and Arabic scripts put a space behind a sentence; Chinese and Japanese do
@@ -78,9 +77,9 @@ class Clauses:
         """Return where the next piece ends, if that is known already."""
         # One character more: what follows decides whether a mark at the very end counts.
         window = self._text[: self._longest + 1]
-        ends = (end for end in self._sentences(window))
+        ends = self._sentences(window)
         if self._given == 0:
-            ends = chain(ends, self._clauses(window))
+            ends += self._clauses(window)
         if (first := min(ends, default=None)) is not None:
             return first
         return self._forced(window) if len(window) > self._longest else None

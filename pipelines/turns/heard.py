@@ -7,7 +7,9 @@ nearly always stand where the punctuation does.
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +23,15 @@ ENOUGH = 0.6
 
 HOP = 0.01
 """Seconds per step of the loudness curve."""
+
+PAUSE = 0.07
+"""Seconds of silence that may be a pause. A stop consonant's closure is nearly as long."""
+
+PACE = 0.056
+"""Seconds per unit of `weight` at a usual rate of speech."""
+
+SKIP = 2.0
+"""Cost of a punctuation mark without a pause, on the scale of `_cost`."""
 
 
 def words(text: str) -> list[tuple[int, int]]:
@@ -40,36 +51,36 @@ def weight(word: str) -> float:
     return 1.0 + 0.45 * letters + 1.6 * max(1, len(_VOWELS.findall(word)))
 
 
-def boundaries(text: str, audio: NDArray[np.int16], rate: int) -> NDArray[np.float64]:
+def boundaries(
+    text: str, audio: NDArray[np.int16], rate: int, *, complete: bool = True
+) -> NDArray[np.float64]:
     """Estimate where in the audio each word ends.
 
     Args:
         text: What is spoken.
-        audio: All of it (int16, mono).
+        audio: All of it, or its beginning (int16, mono).
         rate: Hz.
+        complete: Whether it is all of it; else a usual rate of speech is taken.
 
     Returns:
         One position per word, in samples, never decreasing.
     """
     spoken = [text[start:end] for start, end in words(text)]
-    if not spoken or not len(audio):
-        return np.full(len(spoken), float(len(audio)))
     loud = _loudness(audio, rate)
     voiced = np.flatnonzero(loud)
-    if not len(voiced):
+    if not spoken or not len(voiced):
         return np.full(len(spoken), float(len(audio)))
-    hop = rate * HOP
-    first, last = voiced[0] * hop, min((voiced[-1] + 1) * hop, len(audio))
-    pauses = _pauses(loud, hop)
-    weights = np.array([weight(word) for word in spoken])
-    total = weights.sum() or 1.0
-    silent = sum(end - start for start, end in pauses)
-    # Time that is voiced is shared out by weight; pauses are put back where they fall.
-    scale = max(last - first - silent, 1.0) / total
-    ends = np.cumsum(weights) * scale
+    first, last = float(voiced[0]), float(voiced[-1] + 1)
+    pauses = _pauses(voiced)
+    ends = np.cumsum([weight(word) for word in spoken])
+    silent = sum(pause.length for pause in pauses)
+    pace = PACE / HOP
+    if complete:
+        pace = max(last - first - silent, 1.0) / (ends[-1] or 1.0)
     marks = [i for i, word in enumerate(spoken[:-1]) if not word[-1].isalnum()]
-    anchors = _anchor(ends, marks, pauses, first, hop)
-    return _stretch(ends, anchors, first, last)
+    anchors = _anchor(ends * pace, marks, pauses, first, last if complete else None)
+    hops = _stretch(ends * pace, anchors, first, last if complete else None)
+    return np.minimum(hops * HOP * rate, len(audio) if complete else math.inf)
 
 
 def heard(text: str, audio: NDArray[np.int16], rate: int, played: int, *, complete: bool) -> int:
@@ -88,23 +99,38 @@ def heard(text: str, audio: NDArray[np.int16], rate: int, played: int, *, comple
     places = words(text)
     if played <= 0 or not places:
         return 0
-    if complete:
-        ends = boundaries(text, audio, rate)
-    else:
-        # How long it will be is not known: go by a usual rate of speech.
-        per_unit = rate * 0.062 / 1.0
-        ends = np.cumsum([weight(text[a:b]) for a, b in places]) * per_unit
+    ends = boundaries(text, audio, rate, complete=complete)
     starts = np.concatenate([[0.0], ends[:-1]])
     needed = starts + ENOUGH * (ends - starts)
     count = int(np.searchsorted(needed, played, side="right"))
     return places[count - 1][1] if count else 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """Silence within speech, in hops."""
+
+    start: float
+    end: float
+
+    @property
+    def length(self) -> float:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """A pause that stands behind a word; behind the last one, the end."""
+
+    word: int
+    pause: _Pause
+
+
 def _loudness(audio: NDArray[np.int16], rate: int) -> NDArray[np.bool_]:
     hop = round(rate * HOP)
     frames = len(audio) // hop
     if not frames:
-        return np.ones(1, np.bool_)
+        return np.full(min(1, len(audio)), fill_value=True)
     level = np.sqrt(
         np.mean(audio[: frames * hop].reshape(frames, hop).astype(np.float64) ** 2, axis=1)
     )
@@ -112,51 +138,105 @@ def _loudness(audio: NDArray[np.int16], rate: int) -> NDArray[np.bool_]:
     return loud
 
 
-def _pauses(loud: NDArray[np.bool_], hop: float) -> list[tuple[float, float]]:
-    """Return the inner pauses of at least 70 ms, as (start, end) in samples."""
-    found: list[tuple[float, float]] = []
-    voiced = np.flatnonzero(loud)
-    for left, right in pairwise(voiced.tolist()):
-        if (right - left - 1) * HOP >= 0.07:
-            found.append(((left + 1) * hop, right * hop))
-    return found
+def _pauses(voiced: NDArray[np.intp]) -> list[_Pause]:
+    return [
+        _Pause(float(left + 1), float(right))
+        for left, right in pairwise(voiced.tolist())
+        if (right - left - 1) * HOP >= PAUSE
+    ]
+
+
+def _cost(expected: float, real: float) -> float:
+    """Return how unlikely it is that words of an expected length took so long (hops)."""
+    # Words differ from the estimate one by one, so the error grows with the root of the length.
+    return (real - expected) ** 2 / (2.0 * (16.0 + 1.2 * expected))
+
+
+def _spoken(pauses: list[_Pause], start: float, end: float) -> float:
+    """Return the hops of speech between two moments."""
+    return (
+        end
+        - start
+        - sum(pause.length for pause in pauses if start <= pause.start and pause.end <= end)
+    )
 
 
 def _anchor(
     ends: NDArray[np.float64],
     marks: list[int],
-    pauses: list[tuple[float, float]],
+    pauses: list[_Pause],
     first: float,
-    hop: float,
-) -> list[tuple[int, float, float]]:
-    """Match pauses with punctuation: (word, pause start, pause end), in order."""
-    anchors: list[tuple[int, float, float]] = []
-    free = list(marks)
-    passed = 0.0
-    for start, end in pauses:
-        spoken = start - first - passed
-        passed += end - start
-        if not free:
-            continue
-        nearest = min(free, key=lambda mark: abs(ends[mark] - spoken))
-        if abs(ends[nearest] - spoken) <= max(40 * hop, 0.2 * ends[-1]):
-            anchors.append((nearest, start, end))
-            free = [mark for mark in free if mark > nearest]
-    return anchors
+    last: float | None,
+) -> list[_Anchor]:
+    """Match pauses with punctuation, in order, as likely as can be.
+
+    Some pauses stand at no mark, some marks have no pause. `last` is None where the end of the
+    speech is not known.
+    """
+    # The best way that ends with a mark at a pause: its cost, and the anchors.
+    ways: list[tuple[float, list[_Anchor]]] = [(0.0, [])]
+    for place, pause in enumerate(pauses):
+        found: list[tuple[float, list[_Anchor]]] = []
+        for mark in marks:
+            best: tuple[float, list[_Anchor]] | None = None
+            for cost, anchors in ways:
+                before = anchors[-1] if anchors else None
+                if before is not None and before.word >= mark:
+                    continue
+                passed = pauses[pauses.index(before.pause) + 1 if before else 0 : place]
+                skipped = [m for m in marks if (before.word if before else -1) < m < mark]
+                begun = before.pause.end if before else first
+                total = (
+                    cost
+                    + _cost(
+                        ends[mark] - (ends[before.word] if before else 0.0),
+                        _spoken(pauses, begun, pause.start),
+                    )
+                    + sum(map(_missed, passed))
+                    + SKIP * len(skipped)
+                )
+                if best is None or total < best[0]:
+                    best = (total, [*anchors, _Anchor(mark, pause)])
+            if best is not None:
+                found.append(best)
+        ways += found
+
+    def closed(way: tuple[float, list[_Anchor]]) -> float:
+        cost, anchors = way
+        before = anchors[-1] if anchors else None
+        passed = pauses[pauses.index(before.pause) + 1 if before else 0 :]
+        total = cost + sum(map(_missed, passed))
+        if last is None:
+            return total
+        begun, origin = (before.pause.end, ends[before.word]) if before else (first, 0.0)
+        skipped = [m for m in marks if m > (before.word if before else -1)]
+        spoken = _spoken(pauses, begun, last)
+        return total + _cost(ends[-1] - origin, spoken) + SKIP * len(skipped)
+
+    return min(ways, key=closed)[1]
+
+
+def _missed(pause: _Pause) -> float:
+    """Return how unlikely it is that a pause stands at no mark."""
+    return min(0.12 * max(0.0, pause.length - 5.0), 4.0)
 
 
 def _stretch(
     ends: NDArray[np.float64],
-    anchors: list[tuple[int, float, float]],
+    anchors: list[_Anchor],
     first: float,
-    last: float,
+    last: float | None,
 ) -> NDArray[np.float64]:
     """Stretch the estimate piecewise, so that it passes through the anchors."""
     placed = np.empty_like(ends)
     word, origin, unit_origin = 0, first, 0.0
-    for mark, start, end in [*anchors, (len(ends) - 1, last, last)]:
+    goals = [(anchor.word, anchor.pause.start, anchor.pause.end) for anchor in anchors]
+    if last is not None:
+        goals.append((len(ends) - 1, last, last))
+    for mark, start, end in goals:
         span = ends[mark] - unit_origin
         ratio = (start - origin) / span if span > 0 else 0.0
         placed[word : mark + 1] = origin + (ends[word : mark + 1] - unit_origin) * max(ratio, 0.0)
         word, origin, unit_origin = mark + 1, end, ends[mark]
+    placed[word:] = origin + (ends[word:] - unit_origin)
     return np.maximum.accumulate(placed)
