@@ -48,6 +48,7 @@ def main() -> None:
     from vivavoce.cli.models import SandboxMissingError
     from vivavoce.pipelines.audio.wav import AudioFileError
     from vivavoce.tools import DefinitionError
+    from vivavoce.web.report import ReportError
 
     try:
         app()
@@ -57,6 +58,7 @@ def main() -> None:
         DefinitionError,
         LoadError,
         OptionError,
+        ReportError,
         SandboxMissingError,
         SettingsError,
     ) as error:

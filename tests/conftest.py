@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from vivavoce.sandbox.launch import Sandbox
+
+# pipecat logs every link and frame; what matters reaches the standard log.
+logger.remove()
 
 
 def _has_flite() -> bool:
