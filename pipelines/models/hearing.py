@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import json
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +21,7 @@ from vivavoce.pipelines.models.errors import ModelError, kind_of_status
 from vivavoce.pipelines.models.http import Endpoint, Timeouts, explain
 from vivavoce.pipelines.models.interfaces import HearingListener
 from vivavoce.pipelines.models.segments import Segments
+from vivavoce.pipelines.tasks import Tasks
 
 RATE = 16_000
 CHUNK = 1_280
@@ -30,6 +30,12 @@ MAX_CHUNK = 32_000
 """Bytes per message when there is much to catch up with (the server takes 262,144)."""
 BACKOFF = (0.1, 0.3, 1.0, 2.0, 4.0)
 """Seconds before each further attempt; the last one repeats."""
+LASTING = 30.0
+"""Seconds before a further attempt where the server refused and will again."""
+LOST = 3
+"""Failed attempts in a row after which transcription is given up for now."""
+SOUND = 5.0
+"""Seconds that a connection must last to count as one, where nothing was understood over it."""
 
 
 class MistralHearing:
@@ -54,7 +60,8 @@ class MistralHearing:
         self._flushed_at: dict[int, float] = {}
         self._partial = bytearray()
         self._listener: HearingListener | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
+        self._useful = False
         self._closed = False
         self._connected = False
         self._lost = False
@@ -67,7 +74,8 @@ class MistralHearing:
     async def open(self, listener: HearingListener) -> None:
         """Begin; returns at once and connects behind the scenes."""
         self._listener = listener
-        self._task = asyncio.create_task(self._run(), name="hearing")
+        if not self._closed and not len(self._tasks):
+            self._tasks.spawn(self._run(), "hearing")
 
     def send(self, pcm: bytes) -> None:
         """Take int16 mono audio at 16 kHz."""
@@ -86,30 +94,29 @@ class MistralHearing:
         loop = asyncio.get_running_loop()
         self._flushed_at[number] = loop.time()
         self._wake.set()
-        if self._lost:
+        if self._lost and not self._connected:
             loop.call_soon(self._settle_all)
         return number
 
     async def close(self) -> None:
         """End it; idempotent."""
         self._closed = True
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._tasks.close()
 
     async def _run(self) -> None:
         """Keep a connection; report trouble once for each time it begins."""
+        loop = asyncio.get_running_loop()
         failures = 0
         while not self._closed:
-            reached = False
+            began = loop.time()
+            self._useful = False
             try:
                 async with self._connect() as socket:
                     await self._greet(socket)
-                    reached, failures = True, 0
-                    self._connected, self._lost = True, False
+                    self._connected = True
                     self._segments.reconnected()
+                    # Answers are waited for anew: all of it is sent again.
+                    self._flushed_at = dict.fromkeys(self._segments.owed, loop.time())
                     await self._serve(socket)
             except ModelError as error:
                 trouble = error
@@ -118,18 +125,21 @@ class MistralHearing:
             else:
                 continue
             self._connected = False
-            failures = 0 if reached else failures + 1
+            # A server that greets and breaks off each time is no better than none.
+            fine = self._useful or loop.time() - began > SOUND
+            failures = 0 if fine else failures + 1
             await self._fail(trouble, failures)
 
     async def _fail(self, trouble: ModelError, failures: int) -> None:
-        # A dropped connection that comes back at the first attempt is no trouble to anybody.
-        if not self._lost and (trouble.lasting or failures >= 3):
-            self._lost = True
-            if self._listener is not None:
-                self._listener.on_trouble(trouble, lost=True)
+        # A dropped connection that comes back at the first attempts is no trouble to anybody.
+        was_lost, self._lost = self._lost and failures > 0, trouble.lasting or failures >= LOST
         if self._lost:
+            if self._listener is not None and not was_lost:
+                self._listener.on_trouble(trouble, lost=True)
             self._settle_all()
-        await asyncio.sleep(30.0 if trouble.lasting else BACKOFF[min(failures, len(BACKOFF) - 1)])
+        await asyncio.sleep(
+            LASTING if trouble.lasting else BACKOFF[min(failures, len(BACKOFF) - 1)]
+        )
 
     def _connect(self) -> websockets.connect:
         base = self._endpoint.url.rstrip("/")
@@ -201,10 +211,12 @@ class MistralHearing:
             message = _parse(data)
             match message.get("type"):
                 case "transcription.text.delta":
+                    self._useful = True
                     number, text = self._segments.delta(str(message.get("text") or ""))
                     if self._listener is not None:
                         self._listener.on_partial(number, text)
                 case "transcription.done":
+                    self._useful = True
                     settled = self._segments.done(str(message.get("text") or ""))
                     if settled is not None:
                         self._tell(settled)
