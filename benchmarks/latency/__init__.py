@@ -1,0 +1,1 @@
+"""Voice-to-voice latency, beside peers, on the same fixed-latency backends."""

@@ -1,0 +1,186 @@
+"""Tables of what the runs found. Pure but for the printing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from vivavoce.agent.ledger import STAGES, percentile
+
+OURS = "ours"
+SHARES = (0.5, 0.9, 0.95)
+
+Reports = dict[str, dict[str, Any]]
+
+
+def summarise(report: dict[str, Any]) -> dict[str, Any]:
+    """Return an engine's turns in figures: percentiles in ms, counts, requests per turn."""
+    turns: list[dict[str, Any]] = report["turns"]
+    values = [turn["v2v_ms"] for turn in turns if turn["v2v_ms"] is not None]
+    thinking = [turn["requests"].get("chat/completions", 0) for turn in turns]
+    return {
+        "turns": len(turns),
+        **{f"p{share * 100:g}": percentile(values, share) if values else None for share in SHARES},
+        "premature": sum(turn["premature"] for turn in turns),
+        "lost": sum(turn["lost"] for turn in turns),
+        "llm_per_turn": sum(thinking) / len(turns) if turns else None,
+        "cpu": report["cpu_of_a_core"],
+    }
+
+
+def stages(report: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Return what each stage of our ledger added: mean, p50 and p90 over the turns (ms).
+
+    Only turns that were answered once and in time count, so that the parts speak of the totals.
+    """
+    entries = [
+        told["latency"]
+        for turn in report["turns"]
+        if turn["v2v_ms"] is not None
+        for told in turn["told"]
+        if "latency" in told
+    ]
+    if not entries:
+        return {}
+    columns: dict[str, list[float]] = {
+        stage: [e["stages_us"][stage] / 1000 for e in entries] for stage in STAGES
+    }
+    columns["total"] = [entry["total_us"] / 1000 for entry in entries]
+    return {
+        name: {
+            "mean": sum(values) / len(values),
+            "p50": percentile(values, 0.5),
+            "p90": percentile(values, 0.9),
+        }
+        for name, values in columns.items()
+    }
+
+
+def disagreement(report: dict[str, Any]) -> list[float]:
+    """Return how much longer the caller waited than our ledger says, per turn (ms)."""
+    return [
+        turn["v2v_ms"] - told["latency"]["total_us"] / 1000
+        for turn in report["turns"]
+        if turn["v2v_ms"] is not None
+        for told in turn["told"]
+        if "latency" in told
+    ]
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
+
+
+def _ratio(ours: float | None, theirs: float | None) -> str:
+    return "–" if not ours or not theirs else f"{ours / theirs:.2f}"
+
+
+def show_turns(reports: Reports, console: Console, title: str) -> None:
+    """Print voice-to-voice latency, and ours over each peer's."""
+    figures = {name: summarise(report) for name, report in reports.items()}
+    ours = figures.get(OURS, {})
+    table = Table(title=title, caption="voice to voice, ms; × is ours over theirs")
+    table.add_column("engine")
+    heads = ("turns", "p50", "p90", "p95", "× p50", "× p95", "premature", "lost", "LLM/turn", "CPU")
+    for head in heads:
+        table.add_column(head, justify="right")
+    for name, row in figures.items():
+        cpu, thinking = row["cpu"], row["llm_per_turn"]
+        table.add_row(
+            f"[bold]{name}[/]" if name == OURS else name,
+            str(row["turns"]),
+            *(_ms(row[key]) for key in ("p50", "p90", "p95")),
+            *(_ratio(ours.get(key), row[key]) if name != OURS else "" for key in ("p50", "p95")),
+            str(row["premature"]),
+            str(row["lost"]),
+            "–" if thinking is None else f"{thinking:.2f}",
+            "–" if cpu is None else f"{cpu:.1%}",
+        )
+    console.print(table)
+    if OURS in reports:
+        show_stages(reports[OURS], console)
+    show_gone(reports, console)
+
+
+def show_stages(report: dict[str, Any], console: Console) -> None:
+    """Print where our milliseconds go."""
+    found = stages(report)
+    if not found:
+        return
+    table = Table(title="where ours go", caption="by our ledger, ms per answered turn")
+    table.add_column("stage")
+    for head in ("mean", "p50", "p90"):
+        table.add_column(head, justify="right")
+    for name, row in found.items():
+        style = "bold" if name == "total" else ""
+        table.add_row(name, *(_ms(row[key]) for key in ("mean", "p50", "p90")), style=style)
+    console.print(table)
+    off = disagreement(report)
+    console.print(
+        f"[dim]the caller's clock minus the ledger: p50 {percentile(off, 0.5):.1f} ms,"
+        f" p95 {percentile(off, 0.95):.1f} ms[/]"
+    )
+
+
+def show_cuts(reports: Reports, console: Console) -> None:
+    """Print how fast replies stop."""
+    table = Table(
+        title="barge-in",
+        caption="caller's first voiced sample to the last packet of the reply, ms",
+    )
+    table.add_column("engine")
+    for head in ("cuts", "p50", "p90", "did not stop", "no reply to cut"):
+        table.add_column(head, justify="right")
+    for name, report in reports.items():
+        rows: list[dict[str, Any]] = report["turns"]
+        values = [row["reaction_ms"] for row in rows if row["reaction_ms"] is not None]
+        table.add_row(
+            name,
+            str(len(rows)),
+            *(_ms(percentile(values, share) if values else None) for share in (0.5, 0.9)),
+            str(sum(not row["stopped"] and not row["lost"] for row in rows)),
+            str(sum(row["lost"] for row in rows)),
+        )
+    console.print(table)
+    show_gone(reports, console)
+
+
+def show_load(reports: Reports, console: Console) -> None:
+    """Print the CPU and memory of one call and of many."""
+    table = Table(title="load", caption="CPU of a core per call; V2V in ms")
+    table.add_column("engine")
+    for head in ("calls", "CPU/call", "memory MB", "V2V p50", "p95", "premature", "lost"):
+        table.add_column(head, justify="right")
+    for name, report in reports.items():
+        for calls, row in report["calls"].items():
+            values = [value for value in row["v2v_ms"] if value is not None]
+            table.add_row(
+                name,
+                calls,
+                f"{row['cpu_of_a_core_per_call']:.1%}",
+                f"{row['memory_mb']:.0f}",
+                *(_ms(percentile(values, share) if values else None) for share in (0.5, 0.95)),
+                str(row["premature"]),
+                str(row["lost"]),
+            )
+    console.print(table)
+
+
+def show_gone(reports: Reports, console: Console) -> None:
+    """Say which engines left a run, and why; and whether the caller was ever late."""
+    for report in reports.values():
+        if report.get("gone"):
+            console.print(f"[red]{report['gone']}[/]")
+    late = [turn["late_ms"] for report in reports.values() for turn in report["turns"]]
+    if late:
+        console.print(f"[dim]the caller's own lateness: {_spread(late)}[/]")
+
+
+def _spread(values: Sequence[float]) -> str:
+    return (
+        f"p50 {percentile(values, 0.5):.1f} ms, p95 {percentile(values, 0.95):.1f} ms,"
+        f" max {max(values):.1f} ms"
+    )

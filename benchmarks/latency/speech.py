@@ -1,0 +1,270 @@
+"""The callers' speech: human recordings that Debian carries, or a folder of one's own.
+
+Synthetic voices mislead the models that judge the end of a turn, so turns are human only. The
+default set is read telephone speech (`asterisk-core-sounds-en-g722`, one speaker, 16 kHz,
+CC-BY-SA-3.0) and audio books (`pocketsphinx-testdata`, LibriVox, public domain), named one by one
+in `clips.tsv`. The packages are unpacked in the cache folder; nothing is installed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.latency.wire import RATE
+from vivavoce.pipelines.audio.resample import resample
+from vivavoce.pipelines.audio.wav import WavReader
+
+Samples = NDArray[np.int16]
+
+PACKAGES = ("asterisk-core-sounds-en-g722", "pocketsphinx-testdata")
+CLIPS = Path(__file__).with_name("clips.tsv")
+
+FRAME = RATE // 100
+"""Samples of a frame in which energy is measured: 10 ms."""
+FLOOR = -48.0
+"""Below this a frame is never speech (dBFS)."""
+BELOW_PEAK = 38.0
+"""Nor when it is so much quieter than the clip's loudest frame (dB)."""
+TAIL = round(0.12 * RATE)
+"""What is kept of a clip's own silence behind its last voiced sample."""
+LOUDNESS = -23.0
+"""RMS that voiced frames are brought to (dBFS)."""
+
+
+class SpeechError(RuntimeError):
+    """There is no speech to play; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One utterance.
+
+    Attributes:
+        name: Of its file.
+        use: "turn" or "cut" (may also cut in).
+        samples: int16, 16 kHz, beginning with the first voiced sample.
+        voiced_end: The last voiced sample's number.
+        words: Its words, with their ends (s from the first voiced sample).
+        pauses: Where a speaker may pause: the sample, in a dip of the energy between two words.
+    """
+
+    name: str
+    use: str
+    samples: Samples
+    voiced_end: int
+    words: tuple[tuple[str, float], ...]
+    pauses: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All words."""
+        return " ".join(word for word, _end in self.words)
+
+    @property
+    def script(self) -> list[list[object]]:
+        """The words as the sandbox's script of an utterance has them."""
+        return [[word, round(end, 3)] for word, end in self.words]
+
+    def paused(self, at: int, seconds: float, room: Samples) -> Clip:
+        """Return the clip with a pause at a sample, filled with room noise.
+
+        Args:
+            at: One of `pauses`.
+            seconds: How long.
+            room: At least as much noise (int16).
+        """
+        count = round(seconds * RATE)
+        head, tail = self.samples[:at], self.samples[at:]
+        fade = min(80, len(head), len(tail))  # 5 ms: no click
+        slope = np.linspace(1, 0, fade)
+        head = np.concatenate([head[: len(head) - fade], head[len(head) - fade :] * slope])
+        tail = np.concatenate([tail[:fade] * slope[::-1], tail[fade:]])
+        joined = np.concatenate([head, room[:count], tail]).astype(np.int16)
+        moved = tuple(
+            (word, end if end * RATE <= at + FRAME else end + seconds) for word, end in self.words
+        )
+        return Clip(self.name, self.use, joined, self.voiced_end + count, moved)
+
+
+def levels(samples: Samples) -> NDArray[np.float64]:
+    """Return each frame's RMS (dBFS)."""
+    frames = samples[: len(samples) // FRAME * FRAME].reshape(-1, FRAME).astype(np.float64) / 32768
+    found: NDArray[np.float64] = 20 * np.log10(np.sqrt((frames**2).mean(axis=1)) + 1e-9)
+    return found
+
+
+def voiced(samples: Samples) -> NDArray[np.bool_]:
+    """Return which frames hold speech, by energy alone."""
+    level = levels(samples)
+    found: NDArray[np.bool_] = level > max(FLOOR, float(level.max(initial=-200.0)) - BELOW_PEAK)
+    return found
+
+
+def make_clip(name: str, use: str, samples: Samples, text: str) -> Clip:
+    """Trim and level a recording, label its ends, and place its words.
+
+    Words lie in the voiced frames in proportion to their length. That is exact enough: a script
+    gives a word when its end has been heard, and ends are only asked for at pauses.
+
+    Args:
+        name: Of its file.
+        use: "turn" or "cut".
+        samples: int16, 16 kHz.
+        text: What is said; ``|`` stands where a speaker may pause.
+
+    Raises:
+        SpeechError: If there is no speech in it.
+    """
+    frames = np.flatnonzero(voiced(samples))
+    if len(frames) < 20 or not text.replace("|", " ").split():
+        raise SpeechError(f"{name}: no speech, or no words: check its file and its transcript")
+    loud = samples.reshape(-1)[frames[0] * FRAME : (frames[-1] + 1) * FRAME].astype(np.float64)
+    rms = 20 * np.log10(np.sqrt((loud**2).mean()) / 32768 + 1e-9)
+    gain = 10 ** ((LOUDNESS - rms) / 20)
+    end = (frames[-1] + 1) * FRAME
+    cut = samples[frames[0] * FRAME : end + TAIL].astype(np.float64) * gain
+    fade = np.linspace(1, 0, len(cut) - (end - frames[0] * FRAME) or 1)
+    cut[len(cut) - len(fade) :] *= fade
+    trimmed = np.clip(np.round(cut), -32768, 32767).astype(np.int16)
+    begin = int(frames[0])
+    marks = np.asarray(frames) - begin
+    places, number = [], 0
+    for part in text.split():
+        if part == "|":
+            places.append(number)
+        else:
+            number += 1
+    words = [part for part in text.split() if part != "|"]
+    lengths = np.cumsum([len(word) + 1 for word in words])
+    ends = [int(marks[min(len(marks) - 1, int(n / lengths[-1] * len(marks)))]) for n in lengths]
+    times = [float((at + 1) * FRAME / RATE) for at in ends]
+    pauses = []
+    quiet = levels(trimmed)
+    for place in places:
+        if not 0 < place < len(words):
+            continue
+        at = _dip(quiet, ends[place - 1])
+        pauses.append(at * FRAME)
+        # The words around a pause are where the dip is.
+        times[:place] = [min(time, at * FRAME / RATE) for time in times[:place]]
+        times[place:] = [max(time, (at + 6) * FRAME / RATE) for time in times[place:]]
+    voiced_end = int(end) - begin * FRAME - 1
+    times[-1] = (voiced_end + 1) / RATE
+    for index in range(len(times) - 2, -1, -1):
+        times[index] = min(times[index], times[index + 1])
+    return Clip(
+        name, use, trimmed, voiced_end, tuple(zip(words, times, strict=True)), tuple(pauses)
+    )
+
+
+def _dip(level: NDArray[np.float64], near: int, reach: int = 30) -> int:
+    """Return the frame in the middle of the deepest dip within `reach` frames of one."""
+    low, high = max(5, near - reach), min(len(level) - 5, near + reach)
+    smooth = np.convolve(level, np.ones(5) / 5, mode="same")
+    distance = np.abs(np.arange(low, high) - near) * 0.3  # dB a frame: rather the nearer one
+    return low + int(np.argmin(smooth[low:high] + distance))
+
+
+def load(cache: Path, folder: Path | None = None) -> list[Clip]:
+    """Return the clips: of a folder with WAV files and `transcripts.tsv`, or the default set.
+
+    Args:
+        cache: Where packages are unpacked.
+        folder: Holds `NAME.wav` files and `transcripts.tsv` (name, words; ``|`` for pauses).
+
+    Raises:
+        SpeechError: If there are none.
+    """
+    if folder is not None:
+        return _load_folder(folder)
+    roots = {package: _unpack(package, cache / "speech") for package in PACKAGES}
+    clips = []
+    for row in CLIPS.read_text(encoding="utf-8").splitlines():
+        if row.startswith("#") or not row.strip():
+            continue
+        name, use, text = row.split("\t")
+        if name.startswith("librivox/"):
+            path = roots[PACKAGES[1]] / "usr/share/pocketsphinx/test/data" / f"{name}.wav"
+        else:
+            path = roots[PACKAGES[0]] / "usr/share/asterisk/sounds/en_US_f_Allison" / f"{name}.g722"
+        clips.append(make_clip(name, use, read(path), text))
+    return clips
+
+
+def _load_folder(folder: Path) -> list[Clip]:
+    table = folder / "transcripts.tsv"
+    if not table.is_file():
+        raise SpeechError(f"{table} is missing: write a line `name<TAB>words` for each name.wav")
+    clips = []
+    for row in table.read_text(encoding="utf-8").splitlines():
+        name, _, text = row.partition("\t")
+        if text.strip():
+            path = folder / f"{name.removesuffix('.wav')}.wav"
+            clips.append(make_clip(name, "cut", read(path), text))
+    if not clips:
+        raise SpeechError(f"{table} names no recording")
+    return clips
+
+
+def read(path: Path) -> Samples:
+    """Return a recording as int16 at 16 kHz.
+
+    Raises:
+        SpeechError: If it cannot be read.
+    """
+    try:
+        if path.suffix == ".wav":
+            reader = WavReader(path, RATE, block=RATE)
+            try:
+                return np.concatenate(list(reader))
+            finally:
+                reader.close()
+        with av.open(str(path), format="g722") as container:
+            parts = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+            rate = container.streams.audio[0].rate
+    except (OSError, ValueError, av.error.FFmpegError) as error:
+        raise SpeechError(f"{path} cannot be read: {error}") from error
+    samples = np.concatenate(parts).astype(np.int16)
+    return samples if rate == RATE else resample(samples, rate, RATE)
+
+
+def _unpack(package: str, into: Path) -> Path:
+    """Fetch a Debian package and unpack it without installing it; return where."""
+    root = into / package
+    if (root / "usr").is_dir():
+        return root
+    for tool in ("apt-get", "dpkg-deb"):
+        if shutil.which(tool) is None:
+            raise SpeechError(
+                f"{tool} is missing, so Debian's {package} cannot be fetched: give --speech DIR"
+                " with WAV files and transcripts.tsv"
+            )
+    into.mkdir(parents=True, exist_ok=True)
+    for old in into.glob(f"{package}_*.deb"):
+        old.unlink()
+    fetched = subprocess.run(
+        ["apt-get", "download", "-q", package],
+        cwd=into,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    found = sorted(into.glob(f"{package}_*.deb"))
+    if fetched.returncode or not found:
+        raise SpeechError(
+            f"apt-get cannot download {package} ({fetched.stderr.strip()[-200:]}): run `apt-get"
+            " update`, or give --speech DIR with WAV files and transcripts.tsv"
+        )
+    half = into / f"{package}.half"
+    shutil.rmtree(half, ignore_errors=True)
+    subprocess.run(["dpkg-deb", "-x", str(found[0]), str(half)], check=True, timeout=300)
+    half.rename(root)
+    return root

@@ -1,0 +1,1 @@
+"""One process per engine; each speaks the protocol of `benchmarks.latency.wire`."""

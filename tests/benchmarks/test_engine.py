@@ -1,0 +1,74 @@
+"""The harness end to end, on our own engine: a process, pipes, real time, the sandbox."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.latency import roster
+from benchmarks.latency.backend import Backend
+from benchmarks.latency.callers import TurnCaller
+from benchmarks.latency.engine import Engine, EngineError
+from benchmarks.latency.speech import make_clip
+from benchmarks.latency.take import answer
+from tests.speech import speak
+
+PYTHONS = {"": Path(sys.executable)}
+LINES = ("What time do you open?", "Please book a table for four.")
+
+
+async def test_two_turns_are_played_answered_and_measured(sandbox):
+    clips = [make_clip(f"line {n}", "turn", speak(text), text) for n, text in enumerate(LINES)]
+    backend = Backend.make(sandbox)
+    engine = roster.make(roster.ROSTER[0], PYTHONS, sandbox.url, backend.key)
+    await engine.start()
+    try:
+        assert engine.ready["rate"] > 0
+        assert "vivavoce" in engine.ready["versions"]
+        for number, clip in enumerate(clips):
+            backend.script([clip])
+            engine.turns.clear()
+            caller = TurnCaller(clip, number)
+            take = await engine.play(caller)
+            found = answer(take, caller.voiced_end)
+            assert not found.lost
+            assert not found.premature
+            # The backends alone take 60 + 200 + 90 ms; the rest depends on the machine.
+            assert 0.35 < found.v2v < 4
+            assert backend.spent()["chat/completions"] >= 1
+            said = [told["text"] for told in engine.turns if "text" in told]
+            assert said == [LINES[number]]
+            ledgers = [told["latency"] for told in engine.turns if "latency" in told]
+            assert len(ledgers) == 1
+            assert ledgers[0]["total_us"] / 1e6 == pytest.approx(found.v2v, abs=0.1)
+        assert engine.cpu() > 0
+        assert engine.memory() > 10
+    finally:
+        await engine.close()
+    await engine.close()
+    with pytest.raises(EngineError):
+        await _start(Engine("gone", sys.executable, "nobody", {}))
+
+
+async def _start(engine: Engine) -> None:
+    try:
+        await engine.start()
+    finally:
+        await engine.close()
+
+
+def test_engines_are_chosen_by_name():
+    assert [entry.name for entry in roster.choose("livekit, ours")] == ["ours", "livekit"]
+    assert len(roster.choose(None)) == len(roster.ROSTER)
+    for wrong in ("nobody", "", "ours,nobody"):
+        with pytest.raises(roster.RosterError, match="there are ours"):
+            roster.choose(wrong)
+
+
+def test_every_peer_is_pinned():
+    for entry in roster.ROSTER:
+        if entry.peer:
+            pins = (roster.PEERS / f"{entry.peer}.txt").read_text(encoding="utf-8").splitlines()
+            assert all("==" in line for line in pins if line and not line.startswith("#"))
