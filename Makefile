@@ -8,7 +8,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-ROOMS  := agent cli pipelines sandbox tools web
+ROOMS  := agent cli phone pipelines sandbox tools web
 CODE   := $(ROOMS) tests examples benchmarks
 
 .PHONY: demo test check format bench dev clean

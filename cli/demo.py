@@ -38,10 +38,10 @@ SCRIPT = (
     Said("What time do you open this evening?"),
     Said("I would like a table for four."),
     Said("On Friday evening."),
-    Said("Please book it for eight o'clock, under the name Miller."),
+    Said("Please book the table at seven under the name Miller."),
     Said("Tell me about the menu."),
     Said("Sorry, is there anything vegetarian?", into=4.2),
-    Said("Thank you, goodbye."),
+    Said("That is all, thank you. Goodbye."),
 )
 """A question; a table, without the day, which the agent asks for; a tool call; another one; a
 long answer, cut in the middle; a goodbye."""

@@ -91,8 +91,11 @@ class Ears(Stage):
         self._smart_turn = smart_turn
         self._answering = answering
         self._vad: Vad = SileroVad(RATE) if turns.vad == "silero" else WebRtcVad(RATE)
-        # A stop is told early, and acted on by the endpointing's own, longer silences.
-        self._voice = VoiceActivity(RATE, VoiceSettings(min_silence=min(turns.flush_after, 0.1)))
+        # A stop is told early, and acted on by the endpointing's own silences. Never while the
+        # detector still hears a voice, unless it is silent for longer than any closure.
+        self._voice = VoiceActivity(
+            RATE, VoiceSettings(min_silence=min(turns.flush_after, 0.1), max_doubt=0.15)
+        )
         self._endpointing = Endpointing(turns, context.agent.language)
         self._bargein = BargeIn(turns)
         self._resampler: Resampler | None = None

@@ -185,7 +185,9 @@ def mend(scene: Scene, state: State, text: str, best: Route | None) -> Frame | N
         old = unnest(tool, call.arguments)
         filled = scene.fill(tool, text)
         got = filled.values | _halves(old, filled)
-        if not got and sign and rest and len(listen(rest).tokens) <= 5:
+        # "Sorry, is there …?" asks something else: its words are nobody's name.
+        asks = bool(QUESTION.match(rest))
+        if not got and sign and rest and not asks and len(listen(rest).tokens) <= 5:
             for param in tool.params:
                 if param.kind in {"place", "person", "string", "code"} and param.path in old:
                     got = scene.fill(tool, rest, asked=param.path).values

@@ -34,6 +34,9 @@ _FOR = re.compile(
     r"\b(?:for|at|of)\s+((?:the\s+)?[A-Z][\w'&’-]*(?:\s+(?:[A-Z&][\w'’-]*|of|de|du|la|le|and|the))*)"
 )
 
+# A line that goes on in small letters is the same sentence, wrapped.
+_UNWRAP = re.compile(r"(?<=[\w,;])[ \t]*\n[ \t]*(?=[a-z])")
+
 
 def _seen(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
@@ -52,7 +55,7 @@ _HINTS = (
 def sentences(system: str) -> tuple[str, ...]:
     """The prompt's sentences in order, without bullets and markdown marks."""
     out: list[str] = []
-    for line in system.splitlines():
+    for line in _UNWRAP.sub(" ", system).splitlines():
         bare = re.sub(r"^\s*(?:[-*•#>]+|[0-9]+[.)])\s*", "", line).replace("**", "").strip()
         out += [s.strip() for s in re.split(r"(?<=[.!?])\s+(?=[A-Z\"“'0-9])", bare) if s.strip()]
     return tuple(out[:300])

@@ -61,6 +61,8 @@ class VoiceSettings:
             windows by default: one window alone is often a click or a breath.
         min_silence: How long it has to be silent before a stop is reported (s), counted from
             the last voiced sample.
+        max_doubt: While the probability still says voice, this silence is needed instead, if it
+            is longer (s): a stop consonant's closure is silent, too.
 
     Raises:
         ValueError: A value is out of range, with the range in the message.
@@ -70,6 +72,7 @@ class VoiceSettings:
     stop: float = 0.35
     min_speech: float = 0.06
     min_silence: float = 0.2
+    max_doubt: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.stop <= self.start <= 1.0:
@@ -77,7 +80,8 @@ class VoiceSettings:
                 "Voice thresholds must be 0 < stop <= start <= 1, "
                 f"not start={self.start}, stop={self.stop}."
             )
-        for name, value in (("min_speech", self.min_speech), ("min_silence", self.min_silence)):
+        for name in ("min_speech", "min_silence", "max_doubt"):
+            value = getattr(self, name)
             if not 0.0 <= value <= 10.0:
                 raise ValueError(f"{name} is a time in seconds from 0 to 10, not {value}.")
 
@@ -159,6 +163,7 @@ class VoiceActivity:
         self._settings = settings or VoiceSettings()
         self._min_speech = round(self._settings.min_speech * rate)
         self._min_silence = round(self._settings.min_silence * rate)
+        self._max_doubt = round(self._settings.max_doubt * rate)
         self.reset()
 
     def reset(self) -> None:
@@ -232,7 +237,8 @@ class VoiceActivity:
                 self._speaking = True
                 self._run = 0
                 events.append(VoiceStarted(self._onset(), window.end))
-        if self._speaking and self.silence >= self._min_silence and voiced_to != window.end:
+        needed = max(self._min_silence, self._max_doubt) if likely else self._min_silence
+        if self._speaking and self.silence >= needed and voiced_to != window.end:
             self._speaking = False
             self._peak = -math.inf
             self._ended = self._last_voiced

@@ -92,6 +92,14 @@ _WHOLE = frozenset(
     obrigado obrigada nee dank
     """.split()
 )
+# What nothing follows.
+_FAREWELL = frozenset(
+    {
+        *"goodbye good-bye bye thanks revoir merci adiós gracias tschüss danke ciao grazie".split(),
+        *"tchau obrigado obrigada dankjewel".split(),
+        *("thank you", "good bye", "auf wiederhören", "hasta luego", "tot ziens"),
+    }
+)
 _DIGITS = frozenset(
     """
     zero oh o one two three four five six seven eight nine double triple zéro un deux trois
@@ -131,6 +139,8 @@ def completeness(text: str, language: str = "en") -> float:
         return 0.1
     if len(words) <= 4 and all(word in _WHOLE for word in words):
         return 0.95
+    if last in _FAREWELL or " ".join(words[-2:]) in _FAREWELL:
+        return 0.9
     if dictating(words):
         return 0.25
     question = bool(_QUESTION.match(" ".join(words)))

@@ -78,10 +78,13 @@ def test_tables_give_ours_over_theirs():
     assert "peer: it ended" in text
     cuts = {"ours": report()}
     cuts["ours"]["turns"] = [
-        {"reaction_ms": 110.0, "stopped": True, "lost": False, "late_ms": 0.0},
-        {"reaction_ms": None, "stopped": False, "lost": False, "late_ms": 0.0},
+        {"reaction_ms": 110.0, "stopped": True, "went_on": False, "lost": False, "late_ms": 0.0},
+        {"reaction_ms": None, "stopped": False, "went_on": True, "lost": False, "late_ms": 0.0},
     ]
-    assert "110" in printed(show_cuts, cuts)
+    cuts["ours"]["turns"].append({"reaction_ms": None, "lost": True, "late_ms": 0.0})
+    row = printed(show_cuts, cuts).splitlines()[-4]
+    assert "110" in row
+    assert [cell.strip() for cell in row.split("│")[-4:-1]] == ["1", "0", "1"]
     row = {
         "cpu_of_a_core_per_call": 0.025,
         "memory_mb": 200.0,

@@ -63,3 +63,4 @@ def test_what_was_heard_is_over_when_the_last_packet_has_played():
     assert take.silent_since(2.0) == pytest.approx(0.5)
     assert Take().silent_since(3.0) == 3.0
     assert take.last_sound() == 1.0
+    assert (take.spoken(0.5), take.spoken(1.5)) == (0.5, 0)

@@ -59,7 +59,7 @@ def test_the_tools_ran_once_with_the_right_arguments(left: dict[str, Any]) -> No
     assert json.loads(looked["arguments"])["people"] == 4
     assert booked["name"] == "book_table"
     given = json.loads(booked["arguments"])
-    assert (given["people"], given["at"][:5], given["name"].lower()) == (4, "20:00", "miller")
+    assert (given["people"], given["at"][:5], given["name"].lower()) == (4, "19:00", "miller")
     assert given["day"] == json.loads(looked["arguments"])["day"]
     assert booked["ok"]
 

@@ -661,3 +661,30 @@ def test_free_text_after_a_tools_verb():
     assert one("a train from lyon to paris", tools).tool_calls == [
         BrainCall("train_times", {"origin": "Lyon", "destination": "Paris"})
     ]
+
+
+def test_a_question_is_no_correction_of_a_name() -> None:
+    book = {
+        "type": "function",
+        "function": {
+            "name": "book_table",
+            "description": "Book a table under a name.",
+            "parameters": {
+                "type": "object",
+                "properties": {"name": {"type": "string", "description": "The name to book for."}},
+                "required": ["name"],
+            },
+        },
+    }
+    call = {"id": "abcdefghi", "function": {"name": "book_table", "arguments": '{"name": "Miller"}'}}
+    messages = [
+        {"role": "system", "content": "The risotto and the salad are\nvegetarian."},
+        {"role": "user", "content": "Book a table under the name Miller."},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "abcdefghi", "name": "book_table", "content": "Booked."},
+        {"role": "assistant", "content": "Booked."},
+        {"role": "user", "content": "Sorry, is there anything vegetarian?"},
+    ]
+    answer = reply(messages, [book], now=datetime(2026, 11, 21, 12, tzinfo=UTC))
+    assert not answer.tool_calls
+    assert answer.content == "The risotto and the salad are vegetarian."

@@ -1,0 +1,480 @@
+"""Whole calls, through the real pipeline and the real clients, with a sandbox behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import numpy as np
+import pytest
+from mistral_common.protocol.instruct.request import ChatCompletionRequest
+from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
+from mistral_common.tokens.tokenizers.base import TokenizerVersion
+
+from tests.speech import speak
+from vivavoce.agent import Agent, Call, Limits
+from vivavoce.agent.phrases import APOLOGY, FAREWELL
+from vivavoce.agent.transcript import CUT_MARK
+from vivavoce.pipelines.turns.playout import AUDIBLE
+
+HELLO = "Hello, I would like to book a table please."
+LONG = (
+    "Tonight we serve onion soup and grilled salmon and chocolate cake and lemon tart"
+    " and many other things that you will certainly like very much"
+)
+QUIET = 0.1  # seconds around an edge that a measurement leaves alone
+
+
+def check_histories(held) -> None:
+    """Have Mistral's validators judge every request that was sent."""
+    for body in held.asked:
+        request = ChatCompletionRequest.model_validate({"model": "m", "messages": body["messages"]})
+        get_validator(TokenizerVersion.v13, ValidationMode.serving).validate_request(request)
+
+
+def stretches(side: np.ndarray, rate: int, gap: float = 0.6) -> list[tuple[float, float]]:
+    """Where somebody speaks: (start, end) in seconds, pauses shorter than `gap` left out."""
+    loud = np.flatnonzero(np.abs(side) >= AUDIBLE)
+    if not len(loud):
+        return []
+    breaks = np.flatnonzero(np.diff(loud) > gap * rate)
+    starts = loud[np.concatenate([[0], breaks + 1])]
+    ends = loud[np.concatenate([breaks, [len(loud) - 1]])]
+    return [(start / rate, (end + 1) / rate) for start, end in zip(starts, ends, strict=True)]
+
+
+# -- a turn
+
+
+async def test_a_turn(hold):
+    held = await hold(
+        Agent("Be brief."),
+        [HELLO],
+        script={"hear": [HELLO], "think": ["Of course, for how many people?"]},
+    )
+    (said,) = held.call.transcript.caller
+    (reply,) = held.call.transcript.replies
+    assert said.text == HELLO
+    assert reply.heard == reply.generated == "Of course, for how many people?"
+    assert reply.closed
+    assert not reply.interrupted
+    assert held.call.reason == "the caller hung up"
+    assert held.loud(reply.started, reply.ended) > 3_000
+    assert held.loud(0, reply.started - QUIET) < AUDIBLE
+    check_histories(held)
+
+
+async def test_the_ledger_agrees_with_the_recording(hold):
+    held = await hold(
+        Agent(),
+        [HELLO],
+        script={"hear": [HELLO], "think": ["Of course."]},
+        latency={"think_first_token_ms": 150, "speak_first_audio_ms": 120, "hear_final_ms": 60},
+    )
+    (reply,) = held.call.transcript.replies
+    (latency,) = held.call.ledger.latencies
+    assert latency is reply.latency
+    assert sum(latency.stages.values()) == latency.total
+    (said,) = held.call.transcript.caller
+    (start, _), *_ = stretches(held.side(1), held.rate)
+    assert reply.started == pytest.approx(start, abs=0.025)
+    assert latency.total / 1e6 == pytest.approx(start - said.ended, abs=0.025)
+    (_, fell_silent), *_ = stretches(held.side(0), held.rate)
+    # The voice detector looks at 32 ms at a time, and the last sound of a word is faint.
+    assert said.ended == pytest.approx(fell_silent, abs=0.15)
+
+
+async def test_the_events_come_in_order(hold):
+    held = await hold(Agent(), [HELLO], script={"hear": [HELLO], "think": ["Of course."]})
+    times = [event.at for event in held.events]
+    order = [
+        "CallStarted",
+        "CallerStarted",
+        "CallerStopped",
+        "CallerSaid",
+        "AgentStarted",
+        "AgentSaid",
+        "CallEnded",
+    ]
+    places = [held.kinds.index(kind) for kind in order]
+    assert places == sorted(places)
+    assert held.kinds[0] == "CallStarted"
+    assert held.kinds[-1] == "CallEnded"
+    assert "CallerPartial" in held.kinds
+    # What is told of the past (an onset is known a little late) may be; nothing is of the future.
+    assert all(later >= earlier - 0.5 for earlier, later in zip(times, times[1:], strict=False))
+
+
+async def test_the_greeting_is_said_first(hold):
+    held = await hold(
+        Agent(greeting="Chez Marie, good evening!"),
+        [HELLO],
+        script={"hear": [HELLO], "think": ["Of course."]},
+    )
+    greeting, reply = held.call.transcript.replies
+    assert greeting.heard == "Chez Marie, good evening!"
+    assert greeting.latency is None
+    assert greeting.started < 2.0
+    assert reply.heard == "Of course."
+    assert [m["role"] for m in held.asked[0]["messages"]] == ["user", "assistant", "user"]
+    check_histories(held)
+
+
+async def test_several_turns(hold):
+    texts = [HELLO, "We are four people.", "Thank you, goodbye."]
+    answers = ["For how many people?", "And what day would you like?", "Goodbye."]
+    held = await hold(Agent(), texts, script={"hear": texts, "think": answers})
+    assert [said.text for said in held.call.transcript.caller] == texts
+    assert [reply.heard for reply in held.call.transcript.replies] == answers
+    assert len(held.call.ledger.latencies) == 3
+    check_histories(held)
+
+
+async def test_an_agent_that_answers_by_function(hold):
+    agent = Agent()
+
+    @agent.reply
+    async def echo(call, heard):
+        yield "You said: "
+        yield heard
+
+    held = await hold(agent, [HELLO], script={"hear": [HELLO]})
+    assert held.call.transcript.replies[0].heard == f"You said: {HELLO}"
+    assert not held.asked
+
+
+# -- tools
+
+
+def table_agent(**options) -> tuple[Agent, list]:
+    agent, ran = Agent(), []
+
+    @agent.tool(**options)
+    async def free_tables(call: Call, day: str, people: int) -> list[str]:
+        """Find the free tables."""
+        ran.append((day, people))
+        await asyncio.sleep(0)
+        return ["eight o'clock"]
+
+    return agent, ran
+
+
+CALL = {"name": "free_tables", "arguments": {"day": "friday", "people": 4}}
+
+
+async def test_a_tool_with_slots(hold):
+    agent, ran = table_agent()
+    held = await hold(agent, [HELLO], script={"hear": [HELLO], "think": [CALL, "Eight is free."]})
+    assert ran == [("friday", 4)]
+    (use,) = held.call.transcript.tools
+    assert use.ok
+    assert json.loads(use.result) == ["eight o'clock"]
+    assert held.call.transcript.replies[-1].heard == "Eight is free."
+    assert held.call.ledger.latencies[0].stages["tools"] >= 0
+    assert held.asked[-1]["messages"][-1]["role"] == "tool"
+    check_histories(held)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"day": "friday"}, {"day": "friday", "people": "many"}, {"nonsense": 1}]
+)
+async def test_wrong_arguments_go_back_to_the_model(hold, arguments):
+    agent, ran = table_agent()
+    wrong = {"name": "free_tables", "arguments": arguments}
+    held = await hold(
+        agent, [HELLO], script={"hear": [HELLO], "think": [wrong, CALL, "Eight is free."]}
+    )
+    assert ran == [("friday", 4)]
+    assert [use.ok for use in held.call.transcript.tools] == [False, True]
+    assert held.call.transcript.replies[-1].heard == "Eight is free."
+    check_histories(held)
+
+
+async def test_a_tool_that_does_not_exist_is_told_to_the_model(hold):
+    held = await hold(
+        Agent(),
+        [HELLO],
+        script={"hear": [HELLO], "think": [{"name": "no such"}, "Sorry, I cannot."]},
+    )
+    assert not held.call.transcript.tools[0].ok
+    assert held.call.transcript.replies[-1].heard == "Sorry, I cannot."
+    check_histories(held)
+
+
+async def test_a_tool_that_fails_is_noted_and_the_model_told(hold, caplog):
+    agent = Agent()
+
+    @agent.tool
+    def free_tables(day: str, people: int) -> str:
+        """Find the free tables."""
+        raise RuntimeError("the book is locked")
+
+    with caplog.at_level(logging.ERROR, "vivavoce"):
+        held = await hold(
+            agent, [HELLO], script={"hear": [HELLO], "think": [CALL, "I cannot look it up."]}
+        )
+    assert [failure.stage for failure in held.call.transcript.failures] == ["tools"]
+    assert caplog.text.count("the book is locked") == 1
+    assert held.call.transcript.replies[-1].heard == "I cannot look it up."
+    check_histories(held)
+
+
+async def test_a_tool_may_hang_up_after_the_last_words(hold):
+    agent = Agent()
+
+    @agent.tool
+    async def goodbye(call: Call) -> str:
+        """End the call."""
+        await call.hang_up("all was said")
+        return "done"
+
+    held = await hold(
+        agent,
+        ["Goodbye."],
+        script={"hear": ["Goodbye."], "think": [{"name": "goodbye"}, "Goodbye and thank you."]},
+    )
+    assert held.call.reason == "all was said"
+    (reply,) = [each for each in held.call.transcript.replies if each.generated]
+    assert reply.heard == "Goodbye and thank you."
+
+
+# -- interruptions
+
+
+async def barge_in(hold, words: str | np.ndarray, heard: list[str], **more):
+    return await hold(
+        Agent(),
+        [HELLO, (words, 1.6)],
+        script={"hear": [HELLO, *heard], "think": [LONG + ".", "All right."]},
+        **more,
+    )
+
+
+async def test_a_caller_who_cuts_in_is_listened_to(hold):
+    held = await barge_in(hold, "Sorry, is there anything else?", ["Sorry, anything else?"])
+    reply, answer = held.call.transcript.replies
+    assert reply.interrupted
+    assert reply.closed
+    assert reply.reaction < 0.6
+    assert 1.2 < reply.ended - reply.started < 3.5
+    assert LONG.startswith(reply.heard)
+    # It is cut where it was heard: to a word, by the rate of the whole.
+    assert answer.heard == "All right."
+    assert held.asked[-1]["messages"][1]["content"] == f"{reply.heard} {CUT_MARK}"
+    check_histories(held)
+    # And it is silent from then on.
+    assert held.loud(reply.ended + QUIET, answer.started - QUIET) < AUDIBLE
+
+
+@pytest.mark.needs_flite
+async def test_what_was_heard_of_a_reply_is_known_to_a_word(hold):
+    from tests.wordtimes import flite
+
+    held = await barge_in(hold, "Sorry, is there anything else?", ["Sorry, anything else?"])
+    reply = held.call.transcript.replies[0]
+    spans = stretches(held.side(1), held.rate)
+    played = spans[0][1] - spans[0][0]
+    audio, rate, ends = flite(LONG + ".", "rms")
+    onset = np.flatnonzero(np.abs(audio.astype(int)) >= AUDIBLE)[0] / rate
+    truth = int(np.searchsorted(ends / rate - onset, played))
+    assert abs(len(reply.heard.split()) - truth) <= 1
+
+
+def cough() -> np.ndarray:
+    dice = np.random.default_rng(3)
+    envelope = np.exp(-np.arange(4_800) / 900)
+    return (dice.normal(0, 9_000, 4_800) * envelope).clip(-32_000, 32_000).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("sound", "heard"),
+    [("Mm-hm.", ["Mm-hm."]), ("Yeah, okay.", ["Yeah, okay."]), (cough(), [""])],
+    ids=["mm-hm", "yeah", "cough"],
+)
+async def test_a_listeners_noise_does_not_end_a_reply(hold, sound, heard):
+    held = await barge_in(hold, sound, heard)
+    (reply, *more) = held.call.transcript.replies
+    assert not reply.interrupted
+    assert reply.heard == LONG + "."
+    assert not more
+    assert len(held.asked) == 1
+
+
+async def test_a_reply_that_resumes_loses_and_doubles_no_sample(hold):
+    script = {"hear": [HELLO, "Mm-hm."], "think": [LONG + "."]}
+    held = await hold(Agent(), [HELLO, ("Mm-hm.", 1.6)], script=script)
+    resumed = held.side(1)
+    plain = await hold(Agent(), [HELLO], script={"hear": [HELLO], "think": [LONG + "."]})
+    whole = plain.side(1)
+    one, other = resumed[resumed != 0], whole[whole != 0]
+    # Faded samples may round to silence; nothing else may differ in number.
+    assert abs(len(one) - len(other)) <= 40
+    # Before the fade and from behind it on, they are the same.
+    assert np.array_equal(one[:12_000], other[:12_000])
+    assert np.array_equal(one[-24_000:], other[-24_000:])
+
+
+# -- callers who say little
+
+
+async def test_a_caller_who_goes_on_is_heard_out(hold):
+    pause = np.zeros(9_000, np.int16)
+    audio = np.concatenate([speak("I would like a table for"), pause, speak("four people.")])
+    held = await hold(Agent(), [audio], script={"think": ["Of course."] * 4})
+    said = " ".join(each.text for each in held.call.transcript.caller).lower()
+    assert "table" in said
+    assert "four people" in said
+    assert held.call.transcript.replies[-1].heard == "Of course."
+    check_histories(held)
+
+
+@pytest.mark.parametrize("level", [0, 300, 3_000], ids=["silence", "hiss", "noise"])
+async def test_no_words_no_turn(hold, level):
+    noise = np.random.default_rng(1).normal(0, level, 48_000) if level else np.zeros(48_000)
+    held = await hold(Agent(), [noise.astype(np.int16)], script={"hear": []}, patience=3.0)
+    assert not held.call.transcript.entries
+    assert held.call.reason == "the caller hung up"
+    assert not held.side(1).any()
+
+
+# -- trouble: an apology is heard, the call goes on or ends, the log names the cause once
+
+TROUBLES = {
+    "hear": [
+        {"wrong": {"hear": {"key": "wrong"}}},
+        {"wrong": {"hear": {"url": "http://127.0.0.1:9"}}},
+    ],
+    "think": [
+        {"wrong": {"think": {"key": "wrong"}}},
+        {"wrong": {"think": {"url": "http://127.0.0.1:9"}}},
+        {"faults": {"think": [{"kind": "stall", "after": 2, "on": [1]}]}},
+        {"faults": {"think": [{"kind": "error", "after": 1, "on": [1]}]}},
+    ],
+    "speak": [
+        {"wrong": {"speak": {"key": "wrong"}}},
+        {"wrong": {"speak": {"url": "http://127.0.0.1:9"}}},
+        {"faults": {"speak": [{"kind": "stall", "after": 1}]}},
+    ],
+}
+CASES = [(stage, trouble) for stage, troubles in TROUBLES.items() for trouble in troubles]
+NAMES = {"hear": "hearing", "think": "thinking", "speak": "speaking"}
+
+
+def case_name(part) -> str:
+    return part if isinstance(part, str) else json.dumps(part)[2:40]
+
+
+@pytest.mark.parametrize("on_failure", ["continue", "end"])
+@pytest.mark.parametrize(("stage", "trouble"), CASES, ids=case_name)
+async def test_a_model_that_fails_is_apologised_for(hold, caplog, stage, trouble, on_failure):
+    texts = [HELLO, "Are you still there?"]
+    with caplog.at_level(logging.ERROR, "vivavoce"):
+        held = await hold(
+            Agent(limits=Limits(on_failure=on_failure)),
+            texts,
+            script={"hear": texts, "think": ["Of course, for how many people?"] * 3},
+            **trouble,
+        )
+    failures = held.call.transcript.failures
+    assert failures
+    assert {failure.stage for failure in failures} == {NAMES[stage]}
+    # Something is heard: the apology, or two notes where nothing can speak.
+    at = failures[0].at
+    assert held.loud(at, at + 6) > 1_000
+    if stage != "speak":
+        sorry = FAREWELL if on_failure == "end" else APOLOGY
+        assert sorry["en"] in held.call.transcript.heard
+    causes = [record.getMessage() for record in caplog.records if record.name == "vivavoce"]
+    assert causes
+    assert len(causes) == len(set(causes))
+    assert all("\n" not in cause for cause in causes)
+    if on_failure == "end":
+        assert held.call.reason == "a model server failed"
+    else:
+        assert held.call.reason == "the caller hung up"
+    check_histories(held)
+
+
+async def test_after_a_failure_the_next_turn_is_answered(hold):
+    texts = [HELLO, "Are you still there?"]
+    held = await hold(
+        Agent(),
+        texts,
+        script={"hear": texts, "think": ["Lost.", "Yes, I am here."]},
+        faults={"think": [{"kind": "status", "status": 500, "on": [1]}]},
+    )
+    assert held.call.transcript.replies[-1].heard.endswith("I am here.") or (
+        held.call.transcript.replies[-1].heard == "Lost."
+    )
+    assert held.call.transcript.replies[0].heard == APOLOGY["en"]
+
+
+# -- from outside
+
+
+async def test_an_application_may_speak_and_hang_up(hold):
+    replies = []
+
+    async def act(call):
+        async for event in call:
+            if type(event).__name__ == "CallStarted":
+                replies.append(await call.say("One moment please.", interruptible=False))
+                await call.hang_up("the office closes")
+
+    held = await hold(Agent(), [], script={"hear": []}, during=act, patience=20)
+    assert replies[0].heard == "One moment please."
+    assert held.call.reason == "the office closes"
+    assert held.call.transcript.replies == replies
+
+
+async def test_a_call_that_is_cancelled_leaves_its_recording_whole(hold):
+    calls = []
+
+    async def act(call):
+        calls.append(call)
+        async for event in call:
+            if type(event).__name__ == "AgentStarted":
+                await asyncio.sleep(0.05)
+                main.cancel()
+                return
+
+    async def run():
+        await hold(Agent(), [HELLO], script={"hear": [HELLO], "think": [LONG + "."]}, during=act)
+
+    main = asyncio.create_task(run())
+    with pytest.raises(asyncio.CancelledError):
+        await main
+    (call,) = calls
+    assert call.ended
+    (reply,) = call.transcript.replies
+    assert reply.closed
+    assert LONG.startswith(reply.heard)
+    left = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+    assert not left
+
+
+async def test_a_recording_of_a_cancelled_call_can_be_read(hold, tmp_path):
+    import wave
+
+    async def act(call):
+        async for event in call:
+            if type(event).__name__ == "CallerSaid":
+                main.cancel()
+                return
+
+    main = asyncio.create_task(
+        hold(Agent(), [HELLO], script={"hear": [HELLO], "think": [LONG]}, during=act)
+    )
+    with pytest.raises(asyncio.CancelledError):
+        await main
+    with wave.open(str(tmp_path / "call.wav")) as file:
+        left = np.frombuffer(file.readframes(file.getnframes()), np.int16)[::2]
+        assert len(left) / file.getframerate() > len(speak(HELLO)) / 16_000
+    assert np.abs(left.astype(int)).max() > 3_000
+
+
+async def test_a_call_ends_at_its_longest_duration(hold):
+    held = await hold(Agent(limits=Limits(call=2.0)), [], script={"hear": []}, patience=60.0)
+    assert held.call.reason == "the call reached its longest duration"
+    assert held.events[-1].at == pytest.approx(2.0, abs=0.2)
