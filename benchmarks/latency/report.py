@@ -132,17 +132,18 @@ def show_cuts(reports: Reports, console: Console) -> None:
         caption="caller's first voiced sample to the last packet of the reply, ms",
     )
     table.add_column("engine")
-    for head in ("cuts", "p50", "p90", "did not stop", "no reply to cut"):
+    for head in ("cuts", "p50", "p90", "did not stop", "went on later", "no reply to cut"):
         table.add_column(head, justify="right")
     for name, report in reports.items():
-        rows: list[dict[str, Any]] = report["turns"]
+        rows: list[dict[str, Any]] = [row for row in report["turns"] if not row["lost"]]
         values = [row["reaction_ms"] for row in rows if row["reaction_ms"] is not None]
         table.add_row(
             name,
             str(len(rows)),
             *(_ms(percentile(values, share) if values else None) for share in (0.5, 0.9)),
-            str(sum(not row["stopped"] and not row["lost"] for row in rows)),
-            str(sum(row["lost"] for row in rows)),
+            str(sum(not row["stopped"] for row in rows)),
+            str(sum(row["stopped"] and row["went_on"] for row in rows)),
+            str(len(report["turns"]) - len(rows)),
         )
     console.print(table)
     show_gone(reports, console)

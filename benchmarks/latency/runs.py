@@ -227,11 +227,15 @@ async def bargein(
         row: dict[str, Any] = {"clip": clip.name, "cut": cut.name, "told": []}
         row["late_ms"] = round(take.late * 1000, 1)
         if caller.cut_at is None:
-            return {**row, "reaction_ms": None, "stopped": False, "lost": True, "said": "lost"}
+            return {**row, "reaction_ms": None, "lost": True, "said": "lost"}
         found = barge_in(take, caller.cut_at, caller.cut_end + 0.3)
         ms = None if found.reaction is None else round(found.reaction * 1000, 1)
+        # The answer to the interruption is short; what sounds for longer is the old reply, held
+        # and taken up again.
+        went_on = take.spoken(caller.cut_end) > 1.6 * len(REPLY) * SHORT_CHAR_MS / 1000
+        row |= {"reaction_ms": ms, "stopped": found.stopped, "went_on": went_on, "lost": False}
         said = "did not stop" if ms is None else f"{ms:.0f} ms"
-        return {**row, "reaction_ms": ms, "stopped": found.stopped, "lost": False, "said": said}
+        return {**row, "said": f"{said}, and went on" if went_on else said}
 
     with Sandbox() as sandbox:
         async with seated(entries, cache, sandbox, say) as seats:

@@ -59,9 +59,9 @@ class Take:
                 return max(0.0, now - packet.at - packet.seconds)
         return now
 
-    def spoken(self, before: float = float("inf")) -> float:
-        """Return how much sound arrived before a moment (s)."""
-        return sum(p.seconds for p in self.packets if p.audible and p.at < before)
+    def spoken(self, after: float) -> float:
+        """Return how much sound arrived from a moment on (s)."""
+        return sum(p.seconds for p in self.packets if p.audible and p.at >= after)
 
     def breaks(self, gap: float = 0.4) -> list[float]:
         """Return the starts of the stretches of sound that `gap` seconds of silence part (s)."""
