@@ -1,0 +1,1 @@
+"""The SIP bridge: signalling (`sip`) and media (`media`) of telephone calls."""

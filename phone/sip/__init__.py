@@ -1,0 +1,1 @@
+"""Signalling of telephone calls: bytes and the time in, decisions out; no sockets, no clock."""
