@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 
@@ -13,11 +14,13 @@ from mistral_common.protocol.instruct.validator import ValidationMode, get_valid
 from mistral_common.tokens.tokenizers.base import TokenizerVersion
 
 from tests.speech import speak
-from vivavoce.agent import Agent, Call, Limits
+from vivavoce.agent import Agent, Call, Limits, Turns
 from vivavoce.agent.phrases import APOLOGY, FAREWELL
 from vivavoce.agent.transcript import CUT_MARK
 from vivavoce.pipelines.turns.playout import AUDIBLE
 
+# A script answers each flush and each request with its next line: a turn is to cost one of each.
+CALM = Turns(eager=False, flush_after=0.3, min_silence=0.4, unsure_silence=0.6)
 HELLO = "Hello, I would like to book a table please."
 LONG = (
     "Tonight we serve onion soup and grilled salmon and chocolate cake and lemon tart"
@@ -49,7 +52,7 @@ def stretches(side: np.ndarray, rate: int, gap: float = 0.6) -> list[tuple[float
 
 async def test_a_turn(hold):
     held = await hold(
-        Agent("Be brief."),
+        Agent("Be brief.", turns=CALM),
         [HELLO],
         script={"hear": [HELLO], "think": ["Of course, for how many people?"]},
     )
@@ -67,7 +70,7 @@ async def test_a_turn(hold):
 
 async def test_the_ledger_agrees_with_the_recording(hold):
     held = await hold(
-        Agent(),
+        Agent(turns=CALM),
         [HELLO],
         script={"hear": [HELLO], "think": ["Of course."]},
         latency={"think_first_token_ms": 150, "speak_first_audio_ms": 120, "hear_final_ms": 60},
@@ -86,7 +89,7 @@ async def test_the_ledger_agrees_with_the_recording(hold):
 
 
 async def test_the_events_come_in_order(hold):
-    held = await hold(Agent(), [HELLO], script={"hear": [HELLO], "think": ["Of course."]})
+    held = await hold(Agent(turns=CALM), [HELLO], script={"hear": [HELLO], "think": ["Of course."]})
     times = [event.at for event in held.events]
     order = [
         "CallStarted",
@@ -103,12 +106,12 @@ async def test_the_events_come_in_order(hold):
     assert held.kinds[-1] == "CallEnded"
     assert "CallerPartial" in held.kinds
     # What is told of the past (an onset is known a little late) may be; nothing is of the future.
-    assert all(later >= earlier - 0.5 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later >= earlier - 0.5 for earlier, later in itertools.pairwise(times))
 
 
 async def test_the_greeting_is_said_first(hold):
     held = await hold(
-        Agent(greeting="Chez Marie, good evening!"),
+        Agent(turns=CALM, greeting="Chez Marie, good evening!"),
         [HELLO],
         script={"hear": [HELLO], "think": ["Of course."]},
     )
@@ -124,7 +127,7 @@ async def test_the_greeting_is_said_first(hold):
 async def test_several_turns(hold):
     texts = [HELLO, "We are four people.", "Thank you, goodbye."]
     answers = ["For how many people?", "And what day would you like?", "Goodbye."]
-    held = await hold(Agent(), texts, script={"hear": texts, "think": answers})
+    held = await hold(Agent(turns=CALM), texts, script={"hear": texts, "think": answers})
     assert [said.text for said in held.call.transcript.caller] == texts
     assert [reply.heard for reply in held.call.transcript.replies] == answers
     assert len(held.call.ledger.latencies) == 3
@@ -132,7 +135,7 @@ async def test_several_turns(hold):
 
 
 async def test_an_agent_that_answers_by_function(hold):
-    agent = Agent()
+    agent = Agent(turns=CALM)
 
     @agent.reply
     async def echo(call, heard):
@@ -148,7 +151,7 @@ async def test_an_agent_that_answers_by_function(hold):
 
 
 def table_agent(**options) -> tuple[Agent, list]:
-    agent, ran = Agent(), []
+    agent, ran = Agent(turns=CALM), []
 
     @agent.tool(**options)
     async def free_tables(call: Call, day: str, people: int) -> list[str]:
@@ -193,7 +196,7 @@ async def test_wrong_arguments_go_back_to_the_model(hold, arguments):
 
 async def test_a_tool_that_does_not_exist_is_told_to_the_model(hold):
     held = await hold(
-        Agent(),
+        Agent(turns=CALM),
         [HELLO],
         script={"hear": [HELLO], "think": [{"name": "no such"}, "Sorry, I cannot."]},
     )
@@ -203,7 +206,7 @@ async def test_a_tool_that_does_not_exist_is_told_to_the_model(hold):
 
 
 async def test_a_tool_that_fails_is_noted_and_the_model_told(hold, caplog):
-    agent = Agent()
+    agent = Agent(turns=CALM)
 
     @agent.tool
     def free_tables(day: str, people: int) -> str:
@@ -221,7 +224,7 @@ async def test_a_tool_that_fails_is_noted_and_the_model_told(hold, caplog):
 
 
 async def test_a_tool_may_hang_up_after_the_last_words(hold):
-    agent = Agent()
+    agent = Agent(turns=CALM)
 
     @agent.tool
     async def goodbye(call: Call) -> str:
@@ -244,7 +247,7 @@ async def test_a_tool_may_hang_up_after_the_last_words(hold):
 
 async def barge_in(hold, words: str | np.ndarray, heard: list[str], **more):
     return await hold(
-        Agent(),
+        Agent(turns=CALM),
         [HELLO, (words, 1.6)],
         script={"hear": [HELLO, *heard], "think": [LONG + ".", "All right."]},
         **more,
@@ -303,9 +306,9 @@ async def test_a_listeners_noise_does_not_end_a_reply(hold, sound, heard):
 
 async def test_a_reply_that_resumes_loses_and_doubles_no_sample(hold):
     script = {"hear": [HELLO, "Mm-hm."], "think": [LONG + "."]}
-    held = await hold(Agent(), [HELLO, ("Mm-hm.", 1.6)], script=script)
+    held = await hold(Agent(turns=CALM), [HELLO, ("Mm-hm.", 1.6)], script=script)
     resumed = held.side(1)
-    plain = await hold(Agent(), [HELLO], script={"hear": [HELLO], "think": [LONG + "."]})
+    plain = await hold(Agent(turns=CALM), [HELLO], script={"hear": [HELLO], "think": [LONG + "."]})
     whole = plain.side(1)
     one, other = resumed[resumed != 0], whole[whole != 0]
     # Faded samples may round to silence; nothing else may differ in number.
@@ -321,7 +324,7 @@ async def test_a_reply_that_resumes_loses_and_doubles_no_sample(hold):
 async def test_a_caller_who_goes_on_is_heard_out(hold):
     pause = np.zeros(9_000, np.int16)
     audio = np.concatenate([speak("I would like a table for"), pause, speak("four people.")])
-    held = await hold(Agent(), [audio], script={"think": ["Of course."] * 4})
+    held = await hold(Agent(turns=CALM), [audio], script={"think": ["Of course."] * 4})
     said = " ".join(each.text for each in held.call.transcript.caller).lower()
     assert "table" in said
     assert "four people" in said
@@ -332,7 +335,9 @@ async def test_a_caller_who_goes_on_is_heard_out(hold):
 @pytest.mark.parametrize("level", [0, 300, 3_000], ids=["silence", "hiss", "noise"])
 async def test_no_words_no_turn(hold, level):
     noise = np.random.default_rng(1).normal(0, level, 48_000) if level else np.zeros(48_000)
-    held = await hold(Agent(), [noise.astype(np.int16)], script={"hear": []}, patience=3.0)
+    held = await hold(
+        Agent(turns=CALM), [noise.astype(np.int16)], script={"hear": []}, patience=3.0
+    )
     assert not held.call.transcript.entries
     assert held.call.reason == "the caller hung up"
     assert not held.side(1).any()
@@ -371,7 +376,7 @@ async def test_a_model_that_fails_is_apologised_for(hold, caplog, stage, trouble
     texts = [HELLO, "Are you still there?"]
     with caplog.at_level(logging.ERROR, "vivavoce"):
         held = await hold(
-            Agent(limits=Limits(on_failure=on_failure)),
+            Agent(turns=CALM, limits=Limits(on_failure=on_failure)),
             texts,
             script={"hear": texts, "think": ["Of course, for how many people?"] * 3},
             **trouble,
@@ -399,7 +404,7 @@ async def test_a_model_that_fails_is_apologised_for(hold, caplog, stage, trouble
 async def test_after_a_failure_the_next_turn_is_answered(hold):
     texts = [HELLO, "Are you still there?"]
     held = await hold(
-        Agent(),
+        Agent(turns=CALM),
         texts,
         script={"hear": texts, "think": ["Lost.", "Yes, I am here."]},
         faults={"think": [{"kind": "status", "status": 500, "on": [1]}]},
@@ -422,7 +427,7 @@ async def test_an_application_may_speak_and_hang_up(hold):
                 replies.append(await call.say("One moment please.", interruptible=False))
                 await call.hang_up("the office closes")
 
-    held = await hold(Agent(), [], script={"hear": []}, during=act, patience=20)
+    held = await hold(Agent(turns=CALM), [], script={"hear": []}, during=act, patience=20)
     assert replies[0].heard == "One moment please."
     assert held.call.reason == "the office closes"
     assert held.call.transcript.replies == replies
@@ -440,7 +445,9 @@ async def test_a_call_that_is_cancelled_leaves_its_recording_whole(hold):
                 return
 
     async def run():
-        await hold(Agent(), [HELLO], script={"hear": [HELLO], "think": [LONG + "."]}, during=act)
+        await hold(
+            Agent(turns=CALM), [HELLO], script={"hear": [HELLO], "think": [LONG + "."]}, during=act
+        )
 
     main = asyncio.create_task(run())
     with pytest.raises(asyncio.CancelledError):
@@ -464,7 +471,7 @@ async def test_a_recording_of_a_cancelled_call_can_be_read(hold, tmp_path):
                 return
 
     main = asyncio.create_task(
-        hold(Agent(), [HELLO], script={"hear": [HELLO], "think": [LONG]}, during=act)
+        hold(Agent(turns=CALM), [HELLO], script={"hear": [HELLO], "think": [LONG]}, during=act)
     )
     with pytest.raises(asyncio.CancelledError):
         await main
@@ -475,6 +482,8 @@ async def test_a_recording_of_a_cancelled_call_can_be_read(hold, tmp_path):
 
 
 async def test_a_call_ends_at_its_longest_duration(hold):
-    held = await hold(Agent(limits=Limits(call=2.0)), [], script={"hear": []}, patience=60.0)
+    held = await hold(
+        Agent(turns=CALM, limits=Limits(call=2.0)), [], script={"hear": []}, patience=60.0
+    )
     assert held.call.reason == "the call reached its longest duration"
     assert held.events[-1].at == pytest.approx(2.0, abs=0.2)

@@ -676,7 +676,10 @@ def test_a_question_is_no_correction_of_a_name() -> None:
             },
         },
     }
-    call = {"id": "abcdefghi", "function": {"name": "book_table", "arguments": '{"name": "Miller"}'}}
+    call = {
+        "id": "abcdefghi",
+        "function": {"name": "book_table", "arguments": '{"name": "Miller"}'},
+    }
     messages = [
         {"role": "system", "content": "The risotto and the salad are\nvegetarian."},
         {"role": "user", "content": "Book a table under the name Miller."},
