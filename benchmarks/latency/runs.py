@@ -29,6 +29,8 @@ TRIES = 3
 """Takes of a turn at most, void ones included."""
 PAUSES = (0.3, 0.5, 0.7, 0.9, 1.2)
 """Mid-sentence pauses (s)."""
+STAGGER = 6.0
+"""Seconds over which the calls of a load begin: about a turn's length."""
 
 Say = Callable[[str], None]
 
@@ -277,22 +279,19 @@ async def load(
 ) -> dict[str, Any]:
     """Measure the CPU of one call and of many at once; return the reports by name.
 
-    Every call is a conversation: its caller speaks, listens, and speaks again.
+    Every call is a conversation of its own: its caller speaks, listens, and speaks again. All say
+    the same, at other times. CPU counts while all of them talk.
     """
-    chosen = [clips[index] for index in order(turns + 1, len(clips), 5)]
+    clip = clips[order(1, len(clips), 5)[0]]
     found: dict[str, Any] = {}
     with Sandbox() as sandbox:
         for count in calls:
             for entry in entries:
                 async with seated([entry], cache, sandbox, say, calls=count) as (seat,):
                     idle = seat.engine.memory()
-                    await _round_of_calls(seat, chosen[0], count, 0)  # warms up
-                    loop = asyncio.get_running_loop()
-                    cpu, began = seat.engine.cpu(), loop.time()
-                    takes: list[tuple[Take, TurnCaller]] = []
-                    for number in range(turns):
-                        takes += await _round_of_calls(seat, chosen[number + 1], count, number)
-                    used = (seat.engine.cpu() - cpu) / (loop.time() - began)
+                    await asyncio.to_thread(seat.backend.script, [clip] * count * (turns + 2))
+                    await _conversations(seat, clip, count, 1)  # warms up
+                    used, takes = await _conversations(seat, clip, count, turns + 1)
                     answers = [answer(take, caller.voiced_end) for take, caller in takes]
                     report = found.setdefault(entry.name, {"what": entry.what, "calls": {}})
                     report["versions"] = seat.engine.ready.get("versions", {})
@@ -311,17 +310,24 @@ async def load(
     return found
 
 
-async def _round_of_calls(
-    seat: Seat, clip: Clip, calls: int, seed: int
-) -> list[tuple[Take, TurnCaller]]:
-    """Let all calls of an engine say the same at staggered times."""
-    await asyncio.to_thread(seat.backend.script, [clip] * calls)
-    callers = [TurnCaller(clip, seed + call) for call in range(calls)]
+async def _conversations(
+    seat: Seat, clip: Clip, calls: int, turns: int
+) -> tuple[float, list[tuple[Take, TurnCaller]]]:
+    """Let all calls of an engine talk; return the CPU of a core while all did, and their takes."""
 
-    async def one(call: int) -> Take:
-        await asyncio.sleep(call * 0.37)
-        return await seat.engine.play(callers[call], call)
+    async def talk(call: int) -> list[tuple[Take, TurnCaller]]:
+        await asyncio.sleep(call * STAGGER / calls)
+        takes = []
+        for number in range(turns):
+            caller = TurnCaller(clip, call + number)
+            takes.append((await seat.engine.play(caller, call), caller))
+        return takes
 
+    loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
-        playing = [group.create_task(one(call)) for call in range(calls)]
-    return [(task.result(), caller) for task, caller in zip(playing, callers, strict=True)]
+        talking = [group.create_task(talk(call)) for call in range(calls)]
+        await asyncio.sleep(STAGGER if calls > 1 else 0)
+        cpu, began = seat.engine.cpu(), loop.time()
+        await asyncio.wait(talking, return_when=asyncio.FIRST_COMPLETED)
+        used = (seat.engine.cpu() - cpu) / max(0.1, loop.time() - began)
+    return used, [take for task in talking for take in task.result()]
