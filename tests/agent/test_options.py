@@ -15,10 +15,14 @@ def test_the_defaults_hold():
     assert Limits().on_failure == "continue"
 
 
+# The three silences come in order, so each one's neighbours bound it.
+USUAL = Turns()
 RANGES = {
     "flush_after": (0.02, 5),
-    "min_silence": (0.05, 1.2),
-    "max_silence": (0.3, 30),
+    "min_silence": (0.05, USUAL.unsure_silence),
+    "unsure_silence": (USUAL.min_silence, USUAL.max_silence),
+    "max_silence": (USUAL.unsure_silence, 30),
+    "patience": (0, 5),
     "threshold": (0, 1),
     "interrupt_after": (0.02, 3),
 }
@@ -33,7 +37,7 @@ def test_a_turn_option_within_its_range_is_taken_and_one_beyond_is_named(name, d
     wrong = data.draw(
         st.one_of(
             st.floats(max_value=low, exclude_max=True),
-            st.floats(min_value=31 if name == "min_silence" else high, exclude_min=True),
+            st.floats(min_value=high, exclude_min=True),
             st.just(math.nan),
         )
     )
@@ -46,7 +50,7 @@ def test_a_turn_option_within_its_range_is_taken_and_one_beyond_is_named(name, d
 
 def test_the_longest_silence_is_no_shorter_than_the_shortest():
     with pytest.raises(OptionError, match=r"Turns\(max_silence=0.4\): must be within 0.5 and 30 s"):
-        Turns(min_silence=0.5, max_silence=0.4)
+        Turns(min_silence=0.3, unsure_silence=0.5, max_silence=0.4)
 
 
 @pytest.mark.parametrize(
