@@ -79,7 +79,8 @@ async def _run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 def main(given: list[str] | None = None) -> int:
     """Run one measurement; return the exit code."""
     options = _arguments(sys.argv[1:] if given is None else given)
-    console = Console(stderr=False)
+    # A table in a file or a log is not squeezed into 80 columns.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         result = asyncio.run(_run(options, Console(stderr=True)))
     except (EngineError, RosterError, SpeechError, SandboxError) as error:

@@ -65,6 +65,7 @@ class Seat:
             "cpu_of_a_core": self.cpu / self.seconds if self.seconds else None,
             "gone": self.gone,
             "turns": self.rows,
+            "log": self.engine.log.splitlines(),
         }
 
 
