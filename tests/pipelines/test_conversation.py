@@ -427,6 +427,8 @@ async def test_a_model_that_fails_is_apologised_for(hold, caplog, stage, trouble
             Agent(turns=CALM, limits=Limits(on_failure=on_failure)),
             texts,
             script={"hear": texts, "think": ["Of course, for how many people?"] * 3},
+            # Hearing fails as the call begins, before the apology has been made ready.
+            patience=20.0 if stage == "hear" else 6.0,
             **trouble,
         )
     failures = held.call.transcript.failures
@@ -479,6 +481,37 @@ async def test_an_application_may_speak_and_hang_up(hold):
     assert replies[0].heard == "One moment please."
     assert held.call.reason == "the office closes"
     assert held.call.transcript.replies == replies
+
+
+async def test_what_is_protected_is_said_to_its_end(hold):
+    async def act(call):
+        async for event in call:
+            if type(event).__name__ == "CallStarted":
+                await call.say(LONG + ".", interruptible=False)
+
+    held = await hold(
+        Agent(turns=CALM),
+        [("Sorry, is there anything else?", 1.5)],
+        script={"hear": ["Sorry, anything else?"], "think": ["All right."]},
+        during=act,
+    )
+    protected, *_ = held.call.transcript.replies
+    assert protected.heard == LONG + "."
+    assert not protected.interrupted
+
+
+async def test_an_application_may_interrupt(hold):
+    async def act(call):
+        async for event in call:
+            if type(event).__name__ == "AgentStarted":
+                await asyncio.sleep(0.02)
+                await call.interrupt()
+
+    held = await hold(Agent(turns=CALM, greeting=LONG + "."), [], script={"hear": []}, during=act)
+    (reply,) = held.call.transcript.replies
+    assert reply.interrupted
+    assert LONG.startswith(reply.heard)
+    assert held.loud(reply.ended + QUIET, reply.ended + 3) < AUDIBLE
 
 
 async def test_a_call_that_is_cancelled_leaves_its_recording_whole(hold):
