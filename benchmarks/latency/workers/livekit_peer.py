@@ -27,7 +27,7 @@ VARIANT: str = OPTIONS["variant"]
 import aiohttp  # noqa: E402
 import numpy as np  # noqa: E402
 from livekit import rtc  # noqa: E402
-from livekit.agents import Agent, AgentSession, inference, stt, tts, vad  # noqa: E402
+from livekit.agents import Agent, AgentSession, LanguageCode, inference, stt, tts, vad  # noqa: E402
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS, APIConnectOptions  # noqa: E402
 from livekit.agents.voice import io  # noqa: E402
 from livekit.plugins import mistralai, silero  # noqa: E402
@@ -138,7 +138,7 @@ class PipeOutput(io.AudioOutput):
         self._finish(interrupted=False)
 
 
-class IdealSTT(stt.STT):
+class IdealSTT(stt.STT[Any]):
     """The benchmark's transcriber, flushed after a short silence of its own voice detector."""
 
     def __init__(self, session: aiohttp.ClientSession, silence: float) -> None:
@@ -213,11 +213,11 @@ class IdealStream(stt.RecognizeStream):
                     self._tell(stt.SpeechEventType.FINAL_TRANSCRIPT, event["text"])
 
     def _tell(self, kind: stt.SpeechEventType, text: str) -> None:
-        said = stt.SpeechData(language="en", text=text)
+        said = stt.SpeechData(language=LanguageCode("en"), text=text)
         self._event_ch.send_nowait(stt.SpeechEvent(type=kind, alternatives=[said]))
 
 
-class IdealTTS(tts.TTS):
+class IdealTTS(tts.TTS[Any]):
     """The benchmark's speech, converted by numpy."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:

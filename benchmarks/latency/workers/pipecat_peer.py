@@ -128,7 +128,7 @@ class IdealSTT(STTService):
         self._listening: asyncio.Task[None] | None = None
         self._text = ""
 
-    async def setup(self, setup: FrameProcessorSetup) -> None:
+    async def setup(self, setup: FrameProcessorSetup) -> None:  # type: ignore[override]
         """Connect."""
         await super().setup(setup)
         url = OPTIONS["url"].replace("http", "ws", 1)
@@ -140,7 +140,7 @@ class IdealSTT(STTService):
 
     async def cleanup(self) -> None:
         """Disconnect."""
-        await super().cleanup()
+        await super().cleanup()  # type: ignore[no-untyped-call]
         if self._listening is not None:
             await self.cancel_task(self._listening)
             self._listening = None
@@ -151,7 +151,7 @@ class IdealSTT(STTService):
         """Flush where speech has stopped."""
         await super().process_frame(frame, direction)
         if isinstance(frame, VADUserStoppedSpeakingFrame) and self._socket is not None:
-            self.request_finalize()
+            self.request_finalize()  # type: ignore[no-untyped-call]
             await self._socket.send_str('{"type": "input_audio.flush"}')
 
     async def run_stt(self, audio: bytes) -> AsyncGenerator[Frame | None, None]:
@@ -172,7 +172,7 @@ class IdealSTT(STTService):
                 )
             elif event["type"] == "transcription.done":
                 self._text = ""
-                self.confirm_finalize()
+                self.confirm_finalize()  # type: ignore[no-untyped-call]
                 if event["text"]:
                     await self.push_frame(
                         TranscriptionFrame(event["text"], self._user_id, time_now_iso8601())
