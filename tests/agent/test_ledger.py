@@ -159,3 +159,17 @@ def test_a_ledger_names_its_percentiles():
         ledger.add(account(0.0, ms / 1000, ()))
     assert ledger.percentiles() == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
     assert ledger.percentiles((0.999,)) == {"p99.9": 100.0}
+
+
+def test_what_guessing_cost_is_counted_and_told():
+    ledger = Ledger()
+    ledger.speculation.guesses += 2
+    ledger.speculation.hits += 1
+    assert ledger.speculation.to_dict() == {
+        "guesses": 2,
+        "hits": 1,
+        "requests": 0,
+        "wasted_tokens": 0,
+    }
+    # Each call counts for itself.
+    assert Ledger().speculation.guesses == 0

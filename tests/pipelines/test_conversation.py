@@ -22,9 +22,10 @@ from vivavoce.pipelines.turns.playout import AUDIBLE
 # A script answers each flush and each request with its next line: a turn is to cost one of each.
 CALM = Turns(eager=False, flush_after=0.3, min_silence=0.4, unsure_silence=0.6)
 HELLO = "Hello, I would like to book a table please."
+# One clause, without a place where it might be cut for speaking.
 LONG = (
-    "Tonight we serve onion soup and grilled salmon and chocolate cake and lemon tart"
-    " and many other things that you will certainly like very much"
+    "Tonight we serve onion soup with roasted garlic bread followed by grilled salmon from the"
+    " northern coast under a light lemon sauce that you will certainly like very much"
 )
 QUIET = 0.1  # seconds around an edge that a measurement leaves alone
 
@@ -313,11 +314,14 @@ async def test_a_reply_that_resumes_loses_and_doubles_no_sample(hold):
     plain = await hold(Agent(turns=CALM), [HELLO], script={"hear": [HELLO], "think": [LONG + "."]})
     whole = plain.side(1)
     one, other = resumed[resumed != 0], whole[whole != 0]
-    # Faded samples may round to silence; nothing else may differ in number.
-    assert abs(len(one) - len(other)) <= 40
-    # Before the fade and from behind it on, they are the same.
-    assert np.array_equal(one[:12_000], other[:12_000])
-    assert np.array_equal(one[-24_000:], other[-24_000:])
+    # All is the same but for the fade, where samples may even round to silence.
+    fade = round(0.02 * held.rate)
+    shorter = min(len(one), len(other))
+    assert abs(len(one) - len(other)) <= fade
+    before = np.flatnonzero(one[:shorter] != other[:shorter])[0]
+    behind = np.flatnonzero(one[-shorter:][::-1] != other[-shorter:][::-1])[0]
+    assert min(before, behind) > fade
+    assert before + behind >= len(other) - fade
 
 
 # -- callers who say little
@@ -436,7 +440,7 @@ async def test_a_model_that_fails_is_apologised_for(hold, caplog, stage, trouble
     assert {failure.stage for failure in failures} == {NAMES[stage]}
     # Something is heard: the apology, or two notes where nothing can speak.
     at = failures[0].at
-    assert held.loud(at, at + 6) > 1_000
+    assert held.loud(at, at + 60) > 1_000
     if stage != "speak":
         sorry = FAREWELL if on_failure == "end" else APOLOGY
         assert sorry["en"] in held.call.transcript.heard

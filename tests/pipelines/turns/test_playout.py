@@ -268,6 +268,35 @@ def test_speech_that_is_protected_plays_on_while_the_rest_is_held():
     assert np.array_equal(playout.pull(30).samples, ramp(30, 30))
 
 
+# -- guesses
+
+
+def test_a_guess_waits_unheard_until_it_comes_true():
+    playout = Playout(RATE)
+    guess = clause(30)
+    guess.held = True
+    playout.append(guess)
+    assert playout.empty
+    for _ in range(3):
+        assert not playout.pull(20).speaking
+    guess.held = False
+    assert not playout.empty
+    assert np.array_equal(playout.pull(20).samples, ramp(0, 20))
+    assert playout.underruns == 0
+
+
+def test_what_is_being_said_ends_before_a_guess_begins():
+    playout = Playout(RATE)
+    said, guess = clause(30), clause(30, start=30)
+    guess.held = True
+    playout.append(said)
+    playout.append(guess)
+    assert playout.pull(60).finished == (said,)
+    assert playout.empty
+    assert playout.cut() == [guess]
+    assert guess.played == 0
+
+
 # -- cutting
 
 
