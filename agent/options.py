@@ -47,7 +47,7 @@ class Turns:
 
     eager: bool = True
     guesses: int = 3
-    flush_after: float = 0.06
+    flush_after: float = 0.03
     min_silence: float = 0.25
     unsure_silence: float = 0.5
     max_silence: float = 1.4

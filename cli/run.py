@@ -134,7 +134,7 @@ async def run_file(
 
 def summarise(ended: Ended, console: Console, recording: Path | None) -> None:
     """Print the ledger, and what is to be known beside it."""
-    table = ledger_table(ended.call)
+    table = ledger_table(ended.call, console.width)
     console.print()
     if table is not None:
         console.print(table)

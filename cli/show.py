@@ -21,6 +21,9 @@ from vivavoce.agent.events import (
 )
 from vivavoce.agent.ledger import STAGES
 
+WIDE = 110
+"""Characters from which the ledger's table has room for everything."""
+
 _HEADS = {
     "endpointing": "turn",
     "transcription": "text",
@@ -28,7 +31,7 @@ _HEADS = {
     "tools": "tools",
     "clause": "clause",
     "speech": "speech",
-    "output": "output",
+    "output": "out",
 }
 
 
@@ -94,37 +97,43 @@ class Show:
         self._console.print(f"{clock}  [{colour}]{who:<8}[/]{text}", soft_wrap=True)
 
 
-def ledger_table(call: Call[Any]) -> Table | None:
-    """Return the call's latencies as a table; None when no reply had one."""
+def ledger_table(call: Call[Any], width: int) -> Table | None:
+    """Return the call's latencies as a table; None when no reply had one.
+
+    Args:
+        call: The call.
+        width: Of the terminal (characters); what was hidden is shown where there is room.
+    """
     rows = [reply for reply in call.transcript.replies if reply.latency is not None]
     if not rows:
         return None
+    wide = width >= WIDE
     table = Table(
         title="Milliseconds from the caller's last word to the agent's first sound",
-        caption="In brackets: done meanwhile, behind another stage.",
+        caption="In brackets: done meanwhile, behind another stage." if wide else None,
         title_justify="left",
         caption_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("reply", overflow="ellipsis", no_wrap=True, max_width=26)
+    table.add_column("reply", overflow="ellipsis", no_wrap=True, max_width=26 if wide else 20)
     for stage in STAGES:
         table.add_column(_HEADS[stage], justify="right", no_wrap=True)
     table.add_column("total", justify="right", style="bold", no_wrap=True)
     for reply in rows:
         latency = reply.latency
         assert latency is not None
-        cells = [_cell(latency, stage) for stage in STAGES]
+        cells = [_cell(latency, stage, wide=wide) for stage in STAGES]
         table.add_row(escape(reply.heard or reply.generated), *cells, f"{latency.total_ms:.0f}")
     for name, value in call.ledger.percentiles().items():
         table.add_row(f"[dim]{name}[/]", *[""] * len(STAGES), f"{value:.0f}")
     return table
 
 
-def _cell(latency: Latency, stage: Any) -> str:
+def _cell(latency: Latency, stage: Any, *, wide: bool) -> str:
     shown, hidden = latency.stages[stage] / 1000, latency.hidden[stage] / 1000
     text = f"{shown:.0f}" if shown >= 0.5 else "·"
-    return f"{text} [dim]({hidden:.0f})[/]" if hidden >= 1 else text
+    return f"{text} [dim]({hidden:.0f})[/]" if wide and hidden >= 1 else text
 
 
 def _short(text: str, limit: int = 80) -> str:

@@ -102,6 +102,10 @@ class Clauses:
         for match in _CLAUSE.finditer(window):
             if _words(window[: match.start()]) >= self._first_words:
                 return [match.end()]
+        # No comma in sight: "I have made a note of that" can be said before "and ..." is there.
+        for match in _CONJUNCTION.finditer(window):
+            if _words(window[: match.start()]) >= self._first_words + 4:
+                return [match.start()]
         return []
 
     def _forced(self, window: str) -> int:

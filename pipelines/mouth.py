@@ -49,6 +49,10 @@ from vivavoce.pipelines.turns.playout import Block, Clause, Playout
 
 AHEAD = 3
 """Clauses synthesised at the same time at most."""
+QUICK = 0.25
+"""Seconds to the first audio up to which one word is enough for a first clause: the next clause
+is there before it has been said. A slower synthesiser is given more at first, or there is a gap.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +114,7 @@ class Mouth(Stage):
         self._jobs: dict[Clause, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(AHEAD)
         self._talking = False
+        self._first_audio = QUICK
 
     @property
     def rate(self) -> int:
@@ -233,7 +238,8 @@ class Mouth(Stage):
         await self._settle(now)
 
     def _start(self, reply: Reply, stopped: float | None, *, protected: bool) -> Speech:
-        speech = Speech(reply, stopped, protected)
+        first_words = 1 if self._first_audio <= QUICK else 3
+        speech = Speech(reply, stopped, protected, clauses=Clauses(first_words=first_words))
         self._speeches.append(speech)
         return speech
 
@@ -315,6 +321,7 @@ class Mouth(Stage):
                         if first:
                             first = False
                             span = Span("speech", started, self.context.clock.now())
+                            self._first_audio += 0.3 * (span.end - started - self._first_audio)
                             speech.causes[clause] = (*speech.causes[clause], span)
                         clause.add(chunk)
         except ModelError as error:

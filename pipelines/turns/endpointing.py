@@ -14,12 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vivavoce.agent.options import Turns
-from vivavoce.pipelines.turns.words import completeness
+from vivavoce.pipelines.turns.words import ENDS, completeness
 
 RESUMED = 0.3
 """Seconds of new speech that end a guess even if no word of it was understood yet."""
 ASK_AGAIN = (0.2, 0.4)
 """Silences at which the end-of-turn model is asked once more (s)."""
+LEAD = 0.5
+"""Seconds before the longest silence ends a turn at which its reply is begun after all."""
 PATIENT_FOR = 8
 """Turns for which a caller who was cut off is waited for longer."""
 
@@ -124,6 +126,7 @@ class Endpointing:
         self._numbers = 0
         self._decided = float("-inf")
         self._patience = 0
+        self._punctuated = False
 
     @property
     def open(self) -> bool:
@@ -211,24 +214,26 @@ class Endpointing:
             # Whatever it was, it is not waited for.
             self._reset()
             return [*decisions, Nothing()]
-        words = completeness(text, self._language)
+        words = completeness(text, self._language, punctuated=self._punctuated)
         hold, why = self._hold(words)
         if silence >= hold:
             return [*decisions, self._end(text, now, why, words)]
-        return decisions + self._begin_guess(text)
+        # What is likely to go on is not guessed at before it is late anyway.
+        if words >= 0.5 or silence >= self._turns.max_silence - LEAD:
+            decisions += self._begin_guess(text)
+        return decisions
 
     def _hold(self, words: float) -> tuple[float, str]:
         """Return how long a silence ends the turn, and on what grounds."""
         turns = self._turns
-        heard_end = self._voice is not None and self._voice >= turns.threshold
         extra = turns.patience if self._patience else 0.0
-        if words >= 0.5 and heard_end:
+        if words < 0.5:
+            return turns.max_silence, "timeout"
+        if self._voice is not None and self._voice >= turns.threshold:
             return turns.min_silence + extra, "semantic"
-        if words >= 0.85 or (words >= 0.2 and heard_end):
+        if words >= 0.7:
             return turns.unsure_silence + extra, "threshold"
-        if words >= 0.5:
-            return turns.unsure_silence * 1.5 + extra, "threshold"
-        return turns.max_silence, "timeout"
+        return turns.unsure_silence * 1.5 + extra, "threshold"
 
     def _begin_guess(self, text: str) -> list[Decision]:
         if not self._turns.eager or self._guess is not None or self._tries >= self._turns.guesses:
@@ -258,6 +263,7 @@ class Endpointing:
             guess=None if self._guess is None else self._guess.number,
         )
         self._guess = None
+        self._punctuated = text.endswith(ENDS)
         self._decided = now
         self._patience = max(0, self._patience - 1)
         self._reset()

@@ -119,12 +119,18 @@ def _open_words(language: str) -> frozenset[str]:
     return frozenset(_OPEN.get(language, _OPEN["en"]).split())
 
 
-def completeness(text: str, language: str = "en") -> float:
+ENDS = (".", "!", "?", "。", "।", "؟", "！", "？")
+"""What ends a sentence in writing."""
+
+
+def completeness(text: str, language: str = "en", *, punctuated: bool = False) -> float:
     """Judge whether the words can stand as they are.
 
     Args:
         text: What was understood of the turn so far; punctuation is a hint and may be missing.
         language: Of the call ("en", "fr-CA").
+        punctuated: Whether this transcriber ends finished sentences with a full stop: then its
+            absence says that it expects more.
 
     Returns:
         From 0 (more must come) to 1 (nothing is missing); about 0.7 where nothing tells.
@@ -148,13 +154,15 @@ def completeness(text: str, language: str = "en") -> float:
         if question and last in _STRANDED and len(words) >= 4:
             return 0.6
         return 0.05
-    if stripped.endswith("?") or (question and len(words) >= 4):
+    if stripped.endswith(("?", "؟", "？")):
         return 0.9
+    if question and len(words) >= 4 and (stripped.endswith(ENDS) or not punctuated):
+        return 0.85
     if _FRAGMENT.match(" ".join(words)) and len(words) <= 7 and "," not in stripped:
         return 0.3
-    if stripped.endswith((".", "!", "。", "।")):
+    if stripped.endswith(ENDS):
         return 0.75
-    return 0.65
+    return 0.4 if punctuated else 0.65
 
 
 def dictating(words: list[str]) -> bool:
