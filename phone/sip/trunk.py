@@ -1,0 +1,68 @@
+"""A trunk: one carrier, PBX or peer that calls come from and go to, as configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vivavoce.phone.sip.auth import Credentials
+from vivavoce.phone.sip.resolve import valid_name
+from vivavoce.phone.sip.uri import DEFAULT_PORT, Uri, ip_literal
+
+
+@dataclass(frozen=True, slots=True)
+class Trunk:
+    """One trunk.
+
+    Attributes:
+        name: What we call it.
+        host: Its host: a name (looked up) or an IP literal.
+        port: Its port; None asks SRV, or is the transport's usual one.
+        transport: `udp`, `tcp` or `tls`; None asks NAPTR, or is `udp`.
+        user: The user part of our From and Contact: a number or an account.
+        credentials: What we prove ourselves with; its user may differ from `user`.
+        register: Whether to register there.
+        expires: Registration time asked for, s.
+        allow: Networks (CIDR) that it sends from, besides the addresses of `host`.
+        max_calls: Most calls at once over it.
+        refer: Whether it may transfer our calls (REFER): every such call costs us.
+        domain: The host of From and To, when it is not `host`.
+    """
+
+    name: str
+    host: str
+    port: int | None = None
+    transport: str | None = "udp"
+    user: str = ""
+    credentials: Credentials | None = None
+    register: bool = False
+    expires: int = 300
+    allow: tuple[str, ...] = ()
+    max_calls: int = 50
+    refer: bool = False
+    domain: str = field(default="")
+
+    def __post_init__(self) -> None:
+        where = f"trunk {self.name!r}"
+        if ip_literal(self.host) is None and not valid_name(self.host):
+            raise ValueError(f"{where}: {self.host!r} is neither a host name nor an IP address")
+        if self.transport is not None and self.transport not in DEFAULT_PORT:
+            raise ValueError(f"{where}: transport is udp, tcp or tls, not {self.transport!r}")
+        if self.port is not None and not 0 < self.port < 65536:
+            raise ValueError(f"{where}: port {self.port} is not 1 to 65535")
+        if self.register and not self.user:
+            raise ValueError(f"{where}: to register it needs a user")
+        if self.max_calls < 1 or self.expires < 60:
+            raise ValueError(f"{where}: max_calls is at least 1, expires at least 60 s")
+
+    @property
+    def named(self) -> bool:
+        """Whether its host has to be looked up."""
+        return ip_literal(self.host) is None
+
+    def uri(self, user: str) -> Uri:
+        """Return the URI of a user or number there."""
+        # A port in the address-of-record would make it another one (§10.3): only a target
+        # that is told apart by its port alone keeps it.
+        host = self.domain or ip_literal(self.host) or self.host.lower()
+        port = self.port if not self.domain and self.port not in {None, 5060, 5061} else None
+        return Uri("sip", user or None, host, port)
