@@ -1,0 +1,270 @@
+"""Codecs: int16 samples to a packet's payload and back.
+
+G.711 is ours (tables). G.722 and Opus are FFmpeg's, by way of PyAV, which aiortc brings; used
+directly because aiortc's wrappers fix the packet length at 20 ms and put a resampler before
+each encoder.
+
+A `Codec` holds the state of one stream in each direction: one per call, never shared.
+"""
+
+from __future__ import annotations
+
+import fractions
+from typing import Any, Protocol
+
+import av
+import numpy as np
+
+from vivavoce.pipelines.audio.convert import (
+    Int16,
+    decode_alaw,
+    decode_mulaw,
+    encode_alaw,
+    encode_mulaw,
+)
+from vivavoce.pipelines.audio.resample import Resampler
+
+LONGEST = 0.12
+"""The most audio that one packet may carry (s): a longer one is refused before it is decoded."""
+
+
+class CodecError(ValueError):
+    """A payload cannot be decoded."""
+
+
+class Codec(Protocol):
+    """One call's codec.
+
+    Attributes:
+        name: Its encoding name in SDP.
+        rate: Sample rate of the audio (Hz).
+        clock_rate: Units of its RTP timestamps per second; not always the rate (RFC 3551 §4.5.2).
+        silence: The payload byte that means silence where there is one, else None: such a codec
+            has no state, and silence need not be encoded.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def rate(self) -> int: ...  # noqa: D102
+    @property
+    def clock_rate(self) -> int: ...  # noqa: D102
+    @property
+    def silence(self) -> bytes | None: ...  # noqa: D102
+
+    def encode(self, pcm: Int16) -> bytes:
+        """Encode one packet's samples (int16, shape (n,), 10 to 60 ms)."""
+        ...
+
+    def decode(self, payload: bytes) -> Int16:
+        """Decode a payload to samples (int16, shape (n,)).
+
+        Raises:
+            CodecError: It cannot be decoded.
+        """
+        ...
+
+    def duration(self, payload: bytes) -> int:
+        """Tell how long a payload is without decoding it (clock units); 0 if it is no payload."""
+        ...
+
+
+class Pcmu:
+    """G.711 μ-law, payload type 0."""
+
+    name = "PCMU"
+    rate = 8_000
+    clock_rate = 8_000
+    silence: bytes | None = b"\xff"
+
+    def encode(self, pcm: Int16) -> bytes:
+        """Encode one packet's samples."""
+        return encode_mulaw(pcm)
+
+    def decode(self, payload: bytes) -> Int16:
+        """Decode a payload."""
+        return decode_mulaw(payload)
+
+    def duration(self, payload: bytes) -> int:
+        """Tell how long a payload is (clock units)."""
+        return len(payload)
+
+
+class Pcma(Pcmu):
+    """G.711 A-law, payload type 8."""
+
+    name = "PCMA"
+    silence: bytes | None = b"\xd5"
+
+    def encode(self, pcm: Int16) -> bytes:
+        """Encode one packet's samples."""
+        return encode_alaw(pcm)
+
+    def decode(self, payload: bytes) -> Int16:
+        """Decode a payload."""
+        return decode_alaw(payload)
+
+
+def _context(name: str, mode: str, rate: int, layout: str = "mono") -> Any:
+    create: Any = av.CodecContext.create  # typed by lists of names that change with FFmpeg
+    context = create(name, mode)
+    context.format = "s16"
+    context.layout = layout
+    context.sample_rate = rate
+    if mode == "w":
+        context.time_base = fractions.Fraction(1, rate)
+    return context
+
+
+def _frame(pcm: Int16, rate: int, at: int) -> Any:
+    frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate = rate
+    frame.pts = at
+    frame.time_base = fractions.Fraction(1, rate)
+    return frame
+
+
+def _decode(context: Any, payload: bytes, name: str) -> list[Int16]:
+    try:
+        frames = context.decode(av.Packet(payload))
+    except (av.FFmpegError, ValueError) as error:
+        raise CodecError(f"A {name} payload of {len(payload)} bytes cannot be decoded.") from error
+    return [frame.to_ndarray()[0] for frame in frames]
+
+
+class G722:
+    """G.722 at 64 kbit/s, payload type 9: 16 kHz audio, but RTP's clock says 8 kHz."""
+
+    name = "G722"
+    rate = 16_000
+    clock_rate = 8_000
+    silence: bytes | None = None
+
+    def __init__(self) -> None:
+        self._decoder = _context("g722", "r", self.rate)
+        self._encoder: Any = None
+        self._frame = 0
+        self._at = 0
+
+    def encode(self, pcm: Int16) -> bytes:
+        """Encode one packet's samples; their number must be even."""
+        if self._frame != len(pcm):
+            # FFmpeg takes another length only as the last of a stream.
+            self._encoder = _context("g722", "w", self.rate)
+            self._encoder.options = {"frame_size": str(len(pcm))}
+            self._encoder.open()
+            self._frame = len(pcm)
+        packets = self._encoder.encode(_frame(np.ascontiguousarray(pcm), self.rate, self._at))
+        self._at += len(pcm)
+        return b"".join(map(bytes, packets))
+
+    def decode(self, payload: bytes) -> Int16:
+        """Decode a payload."""
+        parts = _decode(self._decoder, payload, self.name) if payload else []
+        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+
+    def duration(self, payload: bytes) -> int:
+        """Tell how long a payload is (clock units of 8 kHz)."""
+        return len(payload)
+
+
+# Samples at 48 kHz in one frame, by the configuration in the first byte (RFC 6716 §3.1).
+_OPUS_FRAMES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960) * 4
+
+
+class Opus:
+    """Opus for speech, mono, its RTP clock 48 kHz (RFC 7587).
+
+    Args:
+        rate: Sample rate of the audio (Hz): 8000, 12000, 16000, 24000 or 48000. The encoder
+            takes each as it is; the decoder always makes 48 kHz, which is then resampled.
+        bit_rate: Bits per second.
+
+    Raises:
+        ValueError: Opus has no such rate.
+    """
+
+    name = "opus"
+    clock_rate = 48_000
+    silence: bytes | None = None
+
+    def __init__(self, rate: int = 16_000, *, bit_rate: int = 32_000) -> None:
+        if rate not in {8_000, 12_000, 16_000, 24_000, 48_000}:
+            raise ValueError(f"Opus has no rate of {rate} Hz: use 8, 12, 16, 24 or 48 kHz.")
+        self.rate = rate
+        self._bit_rate = bit_rate
+        self._decoder = _context("libopus", "r", 48_000)
+        self._resampler = Resampler(48_000, rate, aligned=False)
+        self._encoder: Any = None
+        self._frame = 0
+        self._at = 0
+
+    def encode(self, pcm: Int16) -> bytes:
+        """Encode one packet's samples: 10, 20, 40 or 60 ms.
+
+        Raises:
+            ValueError: Opus has no frame of that length.
+        """
+        if self._encoder is None or self._frame != len(pcm):
+            self._encoder = self._make_encoder(len(pcm))
+            self._frame = len(pcm)
+        packets = self._encoder.encode(_frame(np.ascontiguousarray(pcm), self.rate, self._at))
+        self._at += len(pcm)
+        return bytes(packets[0]) if packets else b""
+
+    def decode(self, payload: bytes) -> Int16:
+        """Decode a payload."""
+        if not payload:
+            return np.zeros(0, np.int16)
+        parts = _decode(self._decoder, payload, self.name)
+        samples = np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        return self._resampler.feed(samples)
+
+    def duration(self, payload: bytes) -> int:
+        """Tell how long a payload is (clock units of 48 kHz)."""
+        if not payload:
+            return 0
+        code = payload[0] & 3
+        frames = 1 if code == 0 else 2
+        if code == 3:
+            frames = payload[1] & 0x3F if len(payload) > 1 else 0
+        return frames * _OPUS_FRAMES[payload[0] >> 3]
+
+    def _make_encoder(self, samples: int) -> Any:
+        milliseconds = samples * 1000 / self.rate
+        if milliseconds not in {10, 20, 40, 60}:
+            raise ValueError(f"Opus packets are 10, 20, 40 or 60 ms long, not {milliseconds:g}.")
+        encoder = _context("libopus", "w", self.rate)
+        encoder.bit_rate = self._bit_rate
+        # A phone's packets get lost: leave the encoder room to repair one (in-band FEC).
+        encoder.options = {
+            "application": "voip",
+            "frame_duration": f"{milliseconds:g}",
+            "fec": "1",
+            "packet_loss": "5",
+        }
+        encoder.open()
+        return encoder
+
+
+def make_codec(name: str, *, opus_rate: int = 16_000) -> Codec:
+    """Make a codec by its SDP encoding name, in any case.
+
+    Args:
+        name: PCMU, PCMA, G722 or opus.
+        opus_rate: Sample rate of the audio, where the codec leaves a choice (Hz).
+
+    Raises:
+        ValueError: There is no such codec here.
+    """
+    match name.upper():
+        case "PCMU":
+            return Pcmu()
+        case "PCMA":
+            return Pcma()
+        case "G722":
+            return G722()
+        case "OPUS":
+            return Opus(opus_rate)
+        case _:
+            raise ValueError(f"There is no codec {name!r} here: use PCMU, PCMA, G722 or opus.")
