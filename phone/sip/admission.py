@@ -34,10 +34,12 @@ class Pass:
         trunk: The trunk it belongs to; None for a phone, which must prove itself, or for a
             peer of a call that stands.
         phone: Whether it may open calls once it has proved who it is.
+        user: Who it has proved to be.
     """
 
     trunk: str | None
     phone: bool = False
+    user: str = ""
 
 
 class Admission:

@@ -129,9 +129,9 @@ class Authenticator:
             secret = _digest(challenge.algorithm, secret, challenge.nonce, cnonce)
         what = _digest(challenge.algorithm, request.method, uri)
         if challenge.qop:
-            parts = (secret, challenge.nonce, nc, cnonce, "auth", what)
+            parts = [secret, challenge.nonce, nc, cnonce, "auth", what]
         else:
-            parts = (secret, challenge.nonce, what)
+            parts = [secret, challenge.nonce, what]
         fields = [
             f"username={quote(user)}",
             f"realm={quote(challenge.realm)}",

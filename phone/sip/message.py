@@ -283,7 +283,7 @@ def _fields(lines: list[str]) -> Iterator[tuple[str, str]]:
                 raise SipParseError("the first header line is a continuation")
             if _CONTROL.search(line):
                 raise SipParseError("a header has control characters")
-            value = f"{value} {line.strip(' \t')}"
+            value += " " + line.strip(" \t")
             continue
         if name:
             yield name, value

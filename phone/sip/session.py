@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from vivavoce.phone.sip import sdp
 from vivavoce.phone.sip.message import Message
 from vivavoce.phone.sip.sdp import Codec, Crypto, Description, Media, MediaPlan, SdpError
+from vivavoce.phone.sip.uri import ip_literal
 
 SDP_TYPE = "application/sdp"
 
@@ -42,7 +43,7 @@ class LocalMedia:
     srtp: Srtp = Srtp.OFF
 
     def __post_init__(self) -> None:
-        if sdp.ip_literal(self.host) is None:
+        if ip_literal(self.host) is None:
             raise ValueError(f"media host {self.host!r} is no IP address: give a literal")
         if not 0 < self.port < 65536 or not self.codecs or not 10 <= self.ptime <= 60:
             raise ValueError("media need a port, at least one codec and 10 to 60 ms per packet")
@@ -110,7 +111,7 @@ class Session:
         if not full and self.plan is not None:
             agreed = self.plan.codec
             codecs = tuple(codec for codec in codecs if codec.same(agreed)) or codecs
-        codecs = tuple(replace(c, payload=self._payloads[self._name(c)]) for c in codecs)
+        codecs = self._numbered(codecs)
         if self._dtmf is not None:
             codecs += (replace(sdp.DTMF, payload=self._dtmf),)
         secure = self.local.srtp is Srtp.REQUIRED or (
@@ -127,6 +128,24 @@ class Session:
         description = self._arrange(media)
         self._offered, self._turn = description, _Turn.OURS
         return self._publish(description)
+
+    def _numbered(self, codecs: tuple[Codec, ...]) -> tuple[Codec, ...]:
+        """Give each codec the payload type it had, and one that is free where two collide.
+
+        Numbers that the far end chose stay (§8.3.2): a mapping never changes within a session.
+        """
+        taken = {self._dtmf} if self._dtmf is not None else set()
+        numbered: list[Codec] = []
+        agreed = self.plan.codec if self.plan is not None else None
+        for codec in sorted(codecs, key=lambda c: agreed is None or not c.same(agreed)):
+            number = self._payloads[self._name(codec)]
+            if number in taken:
+                number = next(n for n in range(96, 128) if n not in taken)
+                self._payloads[self._name(codec)] = number
+            taken.add(number)
+            numbered.append(replace(codec, payload=number))
+        order = [self._name(codec) for codec in codecs]
+        return tuple(sorted(numbered, key=lambda c: order.index(self._name(c))))
 
     def answered(self, body: bytes) -> MediaPlan:
         """Take the answer to our offer; return what is agreed now.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from vivavoce.phone.sip.admission import Admission, Pass, scanner
 from vivavoce.phone.sip.auth import Guard
@@ -238,10 +240,8 @@ class UserAgent:
         Raises:
             CallError: It was answered, refused or cancelled already.
         """
-        try:
+        with contextlib.suppress(SdpError):  # the 488 and the end are among the decisions
             self._inbound(call).answer(media, now)
-        except SdpError:
-            pass  # the 488 and the end are among the decisions
         return self._exchange.drain()
 
     def reject(self, call: Call, now: float, code: int = 603) -> list[Decision]:
@@ -296,12 +296,11 @@ class UserAgent:
             self._acknowledge(request, now)
             return
         call = self._call_of(request)
-        if (
-            call is None
-            and verdict.trunk is None
-            and not self._proved(request, source, verdict, now)
-        ):
-            return
+        if call is None and verdict.trunk is None:
+            proved = self._proved(request, source, verdict, now)
+            if proved is None:
+                return
+            verdict = proved
         transaction, new = self._exchange.take_request(request, source)
         if not new:
             transaction.repeat()
@@ -319,26 +318,25 @@ class UserAgent:
         if call is not None:
             call.acknowledge(request, now)
 
-    def _proved(self, request: Request, source: Address, verdict: Pass, now: float) -> bool:
-        """Whether a phone may go on: it repeats itself, cancels, or proves who it is."""
+    def _proved(
+        self, request: Request, source: Address, verdict: Pass, now: float
+    ) -> Pass | None:
+        """Let a phone on that repeats itself, cancels, or proves who it is."""
         if not verdict.phone or self._guard is None or scanner(request):
-            return False
+            return None
         if request.to.tag is not None:
-            return False  # of no call of ours: not worth a word
+            return None  # of no call of ours: not worth a word
         if self._exchange.matching(request, request.method) is not None:
-            return True
+            return verdict
         if request.method == "CANCEL":
-            return self._exchange.matching(request, "INVITE") is not None
+            return verdict if self._exchange.matching(request, "INVITE") is not None else None
         checked = self._guard.check(request, source.host, now)
-        if checked.user is None:
-            # Without a transaction: a flood of strangers leaves nothing behind (§26.3.2.4).
-            response = self._guard.challenge(request, source.host, now, stale=checked.stale)
-            self._exchange.emit(Send(bytes(response), source))
-        else:
-            self._proven = checked.user
-        return checked.user is not None
-
-    _proven = ""
+        if checked.user is not None:
+            return replace(verdict, user=checked.user)
+        # Without a transaction: a flood of strangers leaves nothing behind (§26.3.2.4).
+        response = self._guard.challenge(request, source.host, now, stale=checked.stale)
+        self._exchange.emit(Send(bytes(response), source))
+        return None
 
     def _dispatch(
         self, transaction: ServerTransaction, call: Call | None, verdict: Pass, now: float
@@ -389,14 +387,11 @@ class UserAgent:
             least = str(self._around.timer.minimum)
             exchange.refuse(transaction, 422, now, [("Min-SE", least)])
             return
-        try:
-            if offer and parse_sdp(offer).audio() is None:
-                raise SdpError("no audio is offered")
-        except SdpError:
+        if offer and not _speakable(offer):
             exchange.refuse(transaction, 488, now)
             return
         call = Inbound(self._around, trunk, transaction, now)
-        call.user, self._proven = self._proven, ""
+        call.user = verdict.user
         self._calls[call.key] = call
         transaction.respond(request.reply(100), now)
         exchange.emit(Incoming(call))
@@ -441,3 +436,10 @@ class UserAgent:
             return
         response = request.reply(error.status, tag=self._exchange.token(6))
         self._exchange.emit(Send(bytes(response), source))
+
+
+def _speakable(offer: bytes) -> bool:
+    try:
+        return parse_sdp(offer).audio() is not None
+    except SdpError:
+        return False
