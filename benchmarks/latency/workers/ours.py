@@ -12,6 +12,7 @@ from benchmarks.latency.wire import BLOCK, RATE, Pipe
 
 PIPE = Pipe()  # before anything can print
 
+from loguru import logger  # noqa: E402
 from pipecat.frames.frames import InputAudioRawFrame  # noqa: E402
 from pipecat.processors.frame_processor import FrameProcessor  # noqa: E402
 
@@ -77,6 +78,9 @@ async def follow(conversation: Conversation, call: int) -> None:
 
 async def run(options: dict[str, Any]) -> None:
     """Hold calls until the pipe ends."""
+    # As for the peers: pipecat's debug log costs CPU.
+    logger.remove()
+    logger.add(sys.stderr, level="WARNING")
     await PIPE.open()
     url, key = options["url"], options["key"]
     hear, think, speak = (Endpoint(url, key, MISTRAL_MODELS[stage]) for stage in STAGES)
