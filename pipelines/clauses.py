@@ -99,14 +99,17 @@ class Clauses:
 
     def _clauses(self, window: str) -> list[int]:
         """Return where the first clause of enough words ends, if it does."""
+        cuts: list[int] = []
         for match in _CLAUSE.finditer(window):
             if _words(window[: match.start()]) >= self._first_words:
-                return [match.end()]
-        # No comma in sight: "I have made a note of that" can be said before "and ..." is there.
+                cuts.append(match.end())
+                break
+        # "I have made a note of that" can be said before "and ..." is all there.
         for match in _CONJUNCTION.finditer(window):
             if _words(window[: match.start()]) >= self._first_words + 4:
-                return [match.start()]
-        return []
+                cuts.append(match.start())
+                break
+        return cuts
 
     def _forced(self, window: str) -> int:
         """Return where to cut a text that has grown too long."""

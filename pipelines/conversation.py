@@ -75,6 +75,7 @@ class Conversation:
         self._over = ""
         self._leaving = ""
         self._apology: Speech | None = None
+        self._apologising = 0
         self.worker = PipelineWorker(
             Pipeline([transport.input(), self._ears, self._mind, self._mouth, transport.output()]),
             params=PipelineParams(
@@ -98,7 +99,7 @@ class Conversation:
     @property
     def busy(self) -> bool:
         """Whether a model is being waited for: time must pass as it does."""
-        return self._ears.busy or self._mind.busy or self._mouth.waiting
+        return self._ears.busy or self._mind.busy or self._mouth.waiting or self._apologising > 0
 
     @property
     def settled(self) -> bool:
@@ -220,9 +221,13 @@ class Conversation:
             self._context.fail(error.stage, str(error))
         if self._apology is None or self._apology.over.is_set():
             text = self._apology_text()
-            clip = await self._models.clip(
-                text, voice=self._agent.voice, language=self._agent.language
-            )
+            self._apologising += 1
+            try:
+                clip = await self._models.clip(
+                    text, voice=self._agent.voice, language=self._agent.language
+                )
+            finally:
+                self._apologising -= 1
             if clip is not None:
                 self._apology = self._mouth.sound(clip, text)
             else:

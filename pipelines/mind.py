@@ -94,7 +94,12 @@ class Mind(Stage):
             case InterruptionFrame() | CancelFrame() | EndFrame():
                 self._stop()
             case CommitFrame():
-                self._commit(frame)
+                if not self._commit(frame):
+                    # What was made on the guess is no good: it is made anew.
+                    await self.push_frame(DropFrame(frame.guess))
+                    assert self._answer is not None
+                    self._begin_answer(Answer(self._answer.turn))
+                    return
             case DropFrame():
                 if self._answer is not None and self._answer.guess == frame.guess:
                     self._stop()
@@ -114,11 +119,15 @@ class Mind(Stage):
             self.context.call.ledger.speculation.guesses += 1
         self._task = self.tasks.spawn(self._work(answer), "reply")
 
-    def _commit(self, frame: CommitFrame) -> None:
-        """A guess came true: what was made on it counts from now on."""
+    def _commit(self, frame: CommitFrame) -> bool:
+        """A guess came true: what was made on it counts from now on.
+
+        Returns:
+            Whether it does; not if a model failed meanwhile, which may have passed.
+        """
         answer = self._answer
         if answer is None or answer.guess != frame.guess:
-            return
+            return True
         answer.guess = None
         answer.turn.guess = None
         answer.turn.stopped, answer.turn.spans = frame.stopped, frame.spans
@@ -126,13 +135,12 @@ class Mind(Stage):
         call.state = "thinking"
         call.ledger.speculation.hits += 1
         if answer.failed is not None:
-            # The guess met with a failure that may have passed: the turn is worth a fresh try.
-            self._begin_answer(Answer(answer.turn))
-            return
+            return False
         for draft in answer.drafts:
             if not draft.closed or draft.generated:
                 call.transcript.add(draft)
         answer.committed.set()
+        return True
 
     def _stop(self) -> None:
         """End the thinking, and the tools that may be left half done."""
@@ -181,8 +189,9 @@ class Mind(Stage):
 
     async def _answer_by_model(self, answer: Answer) -> None:
         context = self.context
+        started = context.clock.now()
         await self._settle_tools()
-        spans: tuple[Span, ...] = ()
+        spans: tuple[Span, ...] = (Span("tools", started, context.clock.now()),)
         for remaining in range(context.agent.limits.tool_rounds, -1, -1):
             draft = await self._begin(answer)
             spans, calls = await self._think(answer, draft, spans, with_tools=remaining > 0)

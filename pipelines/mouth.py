@@ -65,6 +65,7 @@ class Speech:
         protected: The caller may not cut it.
         turn_spans: What deciding and transcribing the turn took.
         guess: The guess that it is made on; it is not played before that comes true.
+        failed: Why it could not be spoken, found out while it was a guess.
         ended: All of its text was given.
         clauses: Cuts the text into clauses.
         cursor: How much of the text was cut.
@@ -80,6 +81,7 @@ class Speech:
     protected: bool = False
     turn_spans: tuple[Span, ...] = ()
     guess: int | None = None
+    failed: ModelError | None = None
     ended: bool = False
     clauses: Clauses = field(default_factory=Clauses)
     cursor: int = 0
@@ -114,6 +116,7 @@ class Mouth(Stage):
         self._jobs: dict[Clause, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(AHEAD)
         self._talking = False
+        self._silent: float | None = None
         self._first_audio = QUICK
 
     @property
@@ -149,7 +152,7 @@ class Mouth(Stage):
                 speech = self._start(frame.reply, frame.stopped, protected=frame.protected)
                 speech.turn_spans, speech.guess = frame.spans, frame.guess
             case CommitFrame():
-                self._commit(frame)
+                await self._commit(frame)
             case DropFrame():
                 self._drop(frame.guess)
             case ReplyTextFrame():
@@ -162,8 +165,10 @@ class Mouth(Stage):
             case LLMTextFrame() if direction is FrameDirection.DOWNSTREAM:
                 self.say(frame.text)
             case HoldFrame():
+                self._fall_silent()
                 self._playout.hold()
             case ResumeFrame():
+                self._silent = None
                 self._playout.resume()
             case InterruptionFrame():
                 await self.cut()
@@ -217,7 +222,9 @@ class Mouth(Stage):
 
     async def cut(self, *, force: bool = False) -> None:
         """Stop speaking, except what is protected; what was heard of it is settled to the word."""
-        now = self.context.clock.now()
+        self._fall_silent()
+        now = self._silent or self.context.clock.now()
+        self._silent = None
         self._playout.cut(force=force)
         for speech in list(self._speeches):
             if speech.protected and not force:
@@ -233,9 +240,16 @@ class Mouth(Stage):
             reply = speech.reply
             reply.heard = self._heard(speech)
             reply.interrupted = True
-            reply.reaction = None if (began := self._began()) is None else max(0.0, now - began)
+            began = self._began()
+            if began is not None and reply.started is not None:
+                reply.reaction = max(0.0, now - began)
             await self._close(speech, now)
         await self._settle(now)
+
+    def _fall_silent(self) -> None:
+        """Note when the last sample leaves, if it is now that the reply is silenced."""
+        if self._silent is None:
+            self._silent = self.context.clock.now() + self._playout.tail_if_cut
 
     def _start(self, reply: Reply, stopped: float | None, *, protected: bool) -> Speech:
         first_words = 1 if self._first_audio <= QUICK else 3
@@ -243,14 +257,16 @@ class Mouth(Stage):
         self._speeches.append(speech)
         return speech
 
-    def _commit(self, frame: CommitFrame) -> None:
+    async def _commit(self, frame: CommitFrame) -> None:
         """A guess came true: its reply may be played."""
-        for speech in self._speeches:
+        for speech in list(self._speeches):
             if speech.guess == frame.guess:
                 speech.guess = None
                 speech.stopped, speech.turn_spans = frame.stopped, frame.spans
                 for clause in speech.places:
                     clause.held = False
+                if speech.failed is not None:
+                    await self.context.trouble(speech.failed)
 
     def _drop(self, guess: int) -> None:
         """A guess was wrong: its reply was never made."""
@@ -329,6 +345,8 @@ class Mouth(Stage):
             self._abandon(speech)
             if speech.guess is None:
                 await self.context.trouble(error)
+            else:
+                speech.failed = error
         finally:
             clause.complete = True
             self._jobs.pop(clause, None)

@@ -126,6 +126,13 @@ class Playout:
         return self._held
 
     @property
+    def tail_if_cut(self) -> float:
+        """How long sound goes on if it is cut or held now (s): the fade."""
+        current = self.current
+        fading = current is not None and current.played > 0 and not self._held
+        return (self._fade if fading else len(self._tail)) / self.rate
+
+    @property
     def empty(self) -> bool:
         """Whether nothing is being played, and nothing waits that may be."""
         return not len(self._tail) and all(clause.held for clause in self._clauses)
