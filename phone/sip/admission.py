@@ -139,7 +139,8 @@ def _network(text: str, trunk: str) -> _Network:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError(
-            f"trunk {trunk!r}: {text!r} in its allow-list is no address or CIDR such as 203.0.113.0/24"
+            f"trunk {trunk!r}: {text!r} in its allow-list is neither an address nor a CIDR, "
+            "such as 203.0.113.0/24"
         ) from None
 
 

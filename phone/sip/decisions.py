@@ -28,6 +28,7 @@ class Address:
 
     @property
     def reliable(self) -> bool:
+        """Whether the transport delivers without our repeating (TCP, TLS)."""
         return self.transport != "udp"
 
 

@@ -120,6 +120,7 @@ class Dialog:
 
     @property
     def remote_tag(self) -> str:
+        """Their tag, "" when they have none."""
         return self.remote.tag or ""
 
     def in_order(self, request: Request) -> bool:

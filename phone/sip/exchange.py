@@ -56,6 +56,7 @@ class Exchange:
         self.servers: dict[Key, ServerTransaction] = {}
 
     def emit(self, decision: Decision) -> None:
+        """Add a decision to what is handed out."""
         self.out.append(decision)
 
     def drain(self) -> list[Decision]:
@@ -83,6 +84,7 @@ class Exchange:
         return (same or fit)[0]
 
     def reaches(self, transport: str) -> bool:
+        """Whether we have a listener of a transport."""
         return any(mine.transport == transport for mine in self.local)
 
     def contact(self, there: Address, user: str) -> str:
@@ -192,6 +194,7 @@ class Exchange:
         )
 
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:
+        """Send a response in its transaction."""
         response.headers.set("Server", self.agent)
         transaction.respond(response, now)
 

@@ -15,7 +15,6 @@ Params = tuple[tuple[str, str | None], ...]
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|[^",;<>]+|[,;]', re.DOTALL)
 TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"\Z', re.DOTALL)
-_NAME_ADDR = re.compile(r'\s*(?P<display>"(?:[^"\\]|\\.)*"|[^"<]*?)\s*<(?P<uri>[^<>]*)>\s*\Z')
 _VIA = re.compile(
     r"\s*SIP\s*/\s*2\.0\s*/\s*(?P<transport>[A-Za-z0-9\-.!%*_+`'~]+)\s+"
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+)\s*(?P<port>:\s*[0-9]{1,5})?\s*\Z",
@@ -81,6 +80,7 @@ def parse_params(parts: Iterable[str]) -> Params:
 
 
 def format_params(params: Params) -> str:
+    """Return parameters as they stand in a header."""
     return "".join(f";{name}" if value is None else f";{name}={value}" for name, value in params)
 
 
@@ -131,9 +131,11 @@ class NameAddr:
 
     @property
     def tag(self) -> str | None:
+        """The tag, None when there is none."""
         return self.param("tag") or None
 
     def param(self, name: str) -> str | None:
+        """Return a parameter's value unquoted, "" for a flag, None when it is absent."""
         return param(self.params, name)
 
     def tagged(self, tag: str) -> NameAddr:
@@ -141,21 +143,25 @@ class NameAddr:
         return replace(self, params=with_param(self.params, "tag", tag))
 
 
+def _display_end(text: str) -> int:
+    """Return where a quoted display name at the start ends, 0 when there is none."""
+    if not text.startswith('"'):
+        return 0
+    found = _PIECE.match(text)
+    return found.end() if found else 0
+
+
 @functools.lru_cache(maxsize=256)
 def _parse_name_addr(text: str) -> NameAddr:
     first, *rest = split(text, ";")
-    if "<" in first:
-        found = _NAME_ADDR.match(first)
-        if found is None:
-            raise SipParseError("an address field is malformed")
-        display = found["display"]
-        if not display.startswith('"') and display and not all(map(TOKEN.match, display.split())):
-            # Seen in the wild: names with accents or dots and no quotes. Harmless, so kept.
-            display = re.sub(r"[\x00-\x1f\x7f]", " ", display)
-        return NameAddr(Uri.parse(found["uri"].strip()), unquote(display), parse_params(rest))
+    if first.endswith(">") and (place := first.find("<", _display_end(first))) >= 0:
+        display = first[:place].strip()
+        uri = first[place + 1 : -1].strip()
+        # Names with accents or dots but no quotes are seen in the wild: harmless, so kept.
+        return NameAddr(Uri.parse(uri), unquote(display), parse_params(rest))
     # Without brackets `;` ends the URI: what follows belongs to the header, and a `?` or a
     # comma would have needed brackets (§20.10).
-    if "?" in first or '"' in first:
+    if "?" in first or '"' in first or "<" in first:
         raise SipParseError("a URI with headers needs angle brackets")
     return NameAddr(Uri.parse(first), "", parse_params(rest))
 
@@ -192,6 +198,7 @@ class Via:
 
     @property
     def branch(self) -> str:
+        """The branch, "" when there is none."""
         return param(self.params, "branch") or ""
 
     def seen_from(self, host: str, port: int) -> Via:
@@ -207,7 +214,8 @@ class Via:
 @functools.lru_cache(maxsize=256)
 def _parse_via(text: str) -> Via:
     first, *rest = split(text, ";")
-    found = _VIA.match(first)
+    # One space for many first: else a run of them is matched in every possible way.
+    found = _VIA.match(" ".join(first.split()))
     if found is None:
         raise SipParseError("a Via is malformed")
     port = found["port"].lstrip(":").strip() if found["port"] else ""

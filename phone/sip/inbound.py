@@ -1,10 +1,11 @@
-"""Calls of theirs: INVITE as the callee, ringing, answering and being cancelled (RFC 3261 §13, 3262)."""
+"""Calls of theirs: INVITE as the callee; ringing, answering, being cancelled (RFC 3261, 3262)."""
 
 from __future__ import annotations
 
-from vivavoce.phone.sip.call import Call, CallError, CallState, Surroundings, attach
+from vivavoce.phone.sip.call import Call
 from vivavoce.phone.sip.decisions import Answered, Send
 from vivavoce.phone.sip.dialog import Dialog
+from vivavoce.phone.sip.leg import CallError, CallState, Surroundings, attach
 from vivavoce.phone.sip.message import Request, Response, reason_of
 from vivavoce.phone.sip.sdp import SdpError
 from vivavoce.phone.sip.session import LocalMedia, Session, sdp_in

@@ -26,7 +26,9 @@ _SPELLED = {
     for name in ("Call-ID", "CSeq", "WWW-Authenticate", "MIME-Version", "RSeq", "RAck", "Min-SE")
 }
 _SINGLE = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type")
-_REQUEST_LINE = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]+) ([^ ]+) SIP/([0-9]+\.[0-9]+)\Z", re.IGNORECASE)
+_REQUEST_LINE = re.compile(
+    r"([A-Za-z0-9\-.!%*_+`'~]+) ([^ ]+) SIP/([0-9]+\.[0-9]+)\Z", re.IGNORECASE
+)
 _STATUS_LINE = re.compile(r"SIP/([0-9]+\.[0-9]+) ([0-9]{3})(?: (.*))?\Z", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH = re.compile(rb"^(?:content-length|l)[ \t]*:[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -95,9 +97,11 @@ class Headers:
         return {part for line in self.all(name) for part in map(str.strip, line.split(",")) if part}
 
     def add(self, name: str, value: str) -> None:
+        """Add a line at the end."""
         self._items.append((canonical(name), value))
 
     def prepend(self, name: str, value: str) -> None:
+        """Add a line at the top."""
         self._items.insert(0, (canonical(name), value))
 
     def set(self, name: str, value: str) -> None:
@@ -114,6 +118,7 @@ class Headers:
         self._items = kept if done else [*kept, (name, value)]
 
     def remove(self, name: str) -> None:
+        """Drop all lines of a name."""
         name = canonical(name)
         self._items = [item for item in self._items if item[0] != name]
 
@@ -132,10 +137,12 @@ class Message:
 
     @property
     def vias(self) -> list[Via]:
+        """Every Via value, the topmost first."""
         return [Via.parse(value) for value in self.headers.values("Via")]
 
     @property
     def via(self) -> Via:
+        """The topmost Via value."""
         line = self.headers.get("Via")
         if line is None:
             raise SipParseError("there is no Via")
@@ -143,18 +150,22 @@ class Message:
 
     @property
     def from_(self) -> NameAddr:
+        """From."""
         return NameAddr.parse(self.headers.get("From") or "")
 
     @property
     def to(self) -> NameAddr:
+        """To."""
         return NameAddr.parse(self.headers.get("To") or "")
 
     @property
     def call_id(self) -> str:
+        """Call-ID."""
         return self.headers.get("Call-ID") or ""
 
     @property
     def cseq(self) -> CSeq:
+        """CSeq."""
         return CSeq.parse(self.headers.get("CSeq") or "")
 
     @property
@@ -169,6 +180,7 @@ class Message:
         return (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
 
     def first_line(self) -> str:
+        """Return the request line or status line."""
         raise NotImplementedError
 
     def __bytes__(self) -> bytes:
@@ -190,6 +202,7 @@ class Request(Message):
     uri: Uri
 
     def first_line(self) -> str:
+        """Return the request line or status line."""
         return f"{self.method} {self.uri} SIP/2.0"
 
     def reply(self, status: int, *, tag: str = "", reason: str = "") -> Response:
@@ -223,6 +236,7 @@ class Response(Message):
     reason: str = ""
 
     def first_line(self) -> str:
+        """Return the request line or status line."""
         return f"SIP/2.0 {self.status} {self.reason}"
 
 
@@ -251,9 +265,7 @@ def parse(data: bytes) -> Request | Response:
     message.headers = Headers(_fields(lines))
     _check_mandatory(message)
     try:
-        if version != "2.0":
-            raise SipParseError("the message is not of SIP 2.0", 505)
-        _check(message, body)
+        _check(message, version, body)
     except SipParseError as error:
         if isinstance(message, Request):
             error.request = message
@@ -306,7 +318,9 @@ def _check_mandatory(message: Request | Response) -> None:
     _ = message.vias, message.from_, message.to, message.cseq
 
 
-def _check(message: Request | Response, body: bytes) -> None:
+def _check(message: Request | Response, version: str, body: bytes) -> None:
+    if version != "2.0":
+        raise SipParseError("the message is not of SIP 2.0", 505)
     for name in _SINGLE:
         if len(message.headers.all(name)) > 1:
             raise SipParseError(f"{name} is there twice")

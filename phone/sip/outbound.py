@@ -1,4 +1,4 @@
-"""Calls of ours: INVITE as the caller, with its forks, early media and CANCEL (RFC 3261 §13, 3262)."""
+"""Calls of ours: INVITE as the caller; forks, early media and CANCEL (RFC 3261 §13, 3262)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vivavoce.phone.sip.auth import Authenticator
-from vivavoce.phone.sip.call import Call, CallState, Surroundings
+from vivavoce.phone.sip.call import Call
 from vivavoce.phone.sip.decisions import Address, Answered, EarlyMedia, Ringing
 from vivavoce.phone.sip.dialog import Dialog
 from vivavoce.phone.sip.errors import SipParseError
 from vivavoce.phone.sip.exchange import Attempt
 from vivavoce.phone.sip.headers import NameAddr, number
+from vivavoce.phone.sip.leg import CallState, Surroundings
 from vivavoce.phone.sip.message import Headers, Request, Response
 from vivavoce.phone.sip.sdp import SdpError
 from vivavoce.phone.sip.session import SDP_TYPE, LocalMedia, Session, sdp_in
@@ -76,6 +77,7 @@ class Outbound(Call):
         self._forks: dict[str, _Fork] = {}
         self._attempt: Attempt | None = None
         self._heard = False  # a provisional response came: a CANCEL may go out
+        self._rang = 0
         self._reason = (487, "cancelled")
         self._limit: Alarm | None = None
 
@@ -166,7 +168,7 @@ class Outbound(Call):
             fork = self._forks[tag] = _Fork(self._open(response))
         if fork is None:
             # Without a Contact there is no dialog, but the ringing is heard all the same.
-            self._exchange.emit(Ringing(self, response.status))
+            self._rings(response.status)
             return
         self._note(response)
         body = sdp_in(response)
@@ -175,7 +177,7 @@ class Outbound(Call):
         ):
             return
         if response.status in {180, 181, 182}:
-            self._exchange.emit(Ringing(self, response.status))
+            self._rings(response.status)
         if body and self._session is not None and body != fork.sdp and self._offer:
             try:
                 plan = self._session.preview(body)
@@ -183,6 +185,12 @@ class Outbound(Call):
                 return  # the answer in the 2xx decides
             fork.sdp = body
             self._exchange.emit(EarlyMedia(self, plan))
+
+    def _rings(self, code: int) -> None:
+        """Tell it once: provisional responses come again, and from every fork."""
+        if code != self._rang:
+            self._rang = code
+            self._exchange.emit(Ringing(self, code))
 
     def _open(self, response: Response) -> Dialog:
         assert self._invite_request is not None

@@ -1,4 +1,4 @@
-"""Registration with a trunk's registrar (RFC 3261 §10): kept alive, and backed off when it fails."""
+"""Registration with a trunk's registrar (RFC 3261 §10): kept alive, backed off from."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ SUITES = {
 _STATIC = {0: ("PCMU", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000), 13: ("CN", 8000)}
 _TOKEN = re.compile(r"[^\s]+\Z")
 _MEDIA = re.compile(
-    r"(?P<kind>[A-Za-z0-9_.\-]+) (?P<port>[0-9]{1,5})(?:/[0-9]{1,4})? (?P<protocol>[A-Z0-9a-z/_.\-]+)"
-    r"(?P<formats>(?: [^\s]+)+)\s*\Z"
+    r"(?P<kind>[A-Za-z0-9_.\-]+) (?P<port>[0-9]{1,5})(?:/[0-9]{1,4})? "
+    r"(?P<protocol>[A-Z0-9a-z/_.\-]+)(?P<formats>(?: [^\s]+)+)\s*\Z"
 )
 _RTPMAP = re.compile(r"([0-9]{1,3})\s+([A-Za-z0-9_.\-]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*\Z")
 _CRYPTO = re.compile(
@@ -116,6 +116,7 @@ class Media:
 
     @property
     def secure(self) -> bool:
+        """Whether it is encrypted RTP (SAVP, SAVPF)."""
         return self.protocol in {"RTP/SAVP", "RTP/SAVPF"}
 
     @property

@@ -119,6 +119,7 @@ class ClientTransaction(_Machine):
 
     @property
     def invite(self) -> bool:
+        """Whether it is an INVITE's."""
         return self.request.method == "INVITE"
 
     def start(self, now: float) -> None:
@@ -236,6 +237,7 @@ class ServerTransaction(_Machine):
 
     @property
     def invite(self) -> bool:
+        """Whether it is an INVITE's."""
         return self.request.method == "INVITE"
 
     @property

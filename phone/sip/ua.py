@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from vivavoce.phone.sip.admission import Admission, Pass, scanner
 from vivavoce.phone.sip.auth import Guard
-from vivavoce.phone.sip.call import Call, Surroundings
+from vivavoce.phone.sip.call import Call
 from vivavoce.phone.sip.decisions import Address, Decision, Incoming, Send
 from vivavoce.phone.sip.errors import SipParseError
 from vivavoce.phone.sip.exchange import EXTENSIONS, METHODS, Exchange
 from vivavoce.phone.sip.headers import NameAddr
 from vivavoce.phone.sip.inbound import Inbound
+from vivavoce.phone.sip.leg import Leg, Surroundings
 from vivavoce.phone.sip.message import MAX_MESSAGE, Request, Response, parse
 from vivavoce.phone.sip.outbound import Outbound
 from vivavoce.phone.sip.place import Place
@@ -318,9 +319,7 @@ class UserAgent:
         if call is not None:
             call.acknowledge(request, now)
 
-    def _proved(
-        self, request: Request, source: Address, verdict: Pass, now: float
-    ) -> Pass | None:
+    def _proved(self, request: Request, source: Address, verdict: Pass, now: float) -> Pass | None:
         """Let a phone on that repeats itself, cancels, or proves who it is."""
         if not verdict.phone or self._guard is None or scanner(request):
             return None
@@ -418,7 +417,7 @@ class UserAgent:
         over = sum(call.trunk == trunk.name for call in self._calls.values())
         return over >= trunk.max_calls or len(self._calls) >= self._max_calls
 
-    def _forget(self, call: Call) -> None:
+    def _forget(self, call: Leg) -> None:
         self._calls.pop(call.key, None)
 
     @staticmethod

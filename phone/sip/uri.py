@@ -128,6 +128,7 @@ class Uri:
 
     @property
     def secure(self) -> bool:
+        """Whether it is a `sips` URI."""
         return self.scheme == "sips"
 
     def bare(self) -> Uri:
