@@ -173,7 +173,8 @@ class DtmfSender:
         self._volume = volume
         self._limit = limit
         self._keys: deque[int] = deque()
-        self._elapsed: float | None = None  # into the key that is being sent
+        self._key = 0  # being sent
+        self._elapsed: float | None = None  # into it
         self._ends = 0
         self._rest = 0.0
 
@@ -229,17 +230,17 @@ class DtmfSender:
                 self._keys.popleft()
                 self._rest = 0.5 - ptime
                 return None
+            self._key = self._keys.popleft()
             self._elapsed = 0.0
             self._ends = 0
         self._elapsed += ptime
         held = min(self._elapsed, self._tone)
         end = self._elapsed >= self._tone - 1e-9
-        event = TelephoneEvent(self._keys[0], end, self._volume, round(held * self._clock_rate))
+        event = TelephoneEvent(self._key, end, self._volume, round(held * self._clock_rate))
         packet = EventPacket(event.serialise(), self._elapsed <= ptime)
         if end:
             self._ends += 1
             if self._ends == _END_PACKETS:
-                self._keys.popleft()
                 self._elapsed = None
                 self._rest = max(0.0, self._pause - (_END_PACKETS - 1) * ptime)
         return packet

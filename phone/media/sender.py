@@ -23,6 +23,7 @@ from .rtp import RtpPacket
 CATCH_UP = 3
 """Packets that may leave at once after a delay of ours."""
 
+_HAIR = 1e-6  # s
 _FADE = 0.010  # s: the end of speech that is cut
 _KEEP_ALIVE = 1.0  # s: while silence is suppressed, a packet at least this often, for NATs
 
@@ -183,15 +184,15 @@ class Sender:
         if self._due is None:
             self._due = now
         made: list[RtpPacket] = []
-        if now < self._due:
+        # A hair of tolerance, for the sum of many packet lengths is not exact.
+        if now < self._due - _HAIR:
             return made
-        late = now - self._due
+        late = max(0.0, now - self._due)
         self.figures.latest = max(self.figures.latest, late)
-        behind = int(late / self._ptime + 1e-6) + 1
+        behind = int((late + _HAIR) / self._ptime) + 1
         if behind > CATCH_UP:
             self._skip(behind - CATCH_UP)
-        # A hair of tolerance, for the sum of many packet lengths is not exact.
-        while self._due <= now + 1e-6:
+        while self._due <= now + _HAIR:
             packet = self._make(self._due)
             self._due += self._ptime
             self._timestamp = (self._timestamp + self._step) & 0xFFFF_FFFF
