@@ -61,4 +61,4 @@ bench: dev
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) .typing demo build *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .typing demo build benchmarks/.cache *.egg-info .mypy_cache .ruff_cache .hypothesis

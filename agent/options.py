@@ -54,7 +54,7 @@ class Turns:
     patience: float = 0.25
     threshold: float = 0.5
     interruptible: bool = True
-    interrupt_after: float = 0.1
+    interrupt_after: float = 0.06
     vad: Literal["silero", "webrtc"] = "silero"
 
     def __post_init__(self) -> None:

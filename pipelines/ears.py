@@ -44,6 +44,7 @@ from vivavoce.pipelines.frames import (
     CallerTurnFrame,
     CommitFrame,
     DropFrame,
+    DuckFrame,
     HoldFrame,
     ResumeFrame,
 )
@@ -63,6 +64,8 @@ from vivavoce.pipelines.turns.endpointing import (
 )
 
 RATE = 16_000
+SIGN = 0.5
+"""Probability of one window from which the reply is ducked."""
 JUDGED = 8 * RATE
 """Samples of the end of a turn that the end-of-turn model listens to."""
 
@@ -105,6 +108,8 @@ class Ears(Stage):
         self._asked = 0
         self._partials: dict[int, str] = {}
         self._opened = False
+        self._ducked = False
+        self._interruptible = turns.interruptible
         self._guessed: CallerTurnFrame | None = None
 
     @property
@@ -154,6 +159,7 @@ class Ears(Stage):
         self._ring.push(pcm)
         self._hearing.send(pcm.tobytes())
         for window in self._vad.feed(pcm):
+            await self._duck(on=window.probability >= SIGN)
             for event in self._voice.feed(window):
                 if isinstance(event, VoiceStarted):
                     await self._started(self._time(event.at_sample))
@@ -164,6 +170,13 @@ class Ears(Stage):
             action = self._bargein.tick(now, busy=self._answering())
             if action is not None:
                 await self._act(action)
+
+    async def _duck(self, *, on: bool) -> None:
+        """Lower the reply at the first sign of a voice, before it is sure that it is one."""
+        on = on and (self._ducked or (self._interruptible and self._answering()))
+        if on != self._ducked:
+            self._ducked = on
+            await self.push_frame(DuckFrame(on=on))
 
     def _time(self, sample: int) -> float:
         """Return when a sample was heard (s on the call's clock)."""

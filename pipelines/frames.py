@@ -65,6 +65,17 @@ class DropFrame(SystemFrame):
 
 
 @dataclass
+class DuckFrame(SystemFrame):
+    """The caller may be speaking: the reply is lowered, or raised again.
+
+    Attributes:
+        on: Lowered.
+    """
+
+    on: bool
+
+
+@dataclass
 class HoldFrame(SystemFrame):
     """The reply falls silent at this sample, and is kept."""
 

@@ -35,6 +35,7 @@ from vivavoce.pipelines.clauses import Clauses
 from vivavoce.pipelines.frames import (
     CommitFrame,
     DropFrame,
+    DuckFrame,
     HoldFrame,
     ReplyEndFrame,
     ReplyStartFrame,
@@ -164,6 +165,8 @@ class Mouth(Stage):
                 return
             case LLMTextFrame() if direction is FrameDirection.DOWNSTREAM:
                 self.say(frame.text)
+            case DuckFrame():
+                self._playout.duck(on=frame.on)
             case HoldFrame():
                 self._fall_silent()
                 self._playout.hold()

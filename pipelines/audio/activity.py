@@ -61,8 +61,9 @@ class VoiceSettings:
             windows by default: one window alone is often a click or a breath.
         min_silence: How long it has to be silent before a stop is reported (s), counted from
             the last voiced sample.
-        max_doubt: While the probability still says voice, this silence is needed instead, if it
-            is longer (s): a stop consonant's closure is silent, too.
+        doubt: Probability from which the detector is still sure of a voice.
+        max_doubt: While it is, this silence is needed instead, if it is longer (s): a stop
+            consonant's closure is silent, too.
 
     Raises:
         ValueError: A value is out of range, with the range in the message.
@@ -72,6 +73,7 @@ class VoiceSettings:
     stop: float = 0.35
     min_speech: float = 0.06
     min_silence: float = 0.2
+    doubt: float = 0.85
     max_doubt: float = 0.0
 
     def __post_init__(self) -> None:
@@ -237,7 +239,9 @@ class VoiceActivity:
                 self._speaking = True
                 self._run = 0
                 events.append(VoiceStarted(self._onset(), window.end))
-        needed = max(self._min_silence, self._max_doubt) if likely else self._min_silence
+        needed = self._min_silence
+        if window.probability >= self._settings.doubt:
+            needed = max(needed, self._max_doubt)
         if self._speaking and self.silence >= needed and voiced_to != window.end:
             self._speaking = False
             self._peak = -math.inf

@@ -1,9 +1,10 @@
-"""Hearing: Mistral's realtime transcription socket (2602), for the length of a call.
+"""Hearing: Mistral's realtime transcription socket (2602, 3-0), for the length of a call.
 
 Protocol page §1. The connection is opened behind the scenes and opened again when it is lost or
 silent; audio that has no final text yet is then sent once more. A flush is owed an answer: when
 it does not come in time, the text known so far counts as final, and the connection is replaced,
-since a late answer would be taken for the next one's.
+since a late answer would be taken for the next one's. Voxtral 3 can follow the caller's turns too,
+and may then give final texts unasked.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +23,7 @@ from websockets.asyncio.client import ClientConnection
 
 from vivavoce.pipelines.models.errors import ModelError, kind_of_status
 from vivavoce.pipelines.models.http import Endpoint, Timeouts, explain
-from vivavoce.pipelines.models.interfaces import HearingListener
+from vivavoce.pipelines.models.interfaces import HearingListener, TurnEvent
 from vivavoce.pipelines.models.segments import Segments
 from vivavoce.pipelines.tasks import Tasks
 
@@ -36,13 +40,84 @@ LOST = 3
 """Failed attempts in a row after which transcription is given up for now."""
 SOUND = 5.0
 """Seconds that a connection must last to count as one, where nothing was understood over it."""
+_TURNS: dict[str, TurnEvent] = {
+    "turn.start": "start",
+    "turn.eager_end": "eager_end",
+    "turn.resume": "resume",
+    "turn.end": "end",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDetection:
+    """How Voxtral 3 follows the caller's turns; None leaves the server's default.
+
+    Attributes:
+        start_threshold: How likely the caller must have the floor for a turn to start
+            (0-1; 0.5).
+        eager_end_threshold: Below which likelihood the turn seems to be over (0.5).
+        end_threshold: Below which it is over (0.33).
+        min_silence_ms: Silence that must have passed for that (500).
+        end_timeout_ms: Silence after which it is over in any case (3000).
+    """
+
+    start_threshold: float | None = None
+    eager_end_threshold: float | None = None
+    end_threshold: float | None = None
+    min_silence_ms: int | None = None
+    end_timeout_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what the server would refuse.
+
+        Raises:
+            ValueError: With what to change.
+        """
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        for name, value in given.items():
+            most = 1 if name.endswith("threshold") else math.inf
+            if not 0 <= value <= most:
+                raise ValueError(f"{name} must be from 0 to {most:g}; got {value!r}")
+        full = {**_DEFAULTS, **given}
+        start, eager = full["start_threshold"], full["eager_end_threshold"]
+        end = full["end_threshold"]
+        if not start >= eager > end:
+            raise ValueError(
+                "thresholds must satisfy start_threshold >= eager_end_threshold > end_threshold;"
+                f" got {start:g}, {eager:g} and {end:g}"
+            )
+        if full["end_timeout_ms"] < full["min_silence_ms"]:
+            raise ValueError(
+                f"end_timeout_ms must be at least min_silence_ms; got {full['end_timeout_ms']:g}"
+                f" and {full['min_silence_ms']:g}"
+            )
+
+    def json(self) -> dict[str, float]:
+        """Give what is sent: the fields that were set."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+_DEFAULTS: dict[str, float] = {
+    "start_threshold": 0.5,
+    "eager_end_threshold": 0.5,
+    "end_threshold": 0.33,
+    "min_silence_ms": 500,
+    "end_timeout_ms": 3000,
+}
 
 
 class MistralHearing:
     """One call's live transcription; implements `Hearing`."""
 
     def __init__(
-        self, endpoint: Endpoint, timeouts: Timeouts, *, delay_ms: int | None = None
+        self,
+        endpoint: Endpoint,
+        timeouts: Timeouts,
+        *,
+        delay_ms: int | None = None,
+        turns: bool | TurnDetection = False,
+        language: str | None = None,
+        context_bias: Sequence[str] = (),
     ) -> None:
         """Prepare it.
 
@@ -51,11 +126,20 @@ class MistralHearing:
             timeouts: How long to wait.
             delay_ms: How far the text may lag behind the audio: 80–1200 or 2400; None leaves
                 the server's default (480).
+            turns: Whether the server is to follow the caller's turns (`on_turn`), with its
+                defaults or tuned. Voxtral 3 only, as the next two.
+            language: ISO 639-1 code of what is spoken; None leaves it to the model.
+            context_bias: Words and phrases to expect.
+
+        A server that refuses one of them is told as trouble, and what it refused.
         """
         self._endpoint = endpoint
         self._timeouts = timeouts
         self._delay_ms = delay_ms
-        self._segments = Segments()
+        self._turns = TurnDetection() if turns is True else turns or None
+        self._language = language
+        self._context_bias = tuple(context_bias)
+        self._segments = Segments(unasked=self._turns is not None)
         self._wake = asyncio.Event()
         self._flushed_at: dict[int, float] = {}
         self._partial = bytearray()
@@ -175,6 +259,12 @@ class MistralHearing:
         }
         if self._delay_ms is not None:
             session["target_streaming_delay_ms"] = self._delay_ms
+        if self._turns is not None:
+            session["turn_detection"] = self._turns.json()
+        if self._language is not None:
+            session["language"] = self._language
+        if self._context_bias:
+            session["context_bias"] = list(self._context_bias)
         await socket.send(json.dumps({"type": "session.update", "session": session}))
 
     async def _serve(self, socket: ClientConnection) -> None:
@@ -220,11 +310,21 @@ class MistralHearing:
                     settled = self._segments.done(str(message.get("text") or ""))
                     if settled is not None:
                         self._tell(settled)
+                case "turn.start" | "turn.eager_end" | "turn.resume" | "turn.end" as kind:
+                    self._turn(_TURNS[kind], message.get("time_s"))
                 case "error":
                     raise self._refused(message)
                 case _:
                     pass
         raise ModelError("hearing", "broken", f"{self._endpoint.url} closed the connection")
+
+    def _turn(self, kind: TurnEvent, at: Any) -> None:
+        self._useful = True
+        if not isinstance(at, int | float) or not math.isfinite(at):
+            at = math.inf  # a server that does not say when: now
+        ago = self._segments.turn(kind, at)
+        if self._listener is not None:
+            self._listener.on_turn(kind, ago)
 
     async def _watch(self) -> None:
         """Notice a flush that is not answered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from vivavoce.pipelines.models.errors import ModelError
 
 Samples = NDArray[np.int16]
+
+TurnEvent = Literal["start", "eager_end", "resume", "end"]
+"""What a transcriber that follows the caller's turns tells: the turn begins, seems to be over,
+goes on after all, is over."""
 
 
 class HearingListener(Protocol):
@@ -21,7 +25,19 @@ class HearingListener(Protocol):
         """All that is understood of a segment so far; replaces what was told before."""
 
     def on_final(self, segment: int, text: str) -> None:
-        """The segment's final text, possibly empty: told once for each flushed one, in order."""
+        """The segment's final text, possibly empty: told once for each flushed one, in order.
+
+        A transcriber that follows the caller's turns may end a segment of itself, just before or
+        just after it tells the end of the turn. The segment that nobody flushed has its final
+        text then and the next one begins; one without words is not told.
+        """
+
+    def on_turn(self, kind: TurnEvent, seconds_ago: float) -> None:
+        """The transcriber has a view of the caller's turn; only where it was asked for one.
+
+        `seconds_ago` is audio time: how far the event lies behind the newest audio that was
+        sent (s, never negative). What is sent again over a new connection is judged again.
+        """
 
     def on_trouble(self, error: ModelError, *, lost: bool) -> None:
         """Transcription fails; `lost` when it has been given up for now."""

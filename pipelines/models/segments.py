@@ -3,7 +3,8 @@
 One session serves a whole call. Audio is numbered by segment; a flush ends a segment and owes
 its final text. The log keeps everything that has no final text yet, so that after a lost
 connection it can be sent again and no word is lost; what has its final text is forgotten, so
-that none is doubled. Pure: no sockets and no clock.
+that none is doubled. A server that follows the caller's turns gives final texts unasked, before
+or after it tells the end of the turn, or never. Pure: no sockets and no clock.
 """
 
 from __future__ import annotations
@@ -11,15 +12,26 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
-KEEP = 30 * 16_000 * 2
+from vivavoce.pipelines.models.interfaces import TurnEvent
+
+BYTES_PER_SECOND = 16_000 * 2
+KEEP = 30 * BYTES_PER_SECOND
 """Bytes of audio (int16, 16 kHz) kept at most without a final text: 30 s."""
 
 
 class Segments:
     """The state of one call's transcription, over any number of connections."""
 
-    def __init__(self, keep: int = KEEP) -> None:
+    def __init__(self, keep: int = KEEP, *, unasked: bool = False) -> None:
+        """Begin.
+
+        Args:
+            keep: Bytes of audio without a final text that are kept at most.
+            unasked: Whether a final text that was not asked for ends the segment in progress, as
+                a flush would have; else its words wait for that segment's flush.
+        """
         self._keep = keep
+        self._unasked = unasked
         # What is not finished: audio, or None where a flush stands.
         self._log: deque[bytes | None] = deque()
         self._kept = 0
@@ -28,6 +40,10 @@ class Segments:
         self._owed: deque[int] = deque()
         self._text = ""
         self._told = ""
+        self._went = 0  # bytes of audio that went out on this connection
+        self._mark: int | None = None  # of these, those up to where the turn (maybe) is over
+        self._over = False  # the turn's end was told, its final text has not come
+        self._ended = False  # its final text came unasked, its end has not been told
 
     @property
     def current(self) -> int:
@@ -73,6 +89,8 @@ class Segments:
         """
         item = self._log[self._sent]
         self._sent += 1
+        if item is not None:
+            self._went += len(item)
         return item
 
     @property
@@ -83,6 +101,8 @@ class Segments:
     def reconnected(self) -> None:
         """Begin a new connection: everything without a final text is sent again."""
         self._sent = 0
+        self._went = 0
+        self._mark, self._over, self._ended = None, False, False
         self._text = ""
         self._told = ""
 
@@ -92,11 +112,37 @@ class Segments:
         number = self._owed[0] if self._owed else self._current
         return number, self._text.strip()
 
+    def turn(self, kind: TurnEvent, at: float) -> float:
+        """Take the server's view of the caller's turn; return how long ago it was (s).
+
+        Args:
+            kind: What became of the turn.
+            at: Where, in seconds of audio since this connection's first sample. What is behind
+                the newest audio that went out counts as now.
+
+        Returns:
+            Seconds of audio that went out since; never negative.
+        """
+        ago = max(0.0, self._went / BYTES_PER_SECOND - at)
+        ended, self._ended = self._ended, False
+        self._mark, self._over = None, False
+        if kind in ("eager_end", "end"):
+            self._mark = self._went - round(ago * BYTES_PER_SECOND)
+            self._over = kind == "end" and not ended
+            if kind == "end" and ended:
+                # The final text came first: it covers all up to here.
+                self._forget(self._mark)
+        return ago
+
     def done(self, text: str) -> tuple[int, str] | None:
-        """Take a final text; return its segment and text, or None if none was owed.
+        """Take a final text; return the segment it ends and its text, or None if it ends none.
 
         Servers have been seen to send all of the session's text here instead of the segment's,
         and to send an empty one; the deltas then say what is right.
+
+        A server that also gives final texts unasked does not say which kind one is. Where its own
+        crosses a flush on the way, the flush takes it, and the answer to the flush counts as
+        unasked: usually empty, and otherwise words that are told one segment later, not lost.
         """
         final = text.strip()
         heard = self._text.strip()
@@ -107,13 +153,12 @@ class Segments:
         if not final:
             final = heard
         self._text = ""
-        if not self._owed:
-            # Nothing was asked for: an endpoint of the server's own. Keep the words for the
-            # segment in progress, where they belong.
+        if not self._owed and not self._unasked:
+            # Keep the words for the segment in progress, where they belong.
             self._text = final + " " if final else ""
             return None
         self._told = f"{self._told} {final}".strip()
-        return self._settle(final)
+        return self._settle(final) if self._owed else self._end(final)
 
     def give_up(self) -> tuple[int, str] | None:
         """Settle the oldest owed segment with what its deltas said; None if none is owed."""
@@ -130,6 +175,27 @@ class Segments:
                 break
             self._kept -= len(item)
         return self._owed.popleft(), text
+
+    def _end(self, text: str) -> tuple[int, str] | None:
+        """End the segment in progress where its turn ended; None if it has no words."""
+        # What went out since is the next one's. Where the turn ended is known, or where it seemed
+        # to, unless the server gives its text first and without a warning.
+        self._forget(self._went if self._mark is None else self._mark)
+        self._ended, self._mark, self._over = not self._over, None, False
+        if not text:
+            return None
+        self._current += 1
+        return self._current - 1, text
+
+    def _forget(self, mark: int) -> None:
+        """Drop the audio that went out up to `mark`, in bytes of this connection's audio."""
+        kept = sum(len(item) for item in islice(self._log, self._sent) if item is not None)
+        begin = self._went - kept
+        while self._sent and self._log[0] is not None and begin + len(self._log[0]) <= mark:
+            begin += len(self._log[0])
+            self._kept -= len(self._log[0])
+            self._sent -= 1
+            self._log.popleft()
 
 
 def _nearer(heard: str, rest: str, whole: str) -> bool:

@@ -19,6 +19,9 @@ Samples = NDArray[np.int16]
 AUDIBLE = 96
 """Amplitude (of 32767) from which a sample counts as sound: about -50 dBFS."""
 
+DUCKED = 0.3
+"""Gain of a ducked voice: about -10 dB."""
+
 
 @dataclass(slots=True, eq=False)
 class Clause:
@@ -110,7 +113,7 @@ class Playout:
         underruns: How often speech paused because the synthesiser was late.
     """
 
-    def __init__(self, rate: int, *, fade: float = 0.02) -> None:
+    def __init__(self, rate: int, *, fade: float = 0.01) -> None:
         self.rate = rate
         self.position = 0
         self.underruns = 0
@@ -119,11 +122,16 @@ class Playout:
         self._tail = np.zeros(0, np.int16)
         self._starved: Clause | None = None
         self._held = False
+        self._gain = self._wanted = 1.0
 
     @property
     def held(self) -> bool:
         """Whether playing is held."""
         return self._held
+
+    def duck(self, *, on: bool) -> None:
+        """Lower the voice, or raise it again, over the next block."""
+        self._wanted = DUCKED if on else 1.0
 
     @property
     def tail_if_cut(self) -> float:
@@ -196,6 +204,10 @@ class Playout:
             finished.append(clause)
             self._clauses.popleft()
         self.position += count
+        if self._gain != 1.0 or self._wanted != 1.0:
+            ramp = np.linspace(self._gain, self._wanted, count, dtype=np.float32)
+            out = (out * ramp).astype(np.int16)
+            self._gain = self._wanted
         return Block(out, audible, tuple(finished), speaking)
 
     def hold(self) -> None:
