@@ -22,7 +22,7 @@ from vivavoce.pipelines.models.chat import ChatModel
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.hearing import MistralHearing
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
-from vivavoce.pipelines.models.interfaces import TextDelta
+from vivavoce.pipelines.models.interfaces import TextDelta, TurnEvent
 from vivavoce.pipelines.models.speech import SpeechModel
 
 LONGEST = 30.0
@@ -155,6 +155,9 @@ class _Listener:
         del segment, text
         if not self.result.done():
             self.result.set_result("transcribes")
+
+    def on_turn(self, kind: TurnEvent, seconds_ago: float) -> None:
+        """Not asked for."""
 
     def on_trouble(self, error: ModelError, *, lost: bool) -> None:
         """The server fails."""

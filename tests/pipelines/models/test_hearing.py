@@ -33,6 +33,9 @@ class Listener:
         self.finals.append((segment, text))
         self._told.set()
 
+    def on_turn(self, kind, seconds_ago):
+        raise AssertionError(kind)  # nobody asked
+
     def on_trouble(self, error, *, lost):
         assert lost
         self.troubles.append(error)
