@@ -65,7 +65,7 @@ class Inbound(Call):
 
         Raises:
             CallError: It was answered, refused or cancelled.
-            SdpError: Nothing that the far end offers can be spoken.
+            SdpError: Nothing that the far end offers can be spoken; the call was refused (488).
         """
         self._open()
         self._wait_no_more()
@@ -74,7 +74,11 @@ class Inbound(Call):
         request = self.invite
         response = self._in_dialog(request, 183 if media else 180, self._transaction)
         if media is not None and not self._early:
-            self._early = self._describe(media)
+            try:
+                self._early = self._describe(media)
+            except SdpError:
+                self.reject(488, now)
+                raise
         if media is not None:
             attach(response, self._early)
         elif self._required and not self._offer and not self._early:

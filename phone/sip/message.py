@@ -295,7 +295,7 @@ def _fields(lines: list[str]) -> Iterator[tuple[str, str]]:
                 raise SipParseError("the first header line is a continuation")
             if _CONTROL.search(line):
                 raise SipParseError("a header has control characters")
-            value += " " + line.strip(" \t")
+            value = (value + " " + line.strip(" \t")).strip()
             continue
         if name:
             yield name, value

@@ -233,6 +233,9 @@ class Session:
         if event is not None and self._dtmf is not None:
             codecs.append(replace(event, fmtp="0-15"))
             self._dtmf = event.payload
+        elif self._dtmf == chosen.payload:
+            # Ours gives way: the number that they chose stays theirs for the whole session.
+            self._dtmf = next(n for n in range(101, 128) if n != chosen.payload)
         codecs += [c for c in offer.codecs if c.name.upper() == "CN" and c.rate == chosen.rate][:1]
         answer = Media("audio", self.local.port, offer.protocol, ())
         answer.codecs = tuple(codecs)

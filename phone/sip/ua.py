@@ -229,7 +229,8 @@ class UserAgent:
 
     def ring(self, call: Call, now: float, media: LocalMedia | None = None) -> list[Decision]:
         """Say that it rings; with media, that a sound comes before the answer."""
-        self._inbound(call).ring(now, media)
+        with contextlib.suppress(SdpError):  # the 488 and the end are among the decisions
+            self._inbound(call).ring(now, media)
         return self._exchange.drain()
 
     def answer(self, call: Call, media: LocalMedia, now: float) -> list[Decision]:

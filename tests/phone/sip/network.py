@@ -75,9 +75,7 @@ class World:
         self._order = itertools.count()
 
     def host(self, address: Address, trunks: list[Trunk] | None = None, **options: Any) -> Host:
-        ua = UserAgent(
-            [address], trunks or [], token=tokens(self.rng.randrange(2**32)), **options
-        )
+        ua = UserAgent([address], trunks or [], token=tokens(self.rng.randrange(2**32)), **options)
         host = self.hosts[address] = Host(self, address, ua)
         return host
 
