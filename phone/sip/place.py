@@ -9,6 +9,7 @@ from vivavoce.phone.sip.auth import Authenticator
 from vivavoce.phone.sip.decisions import Address, Resolve
 from vivavoce.phone.sip.exchange import Exchange
 from vivavoce.phone.sip.resolve import Records, targets
+from vivavoce.phone.sip.timers import Alarm
 from vivavoce.phone.sip.trunk import Trunk
 
 KEPT = 300.0  # s that a look-up is good for
@@ -42,6 +43,7 @@ class Place:
             )
         self._waiting: list[tuple[Then, Then]] = []
         self._asking = False
+        self._limit: Alarm | None = None
         self._until = float("-inf")
         self._targets: list[Address] = []
         self.authenticator = (
@@ -66,7 +68,7 @@ class Place:
             self._asking = True
             trunk = self._trunk
             self._exchange.emit(Resolve(trunk.name, trunk.host, trunk.port, trunk.transport))
-            self._exchange.alarms.at(now + PATIENCE, self._given_up)
+            self._limit = self._exchange.alarms.at(now + PATIENCE, self._given_up)
         if then is None or otherwise is None:
             return
         if self._targets:
@@ -77,6 +79,8 @@ class Place:
     def found(self, records: Records, now: float) -> None:
         """Take what was looked up; what was known stays when it is nothing."""
         self._asking = False
+        if self._limit is not None:
+            self._limit.cancel()
         if self._set(records):
             self._until = now + KEPT
         waiting, self._waiting = self._waiting, []

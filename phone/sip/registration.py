@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from vivavoce.phone.sip.auth import Authenticator
-from vivavoce.phone.sip.decisions import Address, Registered, RegistrationFailed
+from vivavoce.phone.sip.decisions import Registered, RegistrationFailed
 from vivavoce.phone.sip.errors import SipParseError
 from vivavoce.phone.sip.exchange import METHODS, Attempt, Exchange
 from vivavoce.phone.sip.headers import NameAddr, number
 from vivavoce.phone.sip.message import Headers, Request, Response
+from vivavoce.phone.sip.place import Place
 from vivavoce.phone.sip.timers import Alarm
 from vivavoce.phone.sip.trunk import Trunk
 from vivavoce.phone.sip.uri import Uri
@@ -25,19 +23,16 @@ class Registration:
     Args:
         exchange: Where it is sent.
         trunk: The trunk.
-        targets: Returns the registrar's addresses, in order; none while the name is unknown.
-        authenticator: Answers challenges.
+        place: Where it is, and what answers its challenges.
     """
 
     def __init__(
         self,
         exchange: Exchange,
         trunk: Trunk,
-        targets: Callable[[], list[Address]],
-        authenticator: Authenticator | None,
+        place: Place,
     ) -> None:
-        self._exchange, self._trunk, self._targets = exchange, trunk, targets
-        self._authenticator = authenticator
+        self._exchange, self._trunk, self._place = exchange, trunk, place
         self._call_id = exchange.token(12)
         self._tag = exchange.token(6)
         self._cseq = 0
@@ -45,15 +40,20 @@ class Registration:
         self._failures = 0
         self._alarm: Alarm | None = None
         self._attempt: Attempt | None = None
+        self._asking = False  # the name is being looked up
         self._leaving = False
         self.registered = False
 
     def start(self, now: float) -> None:
         """Register, or refresh; a request under way goes on."""
         self._wait_no_more()
-        if self._attempt is not None:
-            return
-        targets = self._targets()
+        if self._attempt is None and not self._asking:
+            self._asking = True
+            self._place.ask(self._send, self._send, now)
+
+    def _send(self, now: float) -> None:
+        self._asking = False
+        targets = self._place.targets()
         if not targets:
             self._failed(503, "the host could not be resolved", now, 0.0)
             return
@@ -62,7 +62,7 @@ class Registration:
             self._build,
             [(target, target if target.reliable else None) for target in targets],
             self._take,
-            self._authenticator,
+            self._place.authenticator,
             verify=self._trunk.host,
         )
         self._attempt.start(now)
@@ -83,7 +83,7 @@ class Registration:
         # The registrar's URI has no user part (§10.2).
         host = aor.uri
         request = Request(method="REGISTER", uri=Uri("sip", None, host.host, host.port))
-        target = self._attempt.target if self._attempt is not None else self._targets()[0]
+        target = self._attempt.target if self._attempt else self._place.targets()[0]
         request.headers = Headers(
             [
                 ("Max-Forwards", "70"),

@@ -94,9 +94,7 @@ class UserAgent:
         for trunk in self._trunks.values():
             place = self._places[trunk.name] = Place(self._exchange, trunk, self._admission.learn)
             if trunk.register:
-                self._registrations[trunk.name] = Registration(
-                    self._exchange, trunk, place.targets, place.authenticator
-                )
+                self._registrations[trunk.name] = Registration(self._exchange, trunk, place)
 
     # -- time and packets
 
@@ -118,9 +116,8 @@ class UserAgent:
     def start(self, now: float) -> list[Decision]:
         """Look trunks up and register with those that want it."""
         for name, place in self._places.items():
-            registration = self._registrations.get(name)
-            if registration is not None:
-                place.ask(registration.start, registration.start, now)
+            if name in self._registrations:
+                self._registrations[name].start(now)
             else:
                 place.ask(None, None, now)
         return self._exchange.drain()

@@ -49,5 +49,5 @@ def test_memory_is_bounded():
 
 
 def test_a_wrong_network_is_named():
-    with pytest.raises(ValueError, match="'carrier'.*'203.0.113/24'"):
+    with pytest.raises(ValueError, match=r"'carrier'.*'203.0.113/24'"):
         Admission({"carrier": ["203.0.113/24"]})

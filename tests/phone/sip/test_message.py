@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import tracemalloc
@@ -118,8 +119,8 @@ def test_a_short_tortuous_invite():
     [
         ("intmeth", [("INVITE", "!interesting-Method0123456789_*+`.%indeed'~"),
                      ("314159 INVITE", "314159 !interesting-Method0123456789_*+`.%indeed'~")]),
-        ("intmeth: the user part", [("sip:bob@", "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?"
-                                     ",/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@")]),
+        ("intmeth: the user part", [("sip:bob@", ("sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?"
+                                     ",/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@"))]),
         ("esc01", [("sip:bob@", "sip:sips%3Auser%40example.com@")]),
         ("escnull", [("sip:alice@atlanta", "sip:null-%00-null@atlanta")]),
         ("lwsdisp", [("Alice <sip:alice@atlanta.example>", "caller<sip:caller@example.com>")]),
@@ -329,10 +330,8 @@ def test_mutations_give_one_error_or_a_message_and_no_memory_is_kept():
 @given(st.binary(max_size=400))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_at_all(data):
-    try:
+    with contextlib.suppress(SipParseError):
         poke(parse(data))
-    except SipParseError:
-        pass
 
 
 @given(st.text(alphabet=' \t<>";,:@=abcSIP/2.0[]\\', max_size=80))
@@ -341,10 +340,8 @@ def test_any_header_at_all(text):
     for name in ("From", "Via", "Contact", "CSeq"):
         old = re.search(rf"(?m)^{name}: (.*)$", INVITE)
         assert old is not None
-        try:
+        with contextlib.suppress(SipParseError):
             poke(parse(changed((old[1], text))))
-        except SipParseError:
-            pass
 
 
 @pytest.mark.parametrize(
@@ -358,8 +355,6 @@ def test_long_runs_cost_no_more_than_their_length(filler):
         for name in ("From", "Via", "Contact", "CSeq"):
             old = re.search(rf"(?m)^{name}: (.*)$", INVITE)
             assert old is not None
-            try:
+            with contextlib.suppress(SipParseError):
                 poke(parse(changed((old[1], line.format(filler * (12000 // len(filler)))))))
-            except SipParseError:
-                pass
     assert time.process_time() - started < 1.5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -236,10 +238,8 @@ def test_any_description_at_all(data):
     for _ in range(data.draw(st.integers(1, 6))):
         place = data.draw(st.integers(0, len(body) - 1))
         body[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
-    try:
+    with contextlib.suppress(SdpError):
         session(srtp=Srtp.OPTIONAL).offered(bytes(body))
-    except SdpError:
-        pass
 
 
 def test_media_that_make_no_sense():

@@ -41,7 +41,7 @@ def test_the_parts():
 @pytest.mark.parametrize(
     "text",
     ["", "sip:", "sip", "sip:@b", "sip:a@", "sip:a@b:", "sip:a@b:99999", "sip:a b@c", "sip:a@[::1",
-     "sip:a@[::1]x", "sip:a@[fe80::1%25eth0]", "sip:a%4@b", "sip:a@b;=x", "sip:a@b;x=\"y", "tel:",
+     "sip:a@[::1]x", "sip:a@[fe80::1%25eth0]", "sip:a%4@b", "sip:a@b;=x", 'sip:a@b;x="y', "tel:",
      "sip:a@b@c", "1sip:a@b", "sip:a@b<c", "sip:-@[1.2.3.4]"],
 )  # fmt: skip
 def test_malformed(text):
