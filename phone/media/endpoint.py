@@ -82,7 +82,7 @@ class MediaEndpoint:
         self._rtcp: asyncio.DatagramTransport | None = None
         self._ports: list[_Port] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._next_pull = 0.0
+        self._next_pull: float | None = None
         self._closed = False
         self._complained: set[str] = set()
 
@@ -144,7 +144,6 @@ class MediaEndpoint:
                 return
             self.session = session
             if self._timer is None:
-                self._next_pull = self._loop.time()
                 self._run()
 
         self._do(begin)
@@ -226,8 +225,9 @@ class MediaEndpoint:
         if self._closed or session is None:
             return
         now = self._loop.time()
-        if now - self._next_pull > _BEHIND:
-            self._next_pull = now  # we slept: what was not pulled then is the past
+        if self._next_pull is None or now - self._next_pull > _BEHIND:
+            # At first, of the same instant as the sender's clock: one wake-up serves both.
+            self._next_pull = now  # later: we slept, and what was not pulled is the past
         while self._next_pull <= now:
             pcm = session.pull(now)
             self._next_pull += BLOCK

@@ -68,7 +68,8 @@ class ToneDetector:
             return _EMPTY
         audio = known.astype(np.float32)
         energy = float(np.dot(audio, audio)) / len(audio)
-        if energy * (len(audio) / HOP) < _FAINTEST and self._candidate is None:
+        idle = self._candidate is None and self.held is None
+        if idle and energy * (len(audio) / HOP) < _FAINTEST:
             return _EMPTY  # nothing that could hold a key: the common case, and cheap
         windows: Float32 = np.lib.stride_tricks.as_strided(
             audio, (count, WINDOW), (HOP * 4, 4), writeable=False

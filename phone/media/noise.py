@@ -15,6 +15,8 @@ PAYLOAD_TYPE = 13
 
 _MAX_ORDER = 12
 _LOUDEST = 30  # -dBov: a descriptor may not shout
+_SHARPEST = 0.98  # reflection
+_DEEPEST = 1e-3  # 60 dB
 _LOOP = 0.512  # s
 
 
@@ -75,7 +77,11 @@ def _response(coefficients: bytes, size: int) -> np.typing.NDArray[np.complex128
     polynomial = np.ones(1)
     for quantised in coefficients:
         reflection = 258 * (min(quantised, 254) - 127) / 32768  # RFC 3389 §3.2
+        reflection = max(-_SHARPEST, min(reflection, _SHARPEST))
         longer = np.concatenate((polynomial, [0.0]))
         polynomial = longer + reflection * longer[::-1]
-    response: np.typing.NDArray[np.complex128] = 1.0 / np.fft.rfft(polynomial, size)
+    inverse = np.fft.rfft(polynomial, size)
+    # Twelve resonances at one place would still be a whistle, or no number at all.
+    inverse[np.abs(inverse) < _DEEPEST] = _DEEPEST
+    response: np.typing.NDArray[np.complex128] = 1.0 / inverse
     return response

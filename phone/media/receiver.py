@@ -105,7 +105,7 @@ class Receiver:
         self._streams = 0
         self._pulled = 0
         self._slipped = 0
-        self._delay = 0.0
+        self._delay = self._error = 0.0  # as of the last pull (s)
 
     def receive(self, packet: RtpPacket, now: float) -> bool:
         """Take an audio packet of a payload type that there is a codec for.
@@ -117,8 +117,11 @@ class Receiver:
         if not 0 < duration <= LONGEST * self._clock:
             self._undecodable += 1
             return False
-        if packet.ssrc != self.ssrc and not self._change(packet, now):
-            return False
+        if packet.ssrc != self.ssrc:
+            if not self._change(packet, now):
+                return False
+        elif self._rival is not None:
+            self._rival = self._rival_packet = None  # the old one lives
         self._heard_at = now
         return self._jitter.insert(packet, duration, now)
 
@@ -174,7 +177,7 @@ class Receiver:
                 self._undecodable += 1
                 pcm = np.zeros(0, np.int16)
             if len(pcm):
-                return self._slip(self._concealer.good(pcm), now)
+                return self._slip(self._concealer.good(pcm))
             return self._concealer.lost(take.length * self.rate // self._clock)
         count = max(1, take.length * self.rate // self._clock)
         if take.kind is Kind.LOST:
@@ -187,7 +190,11 @@ class Receiver:
         return self._stretcher.waiting * self._clock // self.rate
 
     def _change(self, packet: RtpPacket, now: float) -> bool:
-        """Decide whether another SSRC is the new stream: two in order, or the old one is gone."""
+        """Decide whether another SSRC is the new stream.
+
+        It is if the old one is gone, or after two packets in order with none of the old one
+        between them: two streams at once must not tear each other to pieces.
+        """
         fresh = self.ssrc is None or now - self._heard_at > _STALE
         held = self._rival_packet
         if not fresh and (
@@ -213,18 +220,19 @@ class Receiver:
     def _steer(self, now: float) -> None:
         """Set the speed so that drift is followed and the delay comes to its target."""
         if not self._jitter.playing:
+            self._error = 0.0
             return
         self._delay = self._jitter.delay(now, self._behind())
-        error = self._delay - self._jitter.target
+        error = self._error = self._delay - self._jitter.target
         drift = self._jitter.arrivals.drift
         stretcher = self._stretcher
         if not stretcher.stretching and abs(drift) < _DRIFTING and abs(error) < _HURRY:
             return
         stretcher.set_speed(1.0 + drift + max(-_PUSH, min(error * _GAIN, _PUSH)))
 
-    def _slip(self, pcm: Int16, now: float) -> Int16:
+    def _slip(self, pcm: Int16) -> Int16:
         """Drop or add samples where it is quiet and the delay is off its target."""
-        error = self._jitter.delay(now, self._behind()) - self._jitter.target
+        error = self._error
         if abs(error) < _SLIP and not self._stretcher.stretching:
             return pcm
         loudness = float(np.sqrt(np.mean(pcm.astype(np.float32) ** 2)))
@@ -236,10 +244,12 @@ class Receiver:
         if error > _SLIP:
             dropped = min(int(error * self.rate), len(pcm))
             self._slipped -= dropped
+            self._error -= dropped / self.rate
             return pcm[dropped:]
         if error < -_SLIP:
             added = min(int(-error * self.rate), len(pcm))
             self._slipped += added
+            self._error += added / self.rate
             # As loud as what follows, but nothing that was heard before.
             filler = np.random.default_rng(self._pulled).standard_normal(added) * loudness
             return np.concatenate((filler.astype(np.int16), pcm))

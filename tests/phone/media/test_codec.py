@@ -85,7 +85,7 @@ def test_what_opus_cannot_do_is_refused():
 
 
 def test_an_unknown_codec_is_refused():
-    with pytest.raises(ValueError, match="'G729'.*PCMU"):
+    with pytest.raises(ValueError, match=r"'G729'.*PCMU"):
         make_codec("G729")
 
 

@@ -49,6 +49,15 @@ def test_the_same_key_twice_and_how_long():
     assert [digit.duration for digit in heard] == pytest.approx([0.1, 0.3], abs=0.02)
 
 
+def test_a_key_ends_in_the_silence_after_it():
+    detector, heard = ToneDetector(), []
+    pcm = tones("9", 0.1, gap=0.1).astype(np.int16)
+    for at in range(0, len(pcm), 160):
+        heard += detector.feed(pcm[at : at + 160])
+    assert [digit.key for digit in heard] == ["9"]
+    assert detector.held is None
+
+
 @pytest.mark.parametrize("lead", np.arange(0.05, 0.07, 0.0017))
 def test_forty_milliseconds_are_enough_and_twenty_three_are_not(lead):
     assert keys(np.concatenate([tones(key, 0.04, gap=0.04) for key in KEYS]), lead=lead) == KEYS

@@ -58,12 +58,11 @@ def test_an_even_stream_is_played_whole_after_the_shortest_delay():
 )
 def test_order_holds_and_nothing_is_played_twice(fates, ptime):
     """A fate is: lost if 0, else delayed by so much; and how many copies come."""
-    arrivals = []
-    for index, (lot, delay, copies) in enumerate(fates):
-        for copy in range(copies if lot else 0):
-            arrivals.append(
-                (index * ptime / RATE + delay + copy * 0.03, packet(index, ptime=ptime))
-            )
+    arrivals = [
+        (index * ptime / RATE + delay + copy * 0.03, packet(index, ptime=ptime))
+        for index, (lot, delay, copies) in enumerate(fates)
+        for copy in range(copies if lot else 0)
+    ]
     buffer = JitterBuffer(RATE)
     until = len(fates) * ptime / RATE + 1.0
     taken = play(buffer, arrivals, until, duration=ptime)
