@@ -106,6 +106,10 @@ class Admission:
             return None
         return verdict
 
+    def knows(self, host: str) -> bool:
+        """Whether anything from an address is heard; costs it nothing."""
+        return self._who(host) is not None
+
     def _who(self, host: str) -> Pass | None:
         trunk = self.trunk_of(host)
         if trunk is not None:

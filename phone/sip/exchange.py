@@ -54,6 +54,7 @@ class Exchange:
         self.out: list[Decision] = []
         self.clients: dict[Key, ClientTransaction] = {}
         self.servers: dict[Key, ServerTransaction] = {}
+        self._first: dict[Key, Key] = {}  # by which path each request came first
 
     def emit(self, decision: Decision) -> None:
         """Add a decision to what is handed out."""
@@ -176,6 +177,7 @@ class Exchange:
             request, source, self.alarms, self.timers, send, self._server_closed
         )
         self.servers[transaction.key] = transaction
+        self._first.setdefault(_mark(request), transaction.key)
         return transaction, True
 
     def matching(self, request: Request, method: str) -> ServerTransaction | None:
@@ -184,14 +186,7 @@ class Exchange:
 
     def merged(self, request: Request) -> bool:
         """Whether a new request came before by another path (§8.2.2.2)."""
-        if request.to.tag is not None:
-            return False
-        mark = (request.from_.tag, request.call_id, request.cseq)
-        return any(
-            (other.request.from_.tag, other.request.call_id, other.request.cseq) == mark
-            for other in self.servers.values()
-            if other.request is not request and other.request.call_id == request.call_id
-        )
+        return self._first.get(_mark(request)) not in {None, server_key(request)}
 
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:
         """Send a response in its transaction."""
@@ -220,7 +215,14 @@ class Exchange:
         self.clients.pop(key, None)
 
     def _server_closed(self, key: Key) -> None:
-        self.servers.pop(key, None)
+        transaction = self.servers.pop(key, None)
+        if transaction is not None and self._first.get(_mark(transaction.request)) == key:
+            del self._first[_mark(transaction.request)]
+
+
+def _mark(request: Request) -> Key:
+    """Return what a request has in common with itself on another path (§8.2.2.2)."""
+    return request.from_.tag or "", request.to.tag or "", request.call_id, str(request.cseq)
 
 
 def _ignore(response: Response, now: float) -> None:

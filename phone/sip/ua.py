@@ -122,6 +122,10 @@ class UserAgent:
                 place.ask(None, None, now)
         return self._exchange.drain()
 
+    def knows(self, host: str) -> bool:
+        """Whether anything from an IP literal is heard: if not, it needs no connection."""
+        return self._admission.knows(host)
+
     def tick(self, now: float) -> list[Decision]:
         """Do what is due."""
         self._exchange.alarms.ring(now)
