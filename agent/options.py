@@ -41,6 +41,8 @@ class Turns:
         interrupt_after: Caller speech that silences a reply (s). It is held, ends
             with the first word that is understood, and goes on from the same sample if this was
             a cough or a "mm-hm".
+        detector: Who says that a turn is over: "local" (the rules above), or "model": the
+            transcriber's own turn events beside them, where it has any (Voxtral 3).
         vad: The voice detector: "silero" (a small neural network) or "webrtc" (light, more false
             alarms in noise).
     """
@@ -55,6 +57,7 @@ class Turns:
     threshold: float = 0.5
     interruptible: bool = True
     interrupt_after: float = 0.06
+    detector: Literal["local", "model"] = "local"
     vad: Literal["silero", "webrtc"] = "silero"
 
     def __post_init__(self) -> None:
@@ -67,6 +70,8 @@ class Turns:
         _within("Turns", "threshold", self.threshold, 0, 1, "")
         _within("Turns", "interrupt_after", self.interrupt_after, 0.02, 3, "s")
         _flag("Turns", "interruptible", self.interruptible)
+        if self.detector not in {"local", "model"}:
+            raise OptionError(f"Turns(detector={self.detector!r}): choose 'local' or 'model'")
         if self.vad not in {"silero", "webrtc"}:
             raise OptionError(f"Turns(vad={self.vad!r}): choose 'silero' or 'webrtc'")
 

@@ -70,7 +70,12 @@ class Conversation:
         self._transport = transport
         self._context = Context(agent, self.call, self.clock, self.clock.now(), self._trouble)
         self._mind = Mind(self._context, models.thinking)
-        self._ears = Ears(self._context, models.hearing(), models.smart_turn, self._interruptible)
+        self._ears = Ears(
+            self._context,
+            models.hearing(agent.turns.detector == "model"),
+            models.smart_turn,
+            self._interruptible,
+        )
         self._mouth = Mouth(self._context, models.speaking, lambda: self._ears.began)
         self._over = ""
         self._leaving = ""

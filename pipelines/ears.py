@@ -60,6 +60,7 @@ from vivavoce.pipelines.turns.endpointing import (
     Flush,
     Guess,
     Nothing,
+    TurnEvent,
     TurnOver,
 )
 
@@ -310,6 +311,12 @@ class Ears(Stage):
         """A segment's final text."""
         self._partials[segment] = text
         self.tasks.spawn(self._settled(text), "final transcript")
+
+    def on_turn(self, kind: TurnEvent, seconds_ago: float) -> None:
+        """The transcriber's own view of the turn."""
+        del seconds_ago  # the voice detector here says when it was, to the hop
+        decisions = self._endpointing.told(kind, self.context.clock.now())
+        self.tasks.spawn(self._decide(decisions), "turn event")
 
     def on_trouble(self, error: ModelError, *, lost: bool) -> None:
         """Transcription fails."""

@@ -86,6 +86,8 @@ class _SileroStream:
     _QUIET = 0.1  # probability below which a window is clearly not speech
     _QUIET_WINDOWS = 5
     _RESET_EVERY = 63  # windows: 2 s
+    _FAINTEST = -62.0  # dBFS below which nothing is a voice
+    _ABOVE_FLOOR = 3.0  # dB above the background up to which it is background
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -97,6 +99,18 @@ class _SileroStream:
         self._start = 0
         self._since_reset = 0
         self._quiet = 0
+        self._floor = NoiseFloor(size * 1000 // 32)
+        self._levels: tuple[float, ...] = ()
+
+    @property
+    def silent(self) -> bool:
+        """Whether the full window is background after background: no voice can begin in it."""
+        self._levels = _levels(self.frame[0, self._context :], self._HOPS)
+        self._floor.add(self._levels, self._size)
+        loudest = max(self._levels)
+        return self._quiet >= self._QUIET_WINDOWS and (
+            loudest < self._FAINTEST or loudest < self._floor.level + self._ABOVE_FLOOR
+        )
 
     def take(self, pcm: Int16, at: int) -> int:
         """Fill the window from position `at` of a block.
@@ -114,9 +128,7 @@ class _SileroStream:
     def finish(self, probability: float, state: Float32) -> VoiceWindow:
         """Turn the full window into a result and make room for the next."""
         frame = self.frame
-        window = VoiceWindow(
-            self._start, self._size, probability, _levels(frame[0, self._context :], self._HOPS)
-        )
+        window = VoiceWindow(self._start, self._size, probability, self._levels)
         frame[0, : self._context] = frame[0, self._size :]
         self._start += self._size
         self._fill = 0
@@ -143,19 +155,23 @@ class SileroVad:
     Args:
         rate: 16000 or 8000 Hz.
         model: A Silero v5 or v6 ONNX file, by default the one that comes with pipecat.
+        skip_silence: Do not ask the model about background behind background.
 
     Raises:
         ValueError: The rate is another one.
         ModelFileError: The model file is missing or broken.
     """
 
-    def __init__(self, rate: int = 16_000, *, model: Path | None = None) -> None:
+    def __init__(
+        self, rate: int = 16_000, *, model: Path | None = None, skip_silence: bool = True
+    ) -> None:
         if rate not in (8_000, 16_000):
             raise ValueError(
                 f"Silero VAD works at 8000 or 16000 Hz, not {rate}: use a Resampler before it."
             )
         self._rate = rate
         self._size = rate * 32 // 1000
+        self._skip_silence = skip_silence
         self._sr = np.array(rate, np.int64)
         self._session = session(model or locate(SILERO))
         self.reset()
@@ -235,7 +251,24 @@ class SileroVad:
                 results[left[row][0]].append(result)
 
     def _judge(self, full: list[_SileroStream]) -> list[VoiceWindow]:
-        """Run the model on full windows."""
+        """Run the model on full windows, but for those that hold only background.
+
+        Half of a call is silence on each side: not to ask then halves what listening costs.
+        """
+        silent = [stream.silent for stream in full]
+        if self._skip_silence and any(silent):
+            asked = iter(
+                self._judge_all([s for s, quiet in zip(full, silent, strict=True) if not quiet])
+            )
+            return [
+                stream.finish(0.0, np.zeros_like(stream.state)) if quiet else next(asked)
+                for stream, quiet in zip(full, silent, strict=True)
+            ]
+        return self._judge_all(full)
+
+    def _judge_all(self, full: list[_SileroStream]) -> list[VoiceWindow]:
+        if not full:
+            return []
         if len(full) == 1:  # the usual case spares two copies
             frames, state = full[0].frame, full[0].state
         else:

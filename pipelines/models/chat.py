@@ -24,6 +24,7 @@ from vivavoce.pipelines.models.interfaces import (
     ToolCallDelta,
     Usage,
 )
+from vivavoce.pipelines.models.sse import ServerSentEvent
 
 MAX_ARGUMENTS = 1_000_000
 """Characters of a tool call's arguments that are taken; more is a broken answer."""
@@ -150,6 +151,10 @@ def _text(content: object) -> str:
     return ""
 
 
+def _last(event: ServerSentEvent) -> bool:
+    return event.data.strip() == "[DONE]"
+
+
 class ChatModel:
     """A model behind `POST /v1/chat/completions`."""
 
@@ -171,12 +176,14 @@ class ChatModel:
             body["tool_choice"] = "auto"
         answer = Answer()
         complete = False
-        stream = self._http.events("thinking", self._endpoint, "/v1/chat/completions", body)
+        stream = self._http.events("thinking", self._endpoint, "/v1/chat/completions", body, _last)
         async with aclosing(stream) as events:
             async for event in events:
-                if event.data.strip() == "[DONE]":
+                if _last(event):
                     complete = True
-                    break
+                    for thought in answer.finish():
+                        yield thought
+                    continue
                 try:
                     chunk = json.loads(event.data)
                     if not isinstance(chunk, dict):
@@ -188,7 +195,9 @@ class ChatModel:
                     ) from error
                 for text in texts:
                     yield text
-        if not (complete or answer.ended):
+        if complete:
+            return
+        if not answer.ended:
             raise ModelError("thinking", "broken", f"{self._endpoint.url} broke off mid-answer")
         for thought in answer.finish():
             yield thought

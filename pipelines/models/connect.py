@@ -30,14 +30,14 @@ class Models:
     Use it as an async context manager, on the event loop of the calls.
 
     Attributes:
-        hearing: Makes a call's transcription.
+        hearing: Makes a call's transcription; told whether to ask for turn events.
         thinking: The chat model.
         speaking: Text to speech.
         smart_turn: The end-of-turn model; None leaves the decision to silence and words.
         names: Which model serves each stage, for records.
     """
 
-    hearing: Callable[[], Hearing]
+    hearing: Callable[[bool], Hearing]
     thinking: Thinking
     speaking: Speaking
     smart_turn: SmartTurn | None = None
@@ -59,7 +59,7 @@ class Models:
         timeouts = timeouts or Timeouts()
         http = Http(timeouts)
         return cls(
-            hearing=lambda: MistralHearing(hear, timeouts),
+            hearing=lambda turns: MistralHearing(hear, timeouts, turns=turns),
             thinking=ChatModel(http, think),
             speaking=SpeechModel(http, speak),
             smart_turn=smart_turn,

@@ -28,8 +28,8 @@ from vivavoce.pipelines.models.segments import Segments
 from vivavoce.pipelines.tasks import Tasks
 
 RATE = 16_000
-CHUNK = 1_280
-"""Bytes per message: 40 ms. The model steps at 80 ms; smaller messages only cost CPU."""
+CHUNK = 2_560
+"""Bytes per message: 80 ms, the model's own step; smaller messages only cost CPU."""
 MAX_CHUNK = 32_000
 """Bytes per message when there is much to catch up with (the server takes 262,144)."""
 BACKOFF = (0.1, 0.3, 1.0, 2.0, 4.0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ import aiohttp
 from vivavoce.pipelines.models.errors import ModelError, StageName, kind_of_status
 from vivavoce.pipelines.models.sse import ServerSentEvent, SseParser
 
+DRAIN = 0.5
+"""Seconds for the end of a body whose last event has come."""
 KEEP_ALIVE = 120.0
 """Seconds an idle connection is kept: a pause between turns must not cost a new TLS handshake."""
 
@@ -76,11 +79,24 @@ class Http:
             await session.close()
 
     async def events(
-        self, stage: StageName, endpoint: Endpoint, path: str, body: dict[str, Any]
+        self,
+        stage: StageName,
+        endpoint: Endpoint,
+        path: str,
+        body: dict[str, Any],
+        last: Callable[[ServerSentEvent], bool],
     ) -> AsyncGenerator[ServerSentEvent]:
         """POST a request and iterate over the events of its answer.
 
-        Closing the iterator closes the connection, which ends the request at the server.
+        Closing the iterator closes the connection, which ends the request at the server. Iterated
+        to its end, it leaves the connection warm for the next request.
+
+        Args:
+            stage: For errors.
+            endpoint: Where to.
+            path: Behind the endpoint's URL.
+            body: JSON.
+            last: Tells the event behind which none comes.
 
         Raises:
             ModelError: For a failure of any kind, with what to do about it.
@@ -109,6 +125,9 @@ class Http:
                     for event in parser.feed(chunk):
                         wait = self.timeouts.stall
                         yield event
+                        if last(event):
+                            await _drain(response)
+                            return
         except TimeoutError as error:
             what = "gave no answer" if wait == self.timeouts.first else "stopped answering"
             raise ModelError(
@@ -140,6 +159,14 @@ class Http:
             f"{endpoint.url} answered {response.status} for {endpoint.model}: {explain(text)}",
             retry_after=retry_after,
         )
+
+
+async def _drain(response: aiohttp.ClientResponse) -> None:
+    """Read what ends a body: a connection is only used again when nothing is left on it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN):
+            while await response.content.readany():
+                pass
 
 
 def explain(text: str) -> str:

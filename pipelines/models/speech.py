@@ -17,6 +17,7 @@ from vivavoce.pipelines.audio.convert import FloatStream
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Endpoint, Http
 from vivavoce.pipelines.models.interfaces import Samples
+from vivavoce.pipelines.models.sse import ServerSentEvent
 
 _VOICES = {"fr": "fr_marie_neutral"}
 _VOICE = "en_paul_neutral"
@@ -25,6 +26,10 @@ _VOICE = "en_paul_neutral"
 def default_voice(language: str) -> str:
     """Return the preset that speaks where no voice is named: presets exist in two languages."""
     return _VOICES.get(language.split("-", maxsplit=1)[0].lower(), _VOICE)
+
+
+def _last(event: ServerSentEvent) -> bool:
+    return event.event == "speech.audio.done" or '"speech.audio.done"' in event.data[:200]
 
 
 class SpeechModel:
@@ -53,7 +58,7 @@ class SpeechModel:
         }
         floats = FloatStream()
         complete = False
-        stream = self._http.events("speaking", self._endpoint, "/v1/audio/speech", body)
+        stream = self._http.events("speaking", self._endpoint, "/v1/audio/speech", body, _last)
         async with aclosing(stream) as events:
             async for event in events:
                 try:
@@ -65,7 +70,7 @@ class SpeechModel:
                         )
                     elif kind == "speech.audio.done":
                         complete = True
-                        break
+                        continue
                     elif "error" in str(kind) or "error" in message:
                         raise ValueError(str(message)[:200])  # noqa: TRY301
                     else:

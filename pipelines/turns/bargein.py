@@ -22,12 +22,13 @@ _BACKCHANNELS = frozenset(
     है نعم أيوه تمام طيب
     """.split()
 )
-_WORDS = re.compile(r"[\w'-]+")
+# Not `\w` alone: Hindi's vowel signs are marks, and would end a word.
+_WORDS = re.compile(r"[^\W_][^\s.,;:!?…।؟،。！？\"«»()\[\]—–]*")
 
 
 def is_backchannel(text: str) -> bool:
     """Return whether a listener's words ask for nothing ("mm-hm", "yeah, right", "d'accord")."""
-    said = _WORDS.findall(text.lower().replace("’", "'"))
+    said = [word.rstrip("-'") for word in _WORDS.findall(text.lower().replace("’", "'"))]
     return 0 < len(said) <= 4 and all(word in _BACKCHANNELS for word in said)
 
 

@@ -12,6 +12,7 @@ and is used to ask again. Pure; times are seconds on the call's clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from vivavoce.agent.options import Turns
 from vivavoce.pipelines.turns.words import ENDS, completeness
@@ -19,7 +20,7 @@ from vivavoce.pipelines.turns.words import ENDS, completeness
 RESUMED = 0.3
 """Seconds of new speech that end a guess even if no word of it was understood yet."""
 ASK_AGAIN = (0.2, 0.4)
-"""Silences at which the end-of-turn model is asked once more (s)."""
+"""Silences at which the end-of-turn model is asked once more if it heard no end (s)."""
 LEAD = 0.5
 """Seconds before the longest silence ends a turn at which its reply is begun after all."""
 PATIENT_FOR = 8
@@ -71,8 +72,9 @@ class TurnOver:
         stopped: Last voiced sample (s).
         flushed: When the last flush was sent (s).
         final: When its text came (s).
-        why: "semantic" (voice and words agree that it is finished), "threshold" (one of them
-            does) or "timeout" (neither, but it was silent for long).
+        why: "eager_hit" (the transcriber itself said so, and the reply was begun), "semantic"
+            (voice and words agree that it is finished), "threshold" (the words do) or "timeout"
+            (neither, but it was silent for long).
         voice: The end-of-turn model's highest probability in the last pause; None if it gave
             none.
         words: How complete the words are (0–1).
@@ -102,6 +104,7 @@ class TurnOver:
         )
 
 
+TurnEvent = Literal["start", "eager_end", "resume", "end"]
 Decision = Flush | AskVoice | Guess | Drop | Nothing | TurnOver
 
 
@@ -127,6 +130,7 @@ class Endpointing:
         self._decided = float("-inf")
         self._patience = 0
         self._punctuated = False
+        self._told_end = False
 
     @property
     def open(self) -> bool:
@@ -161,6 +165,7 @@ class Endpointing:
                 # This caller was not done: who was cut off once pauses like that again.
                 self._patience = PATIENT_FOR
         self._speaking = True
+        self._told_end = False
         self._resumed = at
 
     def speech_stopped(self, at: float) -> None:
@@ -179,6 +184,18 @@ class Endpointing:
         """
         if not self._speaking and stopped == self._stopped:
             self._voice = probability if self._voice is None else max(self._voice, probability)
+
+    def told(self, kind: TurnEvent, now: float) -> list[Decision]:
+        """The transcriber's own view of the turn (Voxtral 3's turn events)."""
+        match kind:
+            case "end":
+                self._told_end = True
+            case "eager_end":
+                self._voice = 1.0
+            case "start" | "resume":
+                self._told_end = False
+                self._voice = None
+        return self.tick(now)
 
     def understood(self, text: str, now: float) -> list[Decision]:
         """A flush was answered."""
@@ -204,7 +221,8 @@ class Endpointing:
             self._owed += 1
             return [Flush(), AskVoice()]
         decisions: list[Decision] = []
-        if self._asked < len(ASK_AGAIN) and silence >= ASK_AGAIN[self._asked]:
+        doubts = self._voice is not None and self._voice < self._turns.threshold
+        if doubts and self._asked < len(ASK_AGAIN) and silence >= ASK_AGAIN[self._asked]:
             self._asked += 1
             decisions.append(AskVoice())
         if self._owed:
@@ -226,6 +244,8 @@ class Endpointing:
     def _hold(self, words: float) -> tuple[float, str]:
         """Return how long a silence ends the turn, and on what grounds."""
         turns = self._turns
+        if self._told_end:
+            return 0.0, "eager_hit" if self._guess is not None else "semantic"
         extra = turns.patience if self._patience else 0.0
         if words < 0.5:
             return turns.max_silence, "timeout"
@@ -270,6 +290,7 @@ class Endpointing:
         return over
 
     def _reset(self) -> None:
+        self._told_end = False
         self._started = None
         self._flushed = None
         self._voice = None

@@ -314,14 +314,15 @@ async def test_a_reply_that_resumes_loses_and_doubles_no_sample(hold):
     plain = await hold(Agent(turns=CALM), [HELLO], script={"hear": [HELLO], "think": [LONG + "."]})
     whole = plain.side(1)
     one, other = resumed[resumed != 0], whole[whole != 0]
-    # All is the same but for the fade, where samples may even round to silence.
+    # All is the same but where it was ducked and faded, where samples may even round to silence.
     fade = round(0.02 * held.rate)
+    ducked = round(0.25 * held.rate)
     shorter = min(len(one), len(other))
     assert abs(len(one) - len(other)) <= fade
     before = np.flatnonzero(one[:shorter] != other[:shorter])[0]
     behind = np.flatnonzero(one[-shorter:][::-1] != other[-shorter:][::-1])[0]
     assert min(before, behind) > fade
-    assert before + behind >= len(other) - fade
+    assert before + behind >= len(other) - ducked
 
 
 # -- callers who say little
