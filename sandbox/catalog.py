@@ -13,11 +13,12 @@ from vivavoce.sandbox.speaking import Speaker
 Kind = Literal["realtime", "file", "speech", "chat"]
 
 THINKER = "embedded-rules"
+VOXTRAL_3_REALTIME = "voxtral-mini-transcribe-realtime-3-0"
 
 # Any of Mistral's ids is taken for its kind of endpoint, so that a client's settings need no
-# change. The third generation is not: its realtime sockets speak differently.
+# change. The third generation's speech is not: its realtime socket speaks differently.
 _IDS: dict[Kind, re.Pattern[str]] = {
-    "realtime": re.compile(r"voxtral-mini-(transcribe-)?realtime-(2602|latest)"),
+    "realtime": re.compile(r"voxtral-mini-(transcribe-)?realtime-(2602|3|3-0|latest)"),
     "file": re.compile(r"voxtral-mini-(transcribe-)?(2507|2602|latest)"),
     "speech": re.compile(r"voxtral-mini-tts-(2603|latest)"),
     "chat": re.compile(
@@ -32,6 +33,19 @@ _NOTE = "Embedded stand-in on this machine, not Mistral's model: "
 def accepts(kind: Kind, model: str) -> bool:
     """Whether ``model`` is an id for this kind of endpoint."""
     return _IDS[kind].fullmatch(model) is not None
+
+
+# Whether an alias such as -latest names the third generation differs by page and month.
+_VOXTRAL_3 = re.compile(r".*-3(-0)?")
+
+
+def session_fields(model: str) -> frozenset[str]:
+    """Give what a realtime session of this model takes besides format and delay."""
+    if _VOXTRAL_3.fullmatch(model) is None:
+        return frozenset()
+    return frozenset(
+        {"language", "context_bias", "diarize", "speaker_references", "turn_detection"}
+    )
 
 
 def _card(name: str, about: str, aliases: list[str], **capabilities: Any) -> dict[str, Any]:
@@ -115,6 +129,21 @@ def _cards() -> list[dict[str, Any]]:
                 "response_formats": ["pcm", "wav"],
             },
         ),
+        _card(
+            VOXTRAL_3_REALTIME,
+            f"{hear} Follows turns by silence and by whether the words can stand. Takes a"
+            " language and a context bias and hears the same; hears one speaker.",
+            [VOXTRAL_3_REALTIME.removesuffix("-0")],
+            audio_transcription_realtime=True,
+            audio_transcription_capabilities={
+                "modes": ["realtime"],
+                "diarization": True,
+                "context_bias": True,
+                "turn_detection": True,
+                "languages": ["en"],
+                "streaming_delays_ms": [{"min": 80, "max": 1200}, {"min": 2400, "max": 2400}],
+            },
+        ),
     ]
 
 
@@ -126,6 +155,8 @@ def card(model: str) -> dict[str, Any] | None:
     for one in CARDS:
         if model == one["id"] or model in one["aliases"]:
             return {**one, "id": model}
+    if accepts("realtime", model) and session_fields(model):
+        return {**CARDS[5], "id": model, "name": model}
     for kind, position in (("realtime", 2), ("file", 3), ("speech", 4), ("chat", 1)):
         if accepts(kind, model):  # type: ignore[arg-type]
             return {**CARDS[position], "id": model, "name": model}

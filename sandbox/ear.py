@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,9 +17,12 @@ import numpy as np
 from vivavoce.sandbox.hearing import Decode, Hearing
 from vivavoce.sandbox.pcm import HEARING_RATE, Intake, Samples
 from vivavoce.sandbox.profile import Profile
-from vivavoce.sandbox.segment import WINDOW, Commitment, Segment, Segmenter
+from vivavoce.sandbox.segment import SHORTEST, WINDOW, Commitment, Segment, Segmenter
+from vivavoce.sandbox.turns import Event, Settings, Turns, stands
 
 Delta = Callable[[str], Awaitable[None]]
+Tell = Callable[[Event], Awaitable[None]]
+"""Takes what became of the turn; may flush the ear, whose utterance ends there then."""
 
 _PARTIAL = HEARING_RATE // 2  # a pass over the growing segment every 0.5 s of audio
 _AHEAD_S = 1.0  # audio that came this much faster than real time gets no partials
@@ -42,7 +46,10 @@ class Ear(Protocol):
     """What a realtime session needs of an ear; calls come one after the other."""
 
     async def push(self, data: bytes) -> None:
-        """Take audio in the session's format; sends deltas on the way."""
+        """Take audio in the session's format; sends deltas on the way.
+
+        Where turns are followed a chunk should be short: an end cuts the utterance behind it.
+        """
 
     async def flush(self) -> Heard:
         """End the utterance: send the last deltas, give its text, begin the next."""
@@ -54,8 +61,20 @@ class Ear(Protocol):
 class EngineEar:
     """Silero and Moonshine."""
 
-    def __init__(self, hearing: Hearing, intake: Intake, delta: Delta) -> None:
+    def __init__(
+        self,
+        hearing: Hearing,
+        intake: Intake,
+        delta: Delta,
+        turns: Settings | None = None,
+        tell: Tell | None = None,
+    ) -> None:
         self._hearing, self._intake, self._send = hearing, intake, delta
+        self._turns = None if turns is None else Turns(turns, SHORTEST)
+        self._tell = tell
+        self._taken = 0  # samples that were looked at
+        self._frames: list[tuple[int, int, float]] = []  # begin, end, likelihood; not judged yet
+        self._stands: bool | None = None  # whether the words before the silence can
         self._probability = hearing.probability()
         self._segmenter = Segmenter()
         self._rest: Samples = np.zeros(0, np.float32)
@@ -78,13 +97,17 @@ class EngineEar:
         whole = len(samples) - len(samples) % WINDOW
         for start in range(0, whole, WINDOW):
             window = samples[start : start + WINDOW]
-            if done := self._segmenter.push(window, self._probability(window)):
+            likelihood = self._probability(window)
+            if done := self._segmenter.push(window, likelihood):
                 closed.append(done)
+            self._frames.append((self._taken, self._taken + WINDOW, likelihood))
+            self._taken += WINDOW
         self._rest = samples[whole:]
         return closed, len(came)
 
     async def push(self, data: bytes) -> None:
         """See ``Ear``; several segments may close in one long chunk."""
+        self._frames.clear()
         loop = asyncio.get_running_loop()
         look = loop.run_in_executor(self._hearing.vad_threads, self._look, data)
         closed, came = await look
@@ -102,6 +125,20 @@ class EngineEar:
         elif self._segmenter.speaking:
             self._unsettle()
             await self._maybe_partial()
+        if self._turns is not None:
+            await self._follow(self._turns)
+
+    async def _follow(self, turns: Turns) -> None:
+        """Judge the frames of one chunk, and tell what became of the turn."""
+        if self._settled is not None and self._settled[1].text.done():
+            self._stands = stands(await self._settled[1].text)
+        for begin, end, likelihood in self._frames:
+            events = turns.push(begin, end, likelihood, turns.settings.patience(self._stands))
+            if turns.voiced:
+                self._stands = None
+            for event in events:
+                if self._tell is not None:
+                    await self._tell(event)
 
     async def _maybe_partial(self) -> None:
         if self._partial is not None and self._partial.done():
@@ -156,6 +193,7 @@ class EngineEar:
             await self._send(self._spaced(delta))
         self._commitment = Commitment()
         self._partial_at = self._segmenter.position
+        self._stands = stands(text)
         if text:
             self._heard.text = f"{self._heard.text} {text}" if self._heard.text else text
             start, end = segment.start / HEARING_RATE, segment.end / HEARING_RATE
@@ -167,6 +205,7 @@ class EngineEar:
         if len(self._rest):
             window = np.zeros(WINDOW, np.float32)
             window[: len(self._rest)] = self._rest
+            self._taken += len(self._rest)
             self._rest = self._rest[:0]
             if closed := self._segmenter.push(window, self._probability(window)):
                 await self._finish(closed)
@@ -211,11 +250,24 @@ class ScriptedEar:
 
     An utterance begins with 60 ms above -45 dBFS. Its words end where the script says, or are
     ``hear_word_ms`` long; each one's delta goes out ``hear_delay_ms`` of audio behind it. A
-    flush sends the rest; of timed words, those that have ended.
+    flush sends the rest; of timed words, those that have ended. A turn seems to be over, and is
+    over, exactly as long behind the last voiced sample as the profile says, if the words that
+    were said by then can stand; if not, the session's time-out ends it.
     """
 
-    def __init__(self, profile: Profile, intake: Intake, delay_ms: float, delta: Delta) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        intake: Intake,
+        delay_ms: float,
+        delta: Delta,
+        turns: Settings | None = None,
+        tell: Tell | None = None,
+    ) -> None:
         self._profile, self._intake, self._send = profile, intake, delta
+        self._turns = None if turns is None else Turns(turns, _ONSET * _FRAME)
+        self._tell = tell
+        self._turn: list[str] = []  # what was said in this turn and went out
         self._delay = delay_ms * HEARING_RATE / 1000
         self._revision = profile.revision
         self._rest: Samples = np.zeros(0, np.float32)
@@ -243,6 +295,27 @@ class ScriptedEar:
                 self._start()
             while self._words and self._position >= self._words[0][1] + self._delay:
                 await self._say(1)
+            if self._turns is not None:
+                await self._follow(self._turns, frame, loud=loud)
+
+    async def _follow(self, turns: Turns, frame: Samples, *, loud: bool) -> None:
+        begin = self._position - _FRAME
+        last = begin + int(np.flatnonzero(np.abs(frame) > _VOICED)[-1]) + 1 if loud else None
+        patience = self._patience(turns.settings) if turns.open and not loud else (0.0, 0.0)
+        events = turns.push(begin, self._position, float(loud), patience, last)
+        for event in events:
+            if event.kind == "start":
+                self._turn = []
+            if self._tell is not None:
+                await self._tell(event)
+
+    def _patience(self, settings: Settings) -> tuple[float, float]:
+        said = [word for word, end, timed in self._words if not timed or end <= self._position]
+        if stands(" ".join(self._turn + said)) is False:
+            return math.inf, math.inf
+        plan = self._profile.turns
+        end_ms = settings.min_silence_ms if plan.end_ms is None else plan.end_ms
+        return plan.eager_end_ms / 1000, end_ms / 1000
 
     def _start(self) -> None:
         self._onset = self._begin = self._position - _ONSET * _FRAME
@@ -257,6 +330,7 @@ class ScriptedEar:
             space = " " if self._said else ""
             del self._words[:count]
             self._said += words
+            self._turn += words
             await self._send(space + " ".join(words))
 
     async def flush(self) -> Heard:

@@ -11,7 +11,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Stage = Literal["hear", "think", "speak"]
 STAGES: tuple[Stage, ...] = ("hear", "think", "speak")
@@ -74,6 +74,25 @@ class Script:
     hear: tuple[Words, ...] | None = None
     think: tuple[Any, ...] = ()
     speak: Literal["tone"] | None = None
+
+
+Done = Literal["after", "before", "none"]
+
+
+@dataclass(frozen=True)
+class TurnPlan:
+    """How Voxtral 3's turn events come; only where the session asks for them.
+
+    Attributes:
+        done: Whether the end of a turn brings a ``transcription.done`` that nobody asked for,
+            and on which side of ``turn.end``. Which it is in reality is not established.
+        eager_end_ms: Scripted ears: from the last voiced sample to ``turn.eager_end``, in audio.
+        end_ms: Likewise to ``turn.end``; None takes the session's ``min_silence_ms``.
+    """
+
+    done: Done = "after"
+    eager_end_ms: float = 150
+    end_ms: float | None = None
 
 
 # kind -> the stages it exists for.
@@ -157,6 +176,20 @@ def _latency(given: Any) -> Latency:
         if not number or not math.isfinite(value) or value < 0:
             raise ProfileError(f"latency.{name} must be a number of at least 0, not {value!r}")
     return Latency(**fields)
+
+
+def _turns(given: Any) -> TurnPlan:
+    fields = _fields("turns", TurnPlan, given)
+    if fields.get("done", "after") not in get_args(Done):
+        raise ProfileError(f"turns.done must be one of {', '.join(get_args(Done))}")
+    for name in ("eager_end_ms", "end_ms"):
+        value = fields.get(name, 0)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is None and name == "end_ms":
+            continue
+        if not number or not math.isfinite(value) or value < 0:
+            raise ProfileError(f"turns.{name} must be a number of at least 0, not {value!r}")
+    return TurnPlan(**fields)
 
 
 def _script(given: Any) -> Script:
@@ -277,6 +310,7 @@ class Profile:
     latency: Latency = field(default_factory=Latency)
     script: Script = field(default_factory=Script)
     faults: dict[Stage, tuple[Fault, ...]] = field(default_factory=dict)
+    turns: TurnPlan = field(default_factory=TurnPlan)
     counters: Counters = field(default_factory=Counters)
     revision: int = 0  # how often it was replaced
     _cursor: dict[Stage, int] = field(default_factory=dict)
@@ -289,10 +323,10 @@ class Profile:
             ProfileError: With what to change.
         """
         if not isinstance(given, Mapping):
-            raise ProfileError("the body must be an object with latency, script and faults")
-        unknown = sorted(set(given) - {"latency", "script", "faults"})
-        if unknown:
-            raise ProfileError(f"unknown {', '.join(unknown)}; known: latency, script, faults")
+            raise ProfileError("the body must be an object with latency, script, faults and turns")
+        known = ("latency", "script", "faults", "turns")
+        if unknown := sorted(set(given) - set(known)):
+            raise ProfileError(f"unknown {', '.join(unknown)}; known: {', '.join(known)}")
         faults = given.get("faults") or {}
         if not isinstance(faults, Mapping) or set(faults) - set(STAGES):
             raise ProfileError(f"faults must be an object with {', '.join(STAGES)}")
@@ -303,11 +337,13 @@ class Profile:
                 raise ProfileError(f"faults.{stage} must be a list")
             listed[stage] = tuple(_fault(stage, one) for one in some)
         latency = _latency(given.get("latency") or {})
-        return cls(key, latency, _script(given.get("script") or {}), listed)
+        script, turns = _script(given.get("script") or {}), _turns(given.get("turns") or {})
+        return cls(key, latency, script, listed, turns)
 
     def become(self, other: Profile) -> None:
-        """Take another's latency, script (from its start) and faults; keep what was counted."""
+        """Take another's settings, its script from the start; keep what was counted."""
         self.latency, self.script, self.faults = other.latency, other.script, other.faults
+        self.turns = other.turns
         self._cursor = {}
         self.revision += 1
 

@@ -1,8 +1,9 @@
-"""The hearing socket: ``/v1/audio/transcriptions/realtime`` as Voxtral Realtime 2602 speaks it.
+"""The hearing socket: ``/v1/audio/transcriptions/realtime`` as Voxtral Realtime speaks it.
 
 Messages are JSON text. After the first audio the session's fields are locked; a flush ends an
 utterance with ``transcription.done`` and the session goes on; an end gives the last one and
-closes. 2602 has no turn events: the client's own VAD decides when to flush.
+closes. 2602 has no turn events: the client's own VAD decides when to flush. 3-0 has them, where
+the session asks for them.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from vivavoce.sandbox.catalog import accepts
 from vivavoce.sandbox.ear import Ear, EngineEar, Heard, ScriptedEar
+from vivavoce.sandbox.fields import Fields, Refused
 from vivavoce.sandbox.hearing import Hearing
-from vivavoce.sandbox.pcm import BYTES_PER_SAMPLE, AudioError, Intake
+from vivavoce.sandbox.pcm import BYTES_PER_SAMPLE, Intake
 from vivavoce.sandbox.profile import Profile
+from vivavoce.sandbox.turns import Event
 from vivavoce.sandbox.wire import dumps, pause_until, refusal, reset
 
 LARGEST_CHUNK = 262_144  # decoded bytes of one input_audio.append
@@ -33,46 +36,13 @@ _DEFAULT_DELAY_MS = 480
 INVALID = 1500  # seen with "Invalid model"; the full list is not published
 TIMED_OUT = 3804
 
-_VOXTRAL_3 = ("language", "context_bias", "diarize", "speaker_references", "turn_detection")
+_SPEAKER = "speaker_0"  # one for all: there is no diarizer here
 
-
-class Refused(Exception):  # noqa: N818 - a message of the protocol, not a failure
-    """A client's message that gets an ``error`` event; the session goes on."""
+_SLICE_S = 0.1  # where turns are followed, audio is heard in pieces as clients send it
 
 
 class _Over(Exception):  # noqa: N818
     """This connection has been ended on purpose."""
-
-
-def delay(given: Any) -> int:
-    """Check ``target_streaming_delay_ms``.
-
-    Raises:
-        Refused: Unless it is an integer of 80 to 1200, or 2400.
-    """
-    if type(given) is not int or not (80 <= given <= 1200 or given == 2400):
-        raise Refused(
-            f"target_streaming_delay_ms must be an integer from 80 to 1200, or 2400; got {given!r}"
-        )
-    return given
-
-
-def audio_format(given: Any) -> tuple[str, int]:
-    """Check ``audio_format``: its encoding and its sample rate in Hz.
-
-    Raises:
-        Refused: When it is not one of the protocol's.
-    """
-    if not isinstance(given, dict):
-        raise Refused("audio_format must be an object with encoding and sample_rate")
-    encoding, rate = given.get("encoding"), given.get("sample_rate")
-    if type(rate) is not int:
-        raise Refused(f"audio_format.sample_rate must be an integer in Hz; got {rate!r}")
-    try:
-        Intake(str(encoding), rate)
-    except AudioError as error:
-        raise Refused(f"audio_format: {error}") from error
-    return str(encoding), rate
 
 
 class Session:
@@ -89,8 +59,7 @@ class Session:
         self._request, self._socket, self._profile = request, socket, profile
         self._model, self._hearing = model, hearing
         self._id = uuid.uuid4().hex
-        self._format = ("pcm_s16le", 16_000)
-        self._delay_ms: int | None = None
+        self._fields = Fields()
         self._ear: Ear | None = None
         self._unflushed = False  # audio came behind the last done
         self._unflushed_s = 0.0
@@ -144,15 +113,7 @@ class Session:
         return message
 
     def _session(self) -> dict[str, Any]:
-        encoding, rate = self._format
-        session: dict[str, Any] = {
-            "request_id": self._id,
-            "model": self._model,
-            "audio_format": {"encoding": encoding, "sample_rate": rate},
-        }
-        if self._delay_ms is not None:
-            session["target_streaming_delay_ms"] = self._delay_ms
-        return session
+        return {"request_id": self._id, "model": self._model, **self._fields.json()}
 
     async def _send(self, event: dict[str, Any]) -> None:
         if self._mute or self._socket.closed:
@@ -213,17 +174,7 @@ class Session:
     async def _update(self, given: Any) -> None:
         if self._ear is not None:
             raise Refused("Session fields cannot be changed after audio has started")
-        if not isinstance(given, dict):
-            raise Refused("session.update needs a session object")
-        for name in _VOXTRAL_3:
-            if given.get(name) is not None:
-                raise Refused(f"{name} is not supported by {self._model}")
-        new_format, new_delay = self._format, self._delay_ms
-        if given.get("audio_format") is not None:
-            new_format = audio_format(given["audio_format"])
-        if given.get("target_streaming_delay_ms") is not None:
-            new_delay = delay(given["target_streaming_delay_ms"])
-        self._format, self._delay_ms = new_format, new_delay
+        self._fields = self._fields.updated(given, self._model)
         await self._send({"type": "session.updated", "session": self._session()})
 
     async def _append(self, given: Any) -> None:
@@ -236,20 +187,34 @@ class Session:
         if self._ear is None:
             self._ear = self._make_ear()
         self._unflushed = True
-        encoding, rate = self._format
-        seconds = len(data) / BYTES_PER_SAMPLE[encoding] / rate
-        self._unflushed_s += seconds
-        self._profile.counters.heard_s += seconds
-        await self._ear.push(data)
+        fields = self._fields
+        pace = BYTES_PER_SAMPLE[fields.encoding] * fields.rate
+        step = max(1, len(data)) if fields.turns is None else round(_SLICE_S * pace)
+        for start in range(0, len(data), step):
+            piece = data[start : start + step]
+            self._unflushed = True  # an end of a turn may have come in the piece before
+            self._unflushed_s += len(piece) / pace
+            self._profile.counters.heard_s += len(piece) / pace
+            await self._ear.push(piece)
 
     def _make_ear(self) -> Ear:
-        intake = Intake(*self._format)
-        if self._profile.script.hear is None:
-            return EngineEar(self._hearing, intake, self._delta)
-        delay_ms = self._profile.latency.hear_delay_ms
+        fields, profile = self._fields, self._profile
+        intake = Intake(fields.encoding, fields.rate)
+        if profile.script.hear is None:
+            return EngineEar(self._hearing, intake, self._delta, fields.turns, self._turn)
+        delay_ms = profile.latency.hear_delay_ms
         if delay_ms is None:
-            delay_ms = self._delay_ms or _DEFAULT_DELAY_MS
-        return ScriptedEar(self._profile, intake, delay_ms, self._delta)
+            delay_ms = fields.delay_ms or _DEFAULT_DELAY_MS
+        return ScriptedEar(profile, intake, delay_ms, self._delta, fields.turns, self._turn)
+
+    async def _turn(self, event: Event) -> None:
+        """Tell what became of the turn, and give its text where the profile says so."""
+        order = self._profile.turns.done if event.kind == "end" else "none"
+        if order == "before":
+            await self._finish(asked=False)
+        await self._send(event.json())
+        if order == "after":
+            await self._finish(asked=False)
 
     async def _delta(self, text: str) -> None:
         number = self._profile.counters.turns["hear"] + 1
@@ -260,11 +225,13 @@ class Session:
             await self._strike("delta", number)
         await self._send({"type": "transcription.text.delta", "text": text})
 
-    async def _finish(self) -> None:
+    async def _finish(self, *, asked: bool = True) -> None:
         due = asyncio.get_running_loop().time() + self._profile.latency.hear_final_ms / 1000
         heard = await self._ear.flush() if self._ear is not None else Heard()
-        # A flush without audio behind the last one is answered, but is no utterance.
-        counted, self._unflushed, self._spoke = self._unflushed, False, False
+        # A flush without audio behind the last one is answered, but is no utterance; nor is the
+        # end of a turn whose words a flush has had.
+        counted = self._unflushed and (asked or bool(heard.text))
+        self._unflushed = self._spoke = False
         seconds, self._unflushed_s = self._unflushed_s, 0.0
         await pause_until(due)
         if counted:
@@ -275,7 +242,16 @@ class Session:
             if self._profile.fault("hear", number, "lost_done"):
                 return
             self._profile.counters.texts.append(heard.text)
-        await self._send(done(self._model, heard, seconds))
+        await self._tell(heard, seconds)
+
+    async def _tell(self, heard: Heard, seconds: float) -> None:
+        answer = done(self._model, heard, seconds)
+        answer["language"] = self._fields.language
+        if self._fields.diarize:
+            for segment in answer["segments"]:
+                segment["speaker_id"] = _SPEAKER
+                await self._send({**segment, "type": "transcription.segment"})
+        await self._send(answer)
 
     async def _strike(self, point: str, number: int) -> None:
         fault = self._profile.fault(

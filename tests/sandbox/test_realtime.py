@@ -223,7 +223,7 @@ async def test_chunks_are_capped_at_256_kib(raw):
 
 async def test_an_unknown_model_is_an_error_event_in_place_of_the_session(client):
     sdk = await client()
-    for model in ("gpt-9", "mistral-small-latest", "voxtral-mini-transcribe-realtime-3-0"):
+    for model in ("gpt-9", "mistral-small-latest", "voxtral-mini-transcribe-realtime-4-0"):
         with pytest.raises(RealtimeTranscriptionWSError, match="Invalid model") as caught:
             await sdk.audio.realtime.connect(model)
         assert caught.value.code == 1500
