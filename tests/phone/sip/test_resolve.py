@@ -32,7 +32,7 @@ def test_priorities_then_addresses():
     records = Records(
         srv={
             "_sip._tcp.example.com": (
-                Srv(2, 1, 5060, "server2.example.com"),
+                Srv(8, 1, 5060, "server2.example.com"),
                 Srv(1, 1, 5070, "server1.example.com."),
             )
         },

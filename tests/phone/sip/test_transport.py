@@ -23,6 +23,7 @@ from vivavoce.phone.sip.decisions import (
     Resolve,
 )
 from vivavoce.phone.sip.resolve import Records
+from vivavoce.phone.sip.transaction import State
 from vivavoce.phone.sip.transport import Transports
 from vivavoce.phone.sip.trunk import Trunk
 from vivavoce.phone.sip.ua import UserAgent
@@ -234,3 +235,40 @@ async def test_sipp_calls_in(name: str, transport: str, tmp_path: Path):
             assert [m.plan.sends for m in callee.of(MediaChanged)] == [False, True]
         if name.startswith("UPDATE"):
             assert [d.digit for d in callee.of(Dtmf)] == ["7"]
+
+
+def _said_goodbye(caller: Bot) -> bool:
+    """Whether our BYE has its final response; over TCP its transaction is forgotten then."""
+    byes = [t for t in caller.ua._exchange.clients.values() if t.request.method == "BYE"]
+    return all(bye.state is State.COMPLETED and not bye.silent for bye in byes)
+
+
+@pytest.mark.skipif(shutil.which("sipp") is None, reason="needs Debian's sip-tester")
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+async def test_sipp_is_called(kind: str, tmp_path: Path, unused_tcp_port: int):
+    process = await asyncio.create_subprocess_exec(
+        "sipp", "-sn", "uas", "-i", HERE, "-p", str(unused_tcp_port), "-mi", HERE, "-m", "1",
+        "-t", "u1" if kind == "udp" else "t1", "-nostdin",
+        cwd=tmp_path, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        trunk = Trunk("sipp", HERE, port=unused_tcp_port, transport=kind)
+        async with bot(kind, trunk=trunk) as caller:
+            for _ in range(50):  # until it listens
+                call, decisions = caller.ua.dial("sipp", "1", media(41000, HERE), monotonic())
+                caller.wire.do(decisions)
+                await caller.until(lambda: bool(caller.of(Answered) or caller.of(Ended)))
+                if caller.of(Answered):
+                    break
+                caller.news.clear()
+                await asyncio.sleep(0.1)
+            caller.wire.do(caller.ua.hang_up(call, monotonic()))
+            async with asyncio.timeout(5):
+                # sipp would linger for four seconds after the BYE: its 200 is all we want.
+                while not _said_goodbye(caller):
+                    await asyncio.sleep(0.02)
+            assert caller.of(Answered)[0].plan.codec.name == "PCMU"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
