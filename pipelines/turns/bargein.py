@@ -8,6 +8,7 @@ goes on from the same sample. Pure; times are seconds on the call's clock.
 from __future__ import annotations
 
 import re
+import unicodedata
 from enum import Enum, auto
 
 from vivavoce.agent.options import Turns
@@ -16,7 +17,7 @@ from vivavoce.agent.options import Turns
 _BACKCHANNELS = frozenset(
     """
     mm mhm mmhm mm-hm mm-hmm mmm hm hmm uh-huh uhhuh huh aha ah oh uh um yeah yep yup yes ok
-    okay right sure i see got it alright really wow nice great cool oui ouais d'accord hum euh
+    okay right sure i see got it all alright really wow nice great cool oui ouais d'accord hum euh
     bon voilà bien sûr je vois ja genau ach so klar stimmt gut sí si vale claro ya ajá bueno
     sì certo capito va bene già sim tá pois é hoor oké precies juist haan हाँ हां जी अच्छा ठीक
     है نعم أيوه تمام طيب
@@ -28,7 +29,8 @@ _WORDS = re.compile(r"[^\W_][^\s.,;:!?…।؟،。！？\"«»()\[\]—–]*")
 
 def is_backchannel(text: str) -> bool:
     """Return whether a listener's words ask for nothing ("mm-hm", "yeah, right", "d'accord")."""
-    said = [word.rstrip("-'") for word in _WORDS.findall(text.lower().replace("’", "'"))]
+    plain = unicodedata.normalize("NFC", text.lower()).replace("’", "'")
+    said = [word.rstrip("-'") for word in _WORDS.findall(plain)]
     return 0 < len(said) <= 4 and all(word in _BACKCHANNELS for word in said)
 
 

@@ -75,8 +75,8 @@ _OPEN: dict[str, str] = {
 # What may end a sentence although the class says otherwise ("what are you looking for").
 _QUESTION = re.compile(
     r"^(?:(?:and|so|well|okay|ok|hi|hello|sorry|please|good (?:morning|evening)) )*"
-    r"(?:what|where|when|who|whom|whose|which|why|how|is|are|was|were|do|does|did|can|could|will"
-    r"|would|should|shall|may|have|has|am|isn't|aren't|don't|doesn't|can't)\b"
+    r"(?:what|where|when(?! (?:i|we|you|they|he|she|it|the|my|our)\b)|who|whom|whose|which|why"
+    r"|how|is|are|was|were|do|does|did|can|could|will|would|should|shall|may|have|has|am|isn't|aren't|don't|doesn't|can't)\b"
 )
 _STRANDED = frozenset(
     """
@@ -98,6 +98,13 @@ _FAREWELL = frozenset(
         *"goodbye good-bye bye thanks revoir merci adiós gracias tschüss danke ciao grazie".split(),
         *"tchau obrigado obrigada dankjewel".split(),
         *("thank you", "good bye", "auf wiederhören", "hasta luego", "tot ziens"),
+    }
+)
+# "See you then" can stand, "and then" cannot.
+_LINKS = frozenset(
+    {
+        *("and then", "et puis", "et alors", "y luego", "y después", "und dann"),
+        *("e poi", "e depois", "en dan", "en toen"),
     }
 )
 _DIGITS = frozenset(
@@ -149,6 +156,8 @@ def completeness(text: str, language: str = "en", *, punctuated: bool = False) -
         return 0.9
     if dictating(words):
         return 0.25
+    if " ".join(words[-2:]) in _LINKS:
+        return 0.05
     question = bool(_QUESTION.match(" ".join(words)))
     if last in _open_words(language):
         if question and last in _STRANDED and len(words) >= 4:
@@ -158,7 +167,12 @@ def completeness(text: str, language: str = "en", *, punctuated: bool = False) -
         return 0.9
     if question and len(words) >= 4 and (stripped.endswith(ENDS) or not punctuated):
         return 0.85
-    if _FRAGMENT.match(" ".join(words)) and len(words) <= 7 and "," not in stripped:
+    if (
+        not question
+        and _FRAGMENT.match(" ".join(words))
+        and len(words) <= 7
+        and "," not in stripped
+    ):
         return 0.3
     if stripped.endswith(ENDS):
         return 0.75
@@ -176,6 +190,6 @@ def dictating(words: list[str]) -> bool:
     if run >= 3:
         # A phone number or a long spelling is over at about ten; nobody says how many.
         return run < 10
-    if "at" in words[-3:] and any(word in {"gmail", "hotmail", "outlook"} for word in words[-2:]):
-        return "dot" not in words[-2:]
+    if words[-1] in {"gmail", "hotmail", "outlook"}:
+        return "at" in words[-3:-1]
     return words[-1] in {"dot", "arobase", "point", "punkt", "punto", "slash", "underscore", "dash"}
