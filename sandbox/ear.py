@@ -100,8 +100,9 @@ class EngineEar:
             likelihood = self._probability(window)
             if done := self._segmenter.push(window, likelihood):
                 closed.append(done)
-            self._frames.append((self._taken, self._taken + WINDOW, likelihood))
-            self._taken += WINDOW
+            if self._turns is not None:
+                self._frames.append((self._taken, self._taken + WINDOW, likelihood))
+                self._taken += WINDOW
         self._rest = samples[whole:]
         return closed, len(came)
 
@@ -306,8 +307,16 @@ class ScriptedEar:
         for event in events:
             if event.kind == "start":
                 self._turn = []
+            elif event.kind == "end" and not self._more:
+                # The next turn says the next line, also where nobody flushes.
+                self._onset, self._voiced = None, 0
             if self._tell is not None:
                 await self._tell(event)
+
+    @property
+    def _more(self) -> bool:
+        """Whether the utterance has words that its speaker has not said yet."""
+        return any(timed and end > self._position for _word, end, timed in self._words)
 
     def _patience(self, settings: Settings) -> tuple[float, float]:
         said = [word for word, end, timed in self._words if not timed or end <= self._position]
@@ -318,7 +327,9 @@ class ScriptedEar:
         return plan.eager_end_ms / 1000, end_ms / 1000
 
     def _start(self) -> None:
-        self._onset = self._begin = self._position - _ONSET * _FRAME
+        self._onset = self._position - _ONSET * _FRAME
+        if not self._words and not self._said:
+            self._begin = self._onset
         word = self._profile.latency.hear_word_ms * HEARING_RATE / 1000
         for number, (text, end) in enumerate(self._profile.next_words(), 1):
             after = number * word if end is None else end * HEARING_RATE
@@ -335,7 +346,7 @@ class ScriptedEar:
 
     async def flush(self) -> Heard:
         """See ``Ear``."""
-        if self._onset is None:
+        if self._onset is None and not self._words and not self._said:
             return Heard()
         ended = [end <= self._position or not timed for _word, end, timed in self._words]
         await self._say(sum(ended))
