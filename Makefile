@@ -31,6 +31,11 @@ $(VENV)/.debian: | $(VENV)
 	@sh .ci/debian libflite1
 	@touch $@
 
+# A real phone for the tests.
+$(VENV)/.peers: | $(VENV)
+	@sh .ci/debian libflite1 sip-tester
+	@touch $@
+
 $(VENV):
 	@$(PYTHON) -m venv $(VENV)
 
@@ -40,7 +45,7 @@ $(VENV):
 	@for room in $(ROOMS); do ln -sfn ../../$$room .typing/vivavoce/$$room; done
 	@touch .typing
 
-dev: $(VENV)/.dev $(VENV)/.debian .typing
+dev: $(VENV)/.dev $(VENV)/.peers .typing
 
 demo: $(VENV)/.base $(VENV)/.debian
 	@$(BIN)/vivavoce demo

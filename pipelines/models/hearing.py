@@ -149,6 +149,7 @@ class MistralHearing:
         self._closed = False
         self._connected = False
         self._lost = False
+        self._retried = -1
 
     @property
     def backlog(self) -> float:
@@ -338,9 +339,13 @@ class MistralHearing:
             if self._segments.pending:
                 self._flushed_at[owed[0]] = loop.time()
             elif loop.time() - self._flushed_at[owed[0]] > self._timeouts.final:
-                settled = self._segments.give_up()
-                if settled is not None:
-                    self._tell(settled)
+                # Words that came piece by piece count as final. Where none did, the audio is
+                # sent once more over a new connection before it is given up.
+                if self._segments.understood or self._retried == owed[0]:
+                    settled = self._segments.give_up()
+                    if settled is not None:
+                        self._tell(settled)
+                self._retried = owed[0]
                 raise ModelError(
                     "hearing",
                     "timeout",

@@ -56,6 +56,11 @@ class Segments:
         return tuple(self._owed)
 
     @property
+    def understood(self) -> bool:
+        """Whether a word has come of the segment that is owed, or in progress."""
+        return bool(self._text.strip())
+
+    @property
     def unsent(self) -> int:
         """Bytes of audio waiting to be sent."""
         waiting = islice(reversed(self._log), len(self._log) - self._sent)

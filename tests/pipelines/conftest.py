@@ -83,7 +83,7 @@ class Said:
 @pytest.fixture
 def quick() -> Timeouts:
     """Time-outs that a test can wait for."""
-    return Timeouts(connect=1.0, final=0.5, first=0.8, stall=0.5)
+    return Timeouts(connect=1.0, final=1.5, first=0.8, stall=0.5)
 
 
 @pytest.fixture(scope="session")
