@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -15,19 +16,25 @@ from vivavoce.agent import Agent, Call, Limits, Turns
 from vivavoce.agent.phrases import APOLOGY, FAREWELL
 from vivavoce.pipelines.turns.playout import AUDIBLE
 
-# Decides late, so that a guess is always made before.
-LATE = Turns(min_silence=0.8, unsure_silence=0.9, max_silence=1.4)
+# Decides late, so that a guess is always made before; asks the transcriber once per sentence.
+LATE = Turns(flush_after=0.25, min_silence=0.9, unsure_silence=1.0, max_silence=1.5)
 HELLO = "I would like to book a table please."
 REPLY = "Of course, for how many people?"
 CALL = {"name": "free_tables", "arguments": {"day": "friday"}}
 SORRY, BYE = APOLOGY["en"], FAREWELL["en"]
+TABLE, ROOM = "I would like to book a table.", "And then a room as well please."
+FOUR, THERE = "We are four people.", "Are you still there?"
 STATUS = {"kind": "status", "status": 500}
 
 
 def paused(*sentences: str, seconds: float = 0.5) -> np.ndarray:
-    """One caller's sentences, with a pause that is long enough for a guess."""
+    """One caller's sentences, with a pause that is long enough for a guess and no decision."""
     gap = np.zeros(round(seconds * 16_000), np.int16)
-    parts = [part for sentence in sentences for part in (speak(sentence), gap)]
+    parts = []
+    for sentence in sentences:
+        audio = speak(sentence)
+        loud = np.flatnonzero(np.abs(audio.astype(int)) >= 300)
+        parts += [audio[loud[0] : loud[-1]], gap]
     return np.concatenate(parts[:-1])
 
 
@@ -60,7 +67,7 @@ def table_agent(turns: Turns = LATE) -> tuple[Agent, list[tuple[str, str]]]:
 
 
 async def test_a_guess_that_comes_true_costs_one_request(hold):
-    held = await hold(Agent(turns=LATE), [HELLO], script={"think": [REPLY]})
+    held = await hold(Agent(turns=LATE), [HELLO], script={"hear": [HELLO], "think": [REPLY]})
     (reply,) = held.call.transcript.replies
     assert reply.heard == REPLY
     assert len(held.asked) == 1
@@ -75,7 +82,10 @@ async def test_a_guess_that_comes_true_costs_one_request(hold):
 
 async def test_what_was_guessed_is_heard_only_once_it_is_decided_and_then_at_once(hold):
     held = await hold(
-        Agent(turns=LATE), [HELLO], script={"think": [REPLY]}, latency={"think_first_token_ms": 80}
+        Agent(turns=LATE),
+        [HELLO],
+        script={"hear": [HELLO], "think": [REPLY]},
+        latency={"think_first_token_ms": 80},
     )
     (caller,) = held.call.transcript.caller
     (reply,) = held.call.transcript.replies
@@ -89,8 +99,8 @@ async def test_what_was_guessed_is_heard_only_once_it_is_decided_and_then_at_onc
 
 
 async def test_without_eagerness_nothing_is_asked_before_the_turn_is_over(hold):
-    calm = Turns(eager=False, min_silence=0.8, unsure_silence=0.9)
-    held = await hold(Agent(turns=calm), [HELLO], script={"think": [REPLY]})
+    calm = dataclasses.replace(LATE, eager=False)
+    held = await hold(Agent(turns=calm), [HELLO], script={"hear": [HELLO], "think": [REPLY]})
     speculation = held.call.ledger.speculation
     assert (speculation.guesses, speculation.hits, speculation.requests) == (0, 0, 1)
     assert held.call.transcript.replies[0].heard == REPLY
@@ -99,8 +109,8 @@ async def test_without_eagerness_nothing_is_asked_before_the_turn_is_over(hold):
 async def test_each_turn_may_be_guessed(hold):
     held = await hold(
         Agent(turns=LATE),
-        [HELLO, "We are four people.", "Thank you, goodbye."],
-        script={"think": ["One.", "Two.", "Three."]},
+        [HELLO, FOUR, "Thank you, goodbye."],
+        script={"hear": [HELLO, FOUR, "Thank you, goodbye."], "think": ["One.", "Two.", "Three."]},
     )
     assert [reply.heard for reply in held.call.transcript.replies] == ["One.", "Two.", "Three."]
     assert held.call.ledger.speculation.hits == len(held.asked) == 3
@@ -115,12 +125,12 @@ async def test_nothing_is_left_of_a_guess_that_was_wrong(hold, latency):
     answers = [f"Answer number {word}." for word in ("one", "two", "three", "four")]
     held = await hold(
         Agent(turns=LATE),
-        [paused("I would like to book a table.", "And then a room as well please.")],
-        script={"think": answers},
+        [paused(TABLE, ROOM)],
+        script={"hear": [TABLE, ROOM], "think": answers},
         latency=latency,
     )
     speculation = held.call.ledger.speculation
-    assert speculation.guesses >= 2
+    assert speculation.guesses == 2
     assert speculation.hits == 1
     assert "table" in said(held)
     assert "room" in said(held)
@@ -143,9 +153,11 @@ async def test_nothing_is_left_of_a_guess_that_was_wrong(hold, latency):
 
 async def test_guesses_per_turn_are_bounded(hold):
     sentences = ["I would like a table.", "I would like a room.", "I would like a car."]
-    turns = Turns(guesses=1, min_silence=0.8, unsure_silence=0.9, max_silence=1.4)
+    turns = dataclasses.replace(LATE, guesses=1)
     held = await hold(
-        Agent(turns=turns), [paused(*sentences)], script={"think": ["One.", "Two.", "Three."]}
+        Agent(turns=turns),
+        [paused(*sentences)],
+        script={"hear": sentences, "think": ["One.", "Two.", "Three."]},
     )
     assert held.call.ledger.speculation.guesses == 1
     assert held.call.ledger.speculation.hits == 0
@@ -158,7 +170,7 @@ async def test_guesses_per_turn_are_bounded(hold):
 
 async def test_a_tool_called_on_a_guess_runs_once_and_after_the_decision(hold):
     agent, ran = table_agent()
-    held = await hold(agent, [HELLO], script={"think": [CALL, "Eight is free."]})
+    held = await hold(agent, [HELLO], script={"hear": [HELLO], "think": [CALL, "Eight is free."]})
     assert held.call.ledger.speculation.hits == 1
     ((day, heard),) = ran
     assert day == "friday"
@@ -177,8 +189,8 @@ async def test_a_tool_called_on_a_guess_that_was_wrong_never_runs(hold):
     # The answers say which request they are for; whichever is the last one counts.
     held = await hold(
         agent,
-        [paused("I would like to book a table.", "And then a room as well please.")],
-        script={"think": [calls[0], calls[1], "Eight is free."]},
+        [paused(TABLE, ROOM)],
+        script={"hear": [TABLE, ROOM], "think": [calls[0], calls[1], "Eight is free."]},
     )
     assert held.call.ledger.speculation.guesses == 2
     ((day, heard),) = ran
@@ -196,8 +208,8 @@ async def test_a_tool_called_on_a_guess_that_was_wrong_never_runs(hold):
 async def test_thinking_that_fails_once_on_a_guess_is_tried_again_unnoticed(hold):
     held = await hold(
         Agent(turns=LATE),
-        [HELLO, "We are four people."],
-        script={"think": [REPLY, "Thank you."]},
+        [HELLO, FOUR],
+        script={"hear": [HELLO, FOUR], "think": [REPLY, "Thank you."]},
         faults={"think": [{**STATUS, "on": [1]}]},
     )
     assert [reply.heard for reply in held.call.transcript.replies] == [REPLY, "Thank you."]
@@ -211,8 +223,8 @@ async def test_thinking_that_fails_once_on_a_guess_is_tried_again_unnoticed(hold
 async def test_thinking_that_fails_for_good_is_apologised_for_once_a_turn(hold, fault):
     held = await hold(
         Agent(turns=LATE),
-        [HELLO, "Are you still there?"],
-        script={"think": [REPLY] * 8},
+        [HELLO, THERE],
+        script={"hear": [HELLO, THERE], "think": [REPLY] * 8},
         faults={"think": [fault]},
         patience=12.0,
     )
@@ -228,8 +240,11 @@ async def test_thinking_that_fails_for_good_is_apologised_for_once_a_turn(hold, 
 async def test_speech_that_fails_once_on_a_guess_is_apologised_for_and_the_call_goes_on(hold):
     held = await hold(
         Agent(turns=LATE),
-        [HELLO, "We are four people."],
-        script={"think": ["Of course I can do that.", "Thank you very much."]},
+        [HELLO, FOUR],
+        script={
+            "hear": [HELLO, FOUR],
+            "think": ["Of course I can do that.", "Thank you very much."],
+        },
         # The first request is for the apology itself, made ready as the call begins.
         faults={"speak": [{**STATUS, "on": [2]}]},
     )
@@ -243,8 +258,8 @@ async def test_speech_that_fails_once_on_a_guess_is_apologised_for_and_the_call_
 async def test_speech_that_fails_for_good_leaves_no_reply_behind(hold):
     held = await hold(
         Agent(turns=LATE),
-        [HELLO, "Are you still there?"],
-        script={"think": ["Of course I can do that."] * 4},
+        [HELLO, THERE],
+        script={"hear": [HELLO, THERE], "think": ["Of course I can do that."] * 4},
         faults={"speak": [{**STATUS, "on": list(range(2, 99))}]},
         patience=12.0,
     )
@@ -264,8 +279,8 @@ async def test_speech_that_fails_for_good_leaves_no_reply_behind(hold):
 async def test_where_a_failure_ends_the_call_it_ends_promptly(hold, faults):
     held = await hold(
         Agent(turns=LATE, limits=Limits(on_failure="end")),
-        [HELLO, "Are you still there?"],
-        script={"think": ["Of course I can do that."] * 4},
+        [HELLO, THERE],
+        script={"hear": [HELLO, THERE], "think": ["Of course I can do that."] * 4},
         faults=faults,
         patience=30.0,
     )

@@ -1,0 +1,1 @@
+"""Turn-taking, measured on whole calls: who has the floor, and what was heard."""

@@ -1,0 +1,207 @@
+"""What is measured on a recording. Pure: samples and texts in, figures out."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vivavoce.pipelines.turns.playout import AUDIBLE
+
+Samples = NDArray[np.int16]
+
+FADE = 0.02
+"""Seconds around a fade that may differ in shape: the fade itself and its rounding."""
+WINDOW = 0.005
+"""Seconds within which a gain counts as steady, or as a straight ramp."""
+
+
+def spoken(text: str) -> list[str]:
+    """Return a text's words as they are compared: lower case, without punctuation."""
+    return [
+        bare
+        for word in text.lower().replace("’", "'").split()
+        if (bare := re.sub(r"[^\w']", "", word))
+    ]
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def reach(reply: str, transcribed: str) -> int:
+    """Return how many words of a reply a transcription of its beginning holds.
+
+    The transcriber mishears words, joins and splits them, so the beginning of the reply that is
+    most like the whole transcription is looked for (edit distance; two words differ by how many
+    of their letters do).
+    """
+    words, said = spoken(reply), spoken(transcribed)
+    row = [float(n) for n in range(len(words) + 1)]
+    for index, one in enumerate(said):
+        above, row = row, [float(index + 1)]
+        for place, other in enumerate(words):
+            change = above[place] + 1.2 * (1 - _likeness(one, other))
+            row.append(min(change, above[place + 1] + 1, row[place] + 1))
+    return int(np.argmin(row))
+
+
+def onset(samples: Samples, start: int = 0) -> int | None:
+    """Return the first audible sample from `start` on."""
+    loud = np.flatnonzero(np.abs(samples[start:].astype(np.int32)) >= AUDIBLE)
+    return start + int(loud[0]) if len(loud) else None
+
+
+def pauses(samples: Samples, rate: int, least: float) -> list[tuple[int, int]]:
+    """Return stretches of exact silence within the sound, of at least `least` seconds."""
+    sound = np.flatnonzero(samples)
+    gaps = np.flatnonzero(np.diff(sound) > least * rate)
+    return [(int(sound[gap]) + 1, int(sound[gap + 1])) for gap in gaps]
+
+
+@dataclass(frozen=True)
+class Match:
+    """How a reply that was held compares with the same reply undisturbed.
+
+    Attributes:
+        whole: No sample is lost or doubled.
+        pause: How long it was silent in between (s).
+        resumed: Where it goes on, as a sample of the recording; None if it was not silent.
+        altered: Seconds of it that sounded different: lowered or faded.
+        why: What is wrong if it is not whole.
+    """
+
+    whole: bool
+    pause: float = 0.0
+    resumed: int | None = None
+    altered: float = 0.0
+    why: str = ""
+
+
+def compare(held: Samples, plain: Samples, rate: int) -> Match:
+    """Compare a reply that may have been lowered and held with the undisturbed one.
+
+    From its first sample on and from its last sample back, both have to be the same; what lies
+    between has to be the same up to a gain of at most 1 that changes slowly, on either side of
+    the silence.
+
+    Args:
+        held: The agent's side of the recording with the disturbance (int16).
+        plain: The undisturbed one (int16).
+        rate: Of both (Hz).
+    """
+    one, begin = _trimmed(held)
+    other, _ = _trimmed(plain)
+    if not len(one) or not len(other):
+        return Match(whole=False, why="silence")
+    extra = len(one) - len(other)
+    if -FADE * rate < extra < 0:
+        # Its last, faint samples were lowered to nothing.
+        one, extra = np.pad(one, (0, -extra)), 0
+    if extra < 0:
+        return Match(whole=False, why=f"{-extra / rate * 1000:.0f} ms are missing")
+    same = one[: len(other)] == other
+    before = len(other) if same.all() else int(np.argmin(same))
+    if before == len(other) and not extra:
+        return Match(whole=True)
+    back = one[-len(other) :][::-1] == other[::-1]
+    behind = len(other) if back.all() else int(np.argmin(back))
+    altered = (len(other) - before - behind) / rate
+    resumed = None
+    cut = min(before, len(other))
+    if extra:
+        # The reply's own pauses are silent, too: the place is where both sides fit best.
+        place = _silence(one, other, extra, max(0, before - 1), len(other) - behind, rate)
+        if place is None:
+            why = f"{extra / rate * 1000:.0f} ms too long, and not by one silence"
+            return Match(whole=False, why=why)
+        resumed, cut = begin + place + extra, place
+    joined = np.concatenate([one[:cut], one[cut + extra :]]) if extra else one
+    wrong = _not_a_gain(joined, other, before, len(other) - behind, cut if extra else None, rate)
+    if wrong is not None:
+        why = f"other samples at {wrong / rate:.3f} s"
+        return Match(whole=False, pause=extra / rate, resumed=resumed, altered=altered, why=why)
+    return Match(whole=True, pause=extra / rate, resumed=resumed, altered=max(0.0, altered))
+
+
+def _trimmed(samples: Samples) -> tuple[Samples, int]:
+    sound = np.flatnonzero(samples)
+    if not len(sound):
+        return samples[:0], 0
+    return samples[sound[0] : sound[-1] + 1], int(sound[0])
+
+
+def _silence(
+    one: Samples, other: Samples, extra: int, low: int, high: int, rate: int
+) -> int | None:
+    """Return where `extra` samples of silence were put in."""
+    silent = np.concatenate([[0], np.cumsum(one != 0)])
+    fade = round(FADE * rate)
+    low, high = max(0, low - fade), min(len(other), high + fade)
+    places = np.arange(low, high + 1)
+    places = places[silent[places + extra] == silent[places]]
+    if not len(places):
+        return None
+    # Among neighbours that all are silent it makes no difference which one is taken.
+    fits = [
+        int(
+            np.abs(
+                one[at + extra : at + extra + fade].astype(np.int32)
+                - other[at : at + fade][: len(one) - at - extra]
+            ).sum()
+        )
+        for at in places[:: max(1, len(places) // 64)]
+    ]
+    return int(places[:: max(1, len(places) // 64)][int(np.argmin(fits))])
+
+
+def _not_a_gain(
+    one: Samples, other: Samples, low: int, high: int, cut: int | None, rate: int
+) -> int | None:
+    """Return the first window of `low` to `high` in which `one` is not `other` times a gain."""
+    step, fade = round(WINDOW * rate), round(FADE * rate)
+    for at in range(low, high, step):
+        end = min(at + step, high)
+        if cut is not None and at - fade <= cut <= end + fade:
+            continue
+        a, b = one[at:end].astype(np.float64), other[at:end].astype(np.float64)
+        slope = np.linspace(0, 1, len(b))
+        basis = np.stack([b, b * slope], axis=1)
+        fit, *_ = np.linalg.lstsq(basis, a, rcond=None)
+        gain = np.array([fit[0], fit[0] + fit[1]])
+        error = np.abs(a - basis @ fit).max()
+        # Rounding to whole samples, once for the gain; twice where a fade is lowered as well.
+        loud = np.abs(b).max()
+        if error > 4 + 0.1 * loud or (loud > 64 and (gain.max() > 1.05 or gain.min() < -0.05)):
+            return at
+    return None
+
+
+def clicks(samples: Samples, source: Samples, border: int, *, least: int = 1200) -> list[int]:
+    """Return the samples at which the sound jumps as its source never does.
+
+    A jump counts where it is larger than `least` and larger than any step within 5 ms of the
+    source's samples at the same place can be: larger than the largest step of all the source.
+
+    Args:
+        samples: What was played (int16).
+        source: The same speech as it was made (int16).
+        border: Unused samples at the ends.
+        least: The smallest jump that is heard as a click (of 32767).
+    """
+    steps = np.abs(np.diff(samples.astype(np.int32)))
+    largest = int(np.abs(np.diff(source.astype(np.int32))).max(initial=0))
+    found = np.flatnonzero(steps > max(least, largest))
+    return [int(at) for at in found if border <= at < len(samples) - border]
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return a percentile by the nearest rank; NaN of nothing."""
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, math.ceil(share / 100 * len(ordered)) - 1))]
