@@ -360,7 +360,7 @@ async def _stream(
         deltas = list(_deltas(answer, strikes))
         # The last tool call carries the finish reason and the usage, as Mistral's does.
         for n, delta in enumerate(deltas[:-1] if answer.calls else deltas):
-            await pause_until(first + (n / pace if pace else 0))
+            await pause_until(first + (n / pace if pace else 0) + profile.late())
             await send(delta)
         await pause_until(first + (max(len(deltas) - 1, 0) / pace if pace else 0))
         await send(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ class Latency:
         speak_first_audio_ms: From the request to the first chunk of audio, at least.
         speak_realtime_factor: Seconds that a second of audio takes.
         speak_char_ms: Length of a character of a scripted tone.
+        jitter_ms: How much later a final text, a word or a chunk of audio may come, at random:
+            a network's jitter, which never changes the order.
     """
 
     hear_final_ms: float = 0
@@ -50,6 +53,7 @@ class Latency:
     speak_first_audio_ms: float = 0
     speak_realtime_factor: float = 0
     speak_char_ms: float = 60
+    jitter_ms: float = 0
 
 
 Words = tuple[tuple[str, float | None], ...]
@@ -314,6 +318,7 @@ class Profile:
     counters: Counters = field(default_factory=Counters)
     revision: int = 0  # how often it was replaced
     _cursor: dict[Stage, int] = field(default_factory=dict)
+    _dice: random.Random = field(default_factory=lambda: random.Random(1))
 
     @classmethod
     def parse(cls, key: str, given: Any) -> Profile:
@@ -346,6 +351,10 @@ class Profile:
         self.turns = other.turns
         self._cursor = {}
         self.revision += 1
+
+    def late(self) -> float:
+        """Give how much later than it should the next thing goes out (s)."""
+        return self._dice.uniform(0, self.latency.jitter_ms) / 1000
 
     def begin(self, stage: Stage) -> int:
         """Count an utterance or request; give its number, from 1."""

@@ -233,7 +233,7 @@ class Session:
         counted = self._unflushed and (asked or bool(heard.text))
         self._unflushed = self._spoke = False
         seconds, self._unflushed_s = self._unflushed_s, 0.0
-        await pause_until(due)
+        await pause_until(due + self._profile.late())
         if counted:
             number = self._profile.begin("hear")
             if self._profile.fault("hear", number, "empty"):

@@ -186,7 +186,7 @@ async def _stream(
 
     try:
         async for samples in source:
-            await pause_until(first + factor * sent / SPEECH_RATE)
+            await pause_until(first + factor * sent / SPEECH_RATE + profile.late())
             sent += len(samples)
             profile.counters.spoken_s += len(samples) / SPEECH_RATE
             encode = pcm.encode_f32 if form == "pcm" else pcm.encode_s16

@@ -62,6 +62,16 @@ def test_a_fault_strikes_where_it_is_told_to():
     ]
 
 
+def test_jitter_is_random_and_bounded_and_the_same_every_time():
+    given = {"latency": {"jitter_ms": 200}}
+    one, other = Profile.parse("a", given), Profile.parse("b", given)
+    late = [one.late() for _ in range(500)]
+    assert late == [other.late() for _ in range(500)]
+    assert 0 <= min(late) < 0.01
+    assert 0.19 < max(late) <= 0.2
+    assert not any(Profile.parse("c", {}).late() for _ in range(10))
+
+
 def test_scripts_run_out():
     profile = Profile.parse("k", {"script": {"hear": ["one"], "think": ["hello"]}})
     assert [profile.next_heard(), profile.next_heard()] == ["one", ""]

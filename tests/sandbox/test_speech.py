@@ -50,6 +50,12 @@ async def test_stream_and_whole_are_the_same_speech(client):
     assert sdk.sandbox_key.report["spoken_s"] == pytest.approx(2 * len(streamed) / 24_000)
 
 
+async def test_jitter_delays_chunks_and_keeps_their_order(client):
+    plain, late = await client(), await client(latency={"jitter_ms": 60})
+    straight = b"".join(chunks_of(await events(plain)))
+    assert b"".join(chunks_of(await events(late))) == straight
+
+
 async def test_wav_whole_and_streamed(client):
     sdk = await client()
     whole = await sdk.audio.speech.complete_async(**REQUEST | {"response_format": "wav"})
