@@ -40,10 +40,13 @@ class Segments:
         self._owed: deque[int] = deque()
         self._text = ""
         self._told = ""
+        self._head = ""  # final words of a segment whose flush is yet to be sent
         self._went = 0  # bytes of audio that went out on this connection
         self._mark: int | None = None  # of these, those up to where the turn (maybe) is over
         self._over = False  # the turn's end was told, its final text has not come
         self._ended = False  # its final text came unasked, its end has not been told
+        # What was understood up to the ends of turns without a final text.
+        self._unsaid: deque[str] = deque(maxlen=8)
 
     @property
     def current(self) -> int:
@@ -109,13 +112,14 @@ class Segments:
         self._went = 0
         self._mark, self._over, self._ended = None, False, False
         self._text = ""
+        self._unsaid.clear()
         self._told = ""
 
     def delta(self, text: str) -> tuple[int, str]:
         """Take a piece of text; return its segment and all of that segment's text so far."""
         self._text += text
         number = self._owed[0] if self._owed else self._current
-        return number, self._text.strip()
+        return number, f"{self._head} {self._text.strip()}".strip()
 
     def turn(self, kind: TurnEvent, at: float) -> float:
         """Take the server's view of the caller's turn; return how long ago it was (s).
@@ -134,6 +138,8 @@ class Segments:
         if kind in ("eager_end", "end"):
             self._mark = self._went - round(ago * BYTES_PER_SECOND)
             self._over = kind == "end" and not ended
+            if self._over and self._text.strip():
+                self._unsaid.append(self._text.strip())
             if kind == "end" and ended:
                 # The final text came first: it covers all up to here.
                 self._forget(self._mark)
@@ -158,18 +164,33 @@ class Segments:
         if not final:
             final = heard
         self._text = ""
+        final = self._completed(final, heard)
         if not self._owed and not self._unasked:
             # Keep the words for the segment in progress, where they belong.
             self._text = final + " " if final else ""
             return None
         self._told = f"{self._told} {final}".strip()
-        return self._settle(final) if self._owed else self._end(final)
+        # What has not been asked yet cannot have been answered.
+        asked = self._owed and (not self._unasked or None in islice(self._log, self._sent))
+        return self._settle(final) if asked else self._end(final)
+
+    def _completed(self, final: str, heard: str) -> str:
+        """Put in front what was understood of turns whose own final texts never came."""
+        while self._unsaid:
+            before = self._unsaid.pop()
+            later = heard.removeprefix(before).strip()
+            if later and _nearer(final, later, heard):
+                final = f"{before} {final}"
+                break
+        self._unsaid.clear()
+        return final
 
     def give_up(self) -> tuple[int, str] | None:
         """Settle the oldest owed segment with what its deltas said; None if none is owed."""
         if not self._owed:
             return None
         text, self._text = self._text.strip(), ""
+        self._unsaid.clear()
         return self._settle(text)
 
     def _settle(self, text: str) -> tuple[int, str]:
@@ -179,6 +200,7 @@ class Segments:
             if item is None:
                 break
             self._kept -= len(item)
+        text, self._head = f"{self._head} {text}".strip(), ""
         return self._owed.popleft(), text
 
     def _end(self, text: str) -> tuple[int, str] | None:
@@ -187,6 +209,10 @@ class Segments:
         # to, unless the server gives its text first and without a warning.
         self._forget(self._went if self._mark is None else self._mark)
         self._ended, self._mark, self._over = not self._over, None, False
+        if self._owed:
+            # The flush that waits to be sent ends this segment, with what is said until then.
+            self._head = f"{self._head} {text}".strip()
+            return None
         if not text:
             return None
         self._current += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 
@@ -14,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.pipelines.models.test_hearing import Listener as Silent
 from tests.pipelines.models.test_hearing import say, voice
 from vivavoce.pipelines.models.hearing import RATE, MistralHearing, TurnDetection
-from vivavoce.pipelines.models.http import Timeouts
 from vivavoce.pipelines.models.segments import BYTES_PER_SECOND, Segments
 
 pytestmark = pytest.mark.usefixtures("no_task_is_left")
@@ -53,11 +51,11 @@ def opened(endpoint, quick):
     """A factory: a hearing on Voxtral 3, under a key with this profile."""
 
     @contextlib.asynccontextmanager
-    async def make(*, timeouts=quick, turns=True, options=None, **profile):
+    async def make(*, timeouts=quick, detect=True, options=None, **profile):
         where = endpoint("hear", **profile)
         third = dataclasses.replace(where, model=MODEL)
         hearing, listener = (
-            MistralHearing(third, timeouts, turns=turns, **(options or {})),
+            MistralHearing(third, timeouts, turns=detect, **(options or {})),
             Listener(),
         )
         listener.key = endpoint.keys[where]
@@ -188,24 +186,24 @@ async def test_a_connection_lost_at_the_text_of_a_turn_loses_and_doubles_no_word
     assert listener.key.report["connections"] == 2
 
 
-async def test_a_final_text_that_never_comes_is_made_up_from_what_was_understood(opened):
+async def test_words_whose_final_text_never_comes_are_told_with_the_next(opened):
     plan = scripted("One two.", "Three.", faults=[{"kind": "lost_done", "on": [1]}])
     async with opened(**plan) as (hearing, listener):
-        say(hearing, voice(0.5) + silence(1))
-        await listener.until(lambda each: "end" in each.kinds())
-        await listener.until(lambda each: each.partials)
-        say(hearing, voice(0.5) + silence(1))
-        await listener.until(lambda each: each.finals)
-    text = " ".join(text for _, text in listener.finals)
-    assert text == "Three."  # its own text: the server's word against the deltas'
-    assert [text for _, text in listener.partials][-1].replace(" ", "") == "Onetwo.Three."
+        for count in (1, 2):
+            say(hearing, voice(0.5) + silence(1))
+            await listener.until(
+                lambda each, count=count: (
+                    each.kinds().count("end") == count and len(each.finals) == count - 1
+                )
+            )
+    assert [(n, text.replace(" ", "")) for n, text in listener.finals] == [(0, "Onetwo.Three.")]
 
 
 async def test_what_is_asked_for_is_sent(opened):
     tuned = TurnDetection(min_silence_ms=200, end_timeout_ms=900)
     options = {"language": "en", "context_bias": ["levain"], "delay_ms": 240}
     plan = scripted("a table for")
-    async with opened(turns=tuned, options=options, **plan) as (hearing, listener):
+    async with opened(detect=tuned, options=options, **plan) as (hearing, listener):
         say(hearing, voice(0.5) + silence(1.5))
         await listener.until(lambda each: "end" in each.kinds())
     assert listener.kinds() == ["start", "end"]  # by the tuned time-out
@@ -226,7 +224,7 @@ async def test_a_model_without_turns_says_so(endpoint, quick):
 
 
 async def test_nobody_who_asked_for_no_turns_gets_any(opened):
-    async with opened(turns=False, **scripted("One.")) as (hearing, listener):
+    async with opened(detect=False, **scripted("One.")) as (hearing, listener):
         say(hearing, voice(0.5) + silence(1))
         hearing.flush()
         await listener.until(lambda each: each.finals)
@@ -459,6 +457,36 @@ def test_a_text_without_words_ends_nothing():
     assert segments.current == 0
     segments.reconnected()
     assert not segments.pending  # the server is done with it
+
+
+@pytest.mark.parametrize(("final", "told"), [("Two.", "One. Two."), ("One. Two!", "One. Two!")])
+def test_a_text_that_skips_a_turn_without_one_of_its_own(final, told):
+    segments = Segments(unasked=True)
+    segments.turn("start", 0.0)
+    segments.delta("One.")
+    segments.turn("end", 0.0)
+    segments.turn("start", 0.0)
+    segments.delta(" Two")
+    segments.turn("end", 0.0)
+    segments.delta(".")
+    assert segments.done(final) == (0, told)
+    segments.delta("Two")
+    assert segments.done("Two") == (1, "Two")
+
+
+def test_a_flush_that_waits_to_be_sent_takes_a_text_that_came_before_it():
+    segments = Segments(unasked=True)
+    segments.audio(b"1" * CHUNK)
+    sent_all(segments)
+    segments.turn("start", 0.0)
+    segments.audio(b"2" * CHUNK)
+    segments.flush()
+    segments.turn("end", 0.1)
+    assert segments.done("One.") is None
+    assert segments.delta(" Tw") == (0, "One. Tw")
+    segments.reconnected()
+    assert [item and item[:1] for item in sent_all(segments)] == [b"2", None]
+    assert segments.done("Two.") == (0, "One. Two.")
 
 
 def test_an_event_from_the_future_is_now():
