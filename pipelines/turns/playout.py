@@ -19,6 +19,11 @@ Samples = NDArray[np.int16]
 AUDIBLE = 96
 """Amplitude (of 32767) from which a sample counts as sound: about -50 dBFS."""
 
+RESERVE = 0.25
+"""Seconds of speech that must be there before it goes on where the synthesiser fell behind: one
+pause is easier to follow than a stutter.
+"""
+
 DUCKED = 0.3
 """Gain of a ducked voice: about -10 dB."""
 
@@ -60,6 +65,11 @@ class Clause:
     def over(self) -> bool:
         """Whether it was played to its end."""
         return self.complete and self.played >= self.received
+
+    @property
+    def waiting(self) -> int:
+        """Samples that could be played now."""
+        return self.received - self.played
 
     def add(self, samples: Samples) -> None:
         """Take synthesised samples (int16)."""
@@ -104,8 +114,8 @@ class Playout:
 
     Args:
         rate: Sample rate (Hz).
-        fade: Length of the fade-out when speech is cut (s): long enough not to click, short
-            enough to be gone at once.
+        fade: Length of the fade when speech is cut, falls behind or goes on (s): long enough not
+            to click, short enough to be gone at once.
 
     Attributes:
         rate: Sample rate (Hz).
@@ -121,6 +131,7 @@ class Playout:
         self._clauses: deque[Clause] = deque()
         self._tail = np.zeros(0, np.int16)
         self._starved: Clause | None = None
+        self._rising = False
         self._held = False
         self._gain = self._wanted = 1.0
 
@@ -137,7 +148,7 @@ class Playout:
     def tail_if_cut(self) -> float:
         """How long sound goes on if it is cut or held now (s): the fade."""
         current = self.current
-        fading = current is not None and current.played > 0 and not self._held
+        fading = current is not None and self._sounds(current) and not self._held
         return (self._fade if fading else len(self._tail)) / self.rate
 
     @property
@@ -158,7 +169,7 @@ class Playout:
     @property
     def waiting(self) -> int:
         """Samples that could be played now."""
-        return sum(clause.received - clause.played for clause in self._clauses)
+        return sum(clause.waiting for clause in self._clauses)
 
     def append(self, clause: Clause) -> None:
         """Queue a clause; its samples may come later."""
@@ -168,7 +179,8 @@ class Playout:
         """Hand over the next `count` samples; silence where there are none.
 
         A clause is played from its first sample on as it arrives; the next one never starts
-        before it is complete, so nothing is ever reordered.
+        before it is complete, so nothing is ever reordered. Where the synthesiser falls behind,
+        speech fades out, and in again once there is some in reserve.
         """
         out = np.zeros(count, np.int16)
         at = min(count, len(self._tail))
@@ -181,24 +193,35 @@ class Playout:
             clause = self._clauses[0]
             if clause.held or (self._held and clause.interruptible):
                 break
-            taken = clause.take(count - at)
+            room = count - at
+            dry = not clause.complete and clause.waiting < room + self._fade
+            if dry and (not clause.played or self._starved is clause):
+                # Not begun, or gone on with, before it can go on for a while.
+                break
+            behind = self._starved is clause and not clause.complete
+            if behind and clause.waiting < self.rate * RESERVE:
+                break
+            taken = clause.take(room + self._fade if dry else room)
             if len(taken):
                 speaking = True
                 # It is a gap only if the clause goes on behind it: the synthesiser may tell that
                 # it was over a little after its last sample.
                 self.underruns += self._starved is clause
+                taken = self._shape(taken, rise=self._rising or self._starved is clause, fall=dry)
+                self._rising = False
                 self._starved = None
+                taken, self._tail = taken[:room], taken[room:]
                 if audible is None:
                     loud = np.flatnonzero(np.abs(taken.astype(np.int32)) >= AUDIBLE)
                     if len(loud):
                         audible = (at + int(loud[0]), clause)
                 out[at : at + len(taken)] = taken
                 at += len(taken)
+            if dry:
+                self._starved = clause
+                break
             if not clause.over:
                 if at < count:
-                    # The synthesiser is slower than speech: silence until it has caught up.
-                    if clause.played:
-                        self._starved = clause
                     break
                 continue
             finished.append(clause)
@@ -221,7 +244,10 @@ class Playout:
         self._held = True
 
     def resume(self) -> None:
-        """Go on from the sample where `hold` stopped."""
+        """Go on, with a short fade, from the sample where `hold` stopped."""
+        current = self.current
+        if self._held and current is not None and current.interruptible and current.played:
+            self._rising = True
         self._held = False
 
     def remove(self, clauses: Collection[Clause]) -> None:
@@ -243,13 +269,34 @@ class Playout:
             self._fade_out(dropped[0])
         for _ in dropped:
             self._clauses.pop()
-        self._starved = None
+        if self._starved in dropped:
+            self._starved = None
+        if keep == 0:
+            self._rising = False
         self._held = False
         return dropped
 
+    def _shape(self, samples: Samples, *, rise: bool, fall: bool) -> Samples:
+        """Fade the beginning of some samples in, the end of them out, or both."""
+        if not rise and not fall:
+            return samples
+        shaped = samples.astype(np.float32)
+        size = min(self._fade, len(shaped))
+        ramp = np.linspace(0, 1, size + 1, dtype=np.float32)[1:]
+        if rise:
+            shaped[:size] *= ramp
+        if fall:
+            shaped[len(shaped) - size :] *= ramp[::-1]
+        return shaped.astype(np.int16)
+
+    def _sounds(self, clause: Clause) -> bool:
+        """Whether a clause was being heard in the last block, and not already fading out."""
+        silent = self._rising or self._starved is clause or len(self._tail) > 0
+        return clause.played > 0 and not silent
+
     def _fade_out(self, clause: Clause) -> None:
         # What fades already is not taken for another one: it would be lost.
-        if clause.played and not len(self._tail):
+        if self._sounds(clause):
             tail = clause.take(self._fade)
             ramp = np.linspace(1, 0, len(tail), endpoint=False, dtype=np.float32)
             self._tail = (tail * ramp).astype(np.int16)

@@ -6,10 +6,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from vivavoce.pipelines.turns.playout import AUDIBLE, Clause, Playout
+from vivavoce.pipelines.turns.playout import AUDIBLE, RESERVE, Clause, Playout
 
 RATE = 1000
-FADE = 20  # samples of the default fade at this rate
+FADE = 10  # samples of the default fade at this rate
 
 
 def ramp(start: int, count: int) -> np.ndarray:
@@ -58,8 +58,11 @@ class Accounts(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 60))
     def pull(self, count):
-        before = self.playout.position
+        before, gaps, starved = self.playout.position, self.playout.underruns, self.playout._starved
         block = self.playout.pull(count)
+        # Speech that falls behind fades out, and in again.
+        self.fades += self.playout.underruns - gaps
+        self.fades += self.playout._starved not in {None, starved}
         assert len(block.samples) == count
         assert block.samples.dtype == np.int16
         assert self.playout.position == before + count
@@ -76,6 +79,7 @@ class Accounts(RuleBasedStateMachine):
     @rule()
     def resume(self):
         self.playout.resume()
+        self.fades += 1
         assert not self.playout.held
 
     @rule(force=st.booleans())
@@ -174,6 +178,7 @@ def test_the_loudest_sample_is_audible_too():
     playout = Playout(RATE)
     loud = Clause(object(), "text")
     loud.add(np.array([-32768], np.int16))
+    loud.complete = True
     playout.append(loud)
     assert playout.pull(20).audible == (0, loud)
 
@@ -194,6 +199,70 @@ def test_a_gap_within_a_clause_is_an_underrun_counted_once():
     assert playout.underruns == 1
 
 
+def slow_speech(count: int) -> tuple[Playout, Clause]:
+    """A clause that is not complete, of which all but the last 5 samples can be played at once."""
+    playout = Playout(RATE)
+    slow = clause(count, complete=False)
+    playout.append(slow)
+    playout.pull(count - 5 - FADE)
+    return playout, slow
+
+
+def test_speech_that_falls_behind_fades_out_without_a_jump():
+    playout, slow = slow_speech(100)
+    out = np.concatenate([playout.pull(10).samples, playout.pull(40).samples]).astype(int)
+    assert slow.played == 100
+    assert out[0] == ramp(85, 1)[0]
+    assert np.all(np.diff(out[5 : 5 + FADE]) < 0)
+    assert not out[5 + FADE :].any()
+    assert np.abs(np.diff(out)).max() < 3 * ramp(0, 1)[0] / FADE
+
+
+def test_speech_that_fell_behind_goes_on_once_there_is_some_in_reserve():
+    playout, slow = slow_speech(100)
+    playout.pull(50)
+    reserve = round(RATE * RESERVE)
+    for start in range(0, reserve - 10, 10):
+        slow.add(ramp(100 + start, 10))
+        assert not playout.pull(10).speaking
+    slow.add(ramp(100 + reserve - 10, 10))
+    resumed = playout.pull(30).samples.astype(int)
+    assert np.all(np.diff(resumed[:FADE]) > 0)
+    assert np.array_equal(resumed[FADE - 1 :], ramp(100 + FADE - 1, 31 - FADE))
+    assert playout.underruns == 1
+
+
+def test_the_rest_of_slow_speech_is_not_held_back():
+    playout, slow = slow_speech(100)
+    playout.pull(50)
+    slow.add(ramp(100, 20))
+    assert not playout.pull(10).speaking
+    slow.complete = True
+    assert playout.pull(30).finished == (slow,)
+    assert slow.played == 120
+
+
+def test_holding_or_cutting_what_fell_behind_plays_none_of_its_reserve():
+    for act in (Playout.hold, Playout.cut):
+        playout, slow = slow_speech(100)
+        playout.pull(50)
+        slow.add(ramp(100, 50))
+        assert playout.tail_if_cut == 0
+        act(playout)
+        assert not playout.pull(30).speaking
+        assert slow.played == 100
+
+
+def test_a_few_samples_are_not_begun_with():
+    playout = Playout(RATE)
+    slow = clause(15, complete=False)
+    playout.append(slow)
+    assert not playout.pull(10).speaking
+    slow.add(ramp(15, 5))
+    assert playout.pull(10).speaking
+    assert playout.underruns == 0
+
+
 def test_waiting_for_the_first_sample_is_no_underrun():
     playout = Playout(RATE)
     slow = Clause(object(), "text")
@@ -206,9 +275,10 @@ def test_waiting_for_the_first_sample_is_no_underrun():
 
 def test_an_end_that_is_told_late_is_no_underrun():
     playout = Playout(RATE)
-    one, two = clause(30, complete=False), clause(30, start=30)
+    one, two = clause(60, complete=False), clause(30, start=60)
     playout.append(one)
     playout.append(two)
+    playout.pull(40)
     playout.pull(40)
     assert not playout.pull(20).speaking
     one.complete = True
@@ -231,7 +301,11 @@ def test_holding_fades_out_and_resuming_goes_on_at_the_next_sample():
     for _ in range(10):
         assert not playout.pull(50).speaking
     playout.resume()
-    assert np.array_equal(playout.pull(30).samples, ramp(50 + FADE, 30))
+    resumed = playout.pull(30).samples
+    # It fades in, too, and from there on is the same.
+    assert np.all(np.diff(resumed[:FADE].astype(int)) > 0)
+    assert 0 < resumed[0] < 2 * ramp(50 + FADE, 1)[0] / FADE
+    assert np.array_equal(resumed[FADE - 1 :], ramp(50 + 2 * FADE - 1, 31 - FADE))
 
 
 def test_holding_again_while_it_still_fades_loses_nothing():
@@ -243,7 +317,7 @@ def test_holding_again_while_it_still_fades_loses_nothing():
     playout.hold()
     playout.pull(100)
     playout.resume()
-    assert playout.pull(10).samples[0] == ramp(50 + FADE, 1)[0]
+    assert playout.pull(FADE).samples[-1] == ramp(50 + 2 * FADE - 1, 1)[0]
 
 
 def test_holding_before_the_first_sample_lets_none_out():
