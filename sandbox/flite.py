@@ -69,6 +69,7 @@ class Flite:
         self._library.audio_streaming_info_val.restype = ctypes.c_void_p
         self._library.audio_streaming_info_val.argtypes = [ctypes.POINTER(_Streaming)]
         self._library.feat_set.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        self._library.feat_remove.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
         self._library.flite_text_to_wave.restype = ctypes.POINTER(_Wave)
         self._library.flite_text_to_wave.argtypes = [ctypes.c_char_p, ctypes.POINTER(_Voice)]
         self._library.delete_wave.argtypes = [ctypes.POINTER(_Wave)]
@@ -83,12 +84,19 @@ class Flite:
         register.restype = ctypes.POINTER(_Voice)
         register.argtypes = [ctypes.c_char_p]
         voice: ctypes._Pointer[_Voice] = register(None)
+        return voice
+
+    def _stream(self, voice: ctypes._Pointer[_Voice]) -> None:
+        """Have a voice call us back, until `feat_remove`.
+
+        The library has one voice of a name per process. One that kept our callback would call
+        into freed memory when somebody else spoke with it after we were gone.
+        """
         streaming = self._library.new_audio_streaming_info()
         streaming.contents.min_buffsize = 256
         streaming.contents.asc = self._callback
         value = self._library.audio_streaming_info_val(streaming)
         self._library.feat_set(voice.contents.features, b"streaming_info", value)
-        return voice
 
     def _heard(
         self, wave: ctypes._Pointer[_Wave], start: int, size: int, _last: int, _info: int | None
@@ -113,10 +121,12 @@ class Flite:
             self._sink = sink
             # The voices' breath is libc's rand: from one seed, a text always sounds the same.
             self._libc.srand(1)
+            voice = self._voices[FEMALE if female else MALE]
+            self._stream(voice)
             try:
-                voice = self._voices[FEMALE if female else MALE]
                 wave = self._library.flite_text_to_wave(text.encode("ascii", "ignore"), voice)
                 if wave:
                     self._library.delete_wave(wave)
             finally:
                 self._sink = None
+                self._library.feat_remove(voice.contents.features, b"streaming_info")

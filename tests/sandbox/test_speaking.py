@@ -203,3 +203,21 @@ def test_clauses_are_sentences_and_parts_of_long_ones():
 )
 def test_a_texts_language(text, voice, language):
     assert language_of(text, voice) == language
+
+
+@pytest.mark.needs_flite
+def test_flite_leaves_the_voice_as_it_was() -> None:
+    """The voice is the process's: whoever speaks next must not meet our callback."""
+    import gc
+
+    from tests.speech import _speak_flite
+    from vivavoce.sandbox.flite import Flite
+
+    before, _ = _speak_flite("Nobody is called back.", "rms")
+    engine = Flite()
+    for _ in range(20):
+        engine.say("One, two, three.", female=False, sink=lambda _: True)
+    del engine
+    gc.collect()
+    after, _ = _speak_flite("Nobody is called back.", "rms")
+    assert len(after) == len(before)
