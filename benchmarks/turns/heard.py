@@ -130,22 +130,21 @@ async def run(hall: Hall, count: int, seed: int, say: Callable[[str], None]) -> 
         held = await hall.hold(reply, words, into, stay=1.2)
         cut = await judge(hall, held, reply, into)
         cuts.append(cut)
-        mark = "ok" if cut.right else "MISS"
-        if not cut.stopped:
-            mark = "not cut"
+        mark = ("ok" if cut.right else "MISS") + ("" if cut.stopped else " (not cut)")
         say(f"{number + 1}/{count} {mark}: {cut.said} said, {cut.found} found, at {into:.2f} s")
     return cuts
 
 
 def show(cuts: list[Cut]) -> tuple[Table, dict[str, object]]:
     """Return the misses as a table, and the figures."""
-    counted = [cut for cut in cuts if cut.stopped]
+    # Those that were over before they could be cut are to be heard whole.
+    counted = cuts
     right = sum(cut.right for cut in counted)
     exact = sum(cut.said == cut.found for cut in counted)
     share = right / len(counted) if counted else 0.0
     table = Table(
         title=f"heard text within one word: {right} of {len(counted)} ({share:.1%});"
-        f" exact {exact}; replies not cut {len(cuts) - len(counted)}"
+        f" exact {exact}; over before they were cut {sum(not cut.stopped for cut in cuts)}"
     )
     for name in ("at", "said", "found", "the call says", "the recording says"):
         table.add_column(name)
@@ -156,7 +155,7 @@ def show(cuts: list[Cut]) -> tuple[Table, dict[str, object]]:
             )
     figures: dict[str, object] = {
         "calls": len(cuts),
-        "cut": len(counted),
+        "cut": sum(cut.stopped for cut in cuts),
         "within_one_word": share,
         "exact": exact / len(counted) if counted else 0.0,
         "goal": GOAL,

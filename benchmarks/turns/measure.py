@@ -174,29 +174,94 @@ def _not_a_gain(
         fit, *_ = np.linalg.lstsq(basis, a, rcond=None)
         gain = np.array([fit[0], fit[0] + fit[1]])
         error = np.abs(a - basis @ fit).max()
-        # Rounding to whole samples, once for the gain; twice where a fade is lowered as well.
+        # Rounding to whole samples, once or twice, and a gain that turns within the window.
         loud = np.abs(b).max()
-        if error > 4 + 0.1 * loud or (loud > 64 and (gain.max() > 1.05 or gain.min() < -0.05)):
+        if error > 4 + 0.15 * loud or (loud > 64 and (gain.max() > 1.05 or gain.min() < -0.05)):
             return at
     return None
 
 
-def clicks(samples: Samples, source: Samples, border: int, *, least: int = 1200) -> list[int]:
-    """Return the samples at which the sound jumps as its source never does.
+def pieces(samples: Samples, rate: int, least: float = WINDOW) -> list[tuple[int, int]]:
+    """Return the stretches of sound between silences of at least `least` seconds."""
+    sound = np.flatnonzero(samples)
+    if not len(sound):
+        return []
+    gaps = pauses(samples, rate, least)
+    starts = [int(sound[0]), *(end for _, end in gaps)]
+    ends = [*(start for start, _ in gaps), int(sound[-1]) + 1]
+    return list(zip(starts, ends, strict=True))
 
-    A jump counts where it is larger than `least` and larger than any step within 5 ms of the
-    source's samples at the same place can be: larger than the largest step of all the source.
+
+def clicks(samples: Samples, rate: int, loudest: int = 500) -> list[int]:
+    """Return the samples at which sound begins or ends with a jump.
 
     Args:
         samples: What was played (int16).
-        source: The same speech as it was made (int16).
-        border: Unused samples at the ends.
-        least: The smallest jump that is heard as a click (of 32767).
+        rate: Hz.
+        loudest: The largest jump from or to silence that is no click (of 32767).
     """
-    steps = np.abs(np.diff(samples.astype(np.int32)))
-    largest = int(np.abs(np.diff(source.astype(np.int32))).max(initial=0))
-    found = np.flatnonzero(steps > max(least, largest))
-    return [int(at) for at in found if border <= at < len(samples) - border]
+    found = []
+    for start, end in pieces(samples, rate):
+        if abs(int(samples[start])) > loudest:
+            found.append(start)
+        if abs(int(samples[end - 1])) > loudest:
+            found.append(end - 1)
+    return found
+
+
+@dataclass(frozen=True)
+class Order:
+    """How speech that came with gaps compares with the same speech without.
+
+    Attributes:
+        gaps: Silences within it that the other does not have.
+        silent: How long they are together (s).
+        lost: Audible speech that is missing (s).
+        doubled: Speech that was played again (s).
+        strange: Pieces that are not of this speech, or not in this order.
+    """
+
+    gaps: int
+    silent: float
+    lost: float
+    doubled: float
+    strange: int
+
+
+def align(played: Samples, whole: Samples, rate: int) -> Order:
+    """Find each piece of what was played in the whole, by the samples in its middle.
+
+    Args:
+        played: With gaps (int16).
+        whole: Without (int16).
+        rate: Of both (Hz).
+    """
+    data, fade = whole.tobytes(), round(FADE * rate)
+    gaps = lost = doubled = strange = 0
+    silent = 0
+    reached, last_end = None, 0
+    for start, end in pieces(played, rate):
+        size = min(240, end - start)
+        middle = (start + end - size) // 2
+        needle = played[middle : middle + size].tobytes()
+        at = data.find(needle, 0 if reached is None else max(0, 2 * (reached - fade)))
+        while at % 2 and at >= 0:
+            at = data.find(needle, at + 1)
+        if at < 0:
+            # All of a piece that is as short as this may be a fade.
+            strange += end - start > 3 * fade
+            continue
+        begin = at // 2 - (middle - start)
+        if reached is not None:
+            between = whole[reached:begin]
+            audible = int((np.abs(between.astype(np.int32)) >= AUDIBLE).sum())
+            lost += audible if audible > fade else 0
+            doubled += max(0, reached - begin)
+            more = (start - last_end) - (begin - reached)
+            gaps += more > fade
+            silent += more if more > fade else 0
+        reached, last_end = begin + end - start, end
+    return Order(gaps, silent / rate, lost / rate, doubled / rate, strange)
 
 
 def percentile(values: list[float], share: float) -> float:
