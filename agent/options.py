@@ -49,7 +49,7 @@ class Turns:
 
     eager: bool = True
     guesses: int = 3
-    flush_after: float = 0.03
+    flush_after: float = 0.06
     min_silence: float = 0.25
     unsure_silence: float = 0.5
     max_silence: float = 1.4

@@ -80,7 +80,7 @@ class Show:
             self._status.update("listening")
 
     def _reply(self, reply: Reply) -> None:
-        text = escape(reply.heard) or "[dim](a signal)[/]"
+        text = escape(reply.heard) or ("[dim]…[/]" if reply.generated else "[dim](a signal)[/]")
         if reply.interrupted:
             unheard = escape(reply.unheard)
             if self._console.is_terminal:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from vivavoce.sandbox.context import Context
 from vivavoce.sandbox.hearing import Decode, Hearing
 from vivavoce.sandbox.pcm import HEARING_RATE, Intake, Samples
 from vivavoce.sandbox.profile import Profile
@@ -79,6 +80,7 @@ class EngineEar:
         self._segmenter = Segmenter()
         self._rest: Samples = np.zeros(0, np.float32)
         self._commitment = Commitment()
+        self._context = Context()
         self._heard = Heard()
         self._partial: asyncio.Task[None] | None = None
         self._partial_at = 0  # position of the last pass
@@ -121,7 +123,7 @@ class EngineEar:
             if self._settled is None and self._lead_s < _AHEAD_S:
                 await self._drop_partial()
                 if standing := self._segmenter.peek():
-                    job = self._hearing.decode(standing.samples, urgent=True)
+                    job = self._decode(standing, urgent=True)
                     self._settled = (standing.voiced_end, job)
         elif self._segmenter.speaking:
             self._unsettle()
@@ -140,6 +142,12 @@ class EngineEar:
             for event in events:
                 if self._tell is not None:
                     await self._tell(event)
+
+    def _decode(self, segment: Segment, *, urgent: bool) -> Decode:
+        """Decode a segment behind what was said just before it."""
+        before = self._context.before(segment.start)
+        samples = np.concatenate((before, segment.samples)) if len(before) else segment.samples
+        return self._hearing.decode(samples, urgent=urgent)
 
     async def _maybe_partial(self) -> None:
         if self._partial is not None and self._partial.done():
@@ -161,13 +169,14 @@ class EngineEar:
 
     async def _pass(self, segment: Segment) -> None:
         begun = self._clock()
-        job = self._hearing.decode(segment.samples, urgent=False)
+        job = self._decode(segment, urgent=False)
         try:
             async with asyncio.timeout(_DECODE_S):
                 text = await job.text
         finally:
             job.cancel()
         self._cost_s = self._clock() - begun
+        text = self._context.own(segment.start, text)
         if delta := self._commitment.partial(text):
             await self._send(self._spaced(delta))
 
@@ -183,12 +192,14 @@ class EngineEar:
             job, self._settled = self._settled[1], None
         else:
             self._unsettle()
-            job = self._hearing.decode(segment.samples, urgent=True)
+            job = self._decode(segment, urgent=True)
         try:
             async with asyncio.timeout(_DECODE_S):
                 text = await job.text
         finally:
             job.cancel()
+        text = self._context.own(segment.start, text)
+        self._context.add(segment.start, segment.end, segment.samples, text)
         delta = self._commitment.final(text)
         if delta:
             await self._send(self._spaced(delta))
