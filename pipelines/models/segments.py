@@ -205,9 +205,10 @@ class Segments:
 
     def _end(self, text: str) -> tuple[int, str] | None:
         """End the segment in progress where its turn ended; None if it has no words."""
-        # What went out since is the next one's. Where the turn ended is known, or where it seemed
-        # to, unless the server gives its text first and without a warning.
-        self._forget(self._went if self._mark is None else self._mark)
+        # What went out since is the next one's. Where the turn ended, or seemed to, is known,
+        # unless the server gives its text first and without a warning: then its end will tell.
+        if self._mark is not None:
+            self._forget(self._mark)
         self._ended, self._mark, self._over = not self._over, None, False
         if self._owed:
             # The flush that waits to be sent ends this segment, with what is said until then.

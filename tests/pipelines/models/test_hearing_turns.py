@@ -253,7 +253,7 @@ class Turns(RuleBasedStateMachine):
     """A client and a server whose turns end where they like.
 
     One word per chunk of audio, silence between turns. Flushes and the server's own texts may
-    cross; connections break whenever no such crossing is under way.
+    cross; connections break whenever no such crossing is under way, nor a final text or an end.
     """
 
     def __init__(self):
@@ -358,7 +358,7 @@ class Turns(RuleBasedStateMachine):
         answers = sum(item is None for item in self.sent[: self.taken])
         return sum(kind == "done" for kind, _ in self.events) + 1 > answers
 
-    @precondition(lambda self: not self.crossed and not any(k == "done" for k, _ in self.events))
+    @precondition(lambda self: not self.crossed and not {"done", "end"} & dict(self.events).keys())
     @rule()
     def reconnect(self):
         self.segments.reconnected()
