@@ -197,11 +197,13 @@ class Hall:
         script = {"think": [reply] * 12, **profile.pop("script", {})}
         key = self._sandbox.make_key(script=script, **profile)
         caller = Intruder(await self.speak(OPENING), sound, into, stay)
-        where = {stage: Endpoint(self._sandbox.url, key, name) for stage, name in MODELS.items()}
+        hear, think, speak = (Endpoint(self._sandbox.url, key, name) for name in MODELS.values())
         try:
             with tempfile.TemporaryDirectory() as folder:
                 recording = Path(folder, "call.wav")
-                async with Models.mistral(**where, smart_turn=self._smart_turn) as models:
+                async with Models.mistral(
+                    hear=hear, think=think, speak=speak, smart_turn=self._smart_turn
+                ) as models:
                     agent: Agent[Any] = Agent("Be brief.", turns=turns or Turns())
                     transport = LocalTransport(caller, recording, fast=True)
                     conversation = Conversation(agent, models, transport)

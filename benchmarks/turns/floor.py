@@ -14,8 +14,10 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.turns import measure, sounds
-from benchmarks.turns.calls import RATE, Hall, Held, Samples
+from benchmarks.turns.calls import Hall, Held, Samples
+from vivavoce.pipelines.caller import RATE
 from vivavoce.pipelines.turns.bargein import is_backchannel
+from vivavoce.pipelines.turns.playout import AUDIBLE
 
 KEEPS, STOPS = 0.95, 0.98
 """Goals: shares of sounds that leave the agent the floor, and of interruptions that take it."""
@@ -90,19 +92,14 @@ def judge(kind: str, what: str, sound: Samples, held: Held, plain: Samples) -> T
         rest = held.agent[began:]
         gaps = measure.pauses(rest, held.rate, 0.5)
         last = gaps[0][0] if gaps else len(rest)
-        loud = np.flatnonzero(np.abs(rest[:last].astype(np.int32)) >= measure.AUDIBLE)
+        loud = np.flatnonzero(np.abs(rest[:last].astype(np.int32)) >= AUDIBLE)
         reaction = (int(loud[-1]) + 1) / held.rate if len(loud) else 0.0
         return Trial(kind, what, kept=False, understood=said, reaction=reaction)
     match = measure.compare(held.agent, plain, held.rate)
-    if "not by one silence" in match.why:
-        # Two hums hold it twice: each piece is looked for by itself.
-        order = measure.align(held.agent, plain, held.rate)
-        if order.gaps > 1 and not (order.lost or order.doubled or order.strange):
-            match = measure.Match(whole=True, pause=order.silent)
     end = at + len(sound) / RATE
     wait = None if match.resumed is None else match.resumed / held.rate - end
     gap = match.pause if match.resumed is not None else None
-    kept = not reply.interrupted and len(held.call.transcript.replies) == 1
+    kept = len(held.call.transcript.replies) == 1
     return Trial(kind, what, kept, said, match, gap=gap, wait=wait)
 
 

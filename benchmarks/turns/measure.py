@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,11 +118,14 @@ def compare(held: Samples, plain: Samples, rate: int) -> Match:
         # The reply's own pauses are silent, too: the place is where both sides fit best.
         place = _silence(one, other, extra, max(0, before - 1), len(other) - behind, rate)
         if place is None:
-            why = f"{extra / rate * 1000:.0f} ms too long, and not by one silence"
+            twice = _twice(one, other, extra, before, len(other) - behind, rate)
+            if twice is not None:
+                return Match(whole=True, pause=extra / rate, resumed=begin + twice, altered=altered)
+            why = f"{extra / rate * 1000:.0f} ms too long, and not by one silence or two"
             return Match(whole=False, why=why)
         resumed, cut = begin + place + extra, place
     joined = np.concatenate([one[:cut], one[cut + extra :]]) if extra else one
-    wrong = _not_a_gain(joined, other, before, len(other) - behind, cut if extra else None, rate)
+    wrong = _not_a_gain(joined, other, before, len(other) - behind, (cut,) if extra else (), rate)
     if wrong is not None:
         why = f"other samples at {wrong / rate:.3f} s"
         return Match(whole=False, pause=extra / rate, resumed=resumed, altered=altered, why=why)
@@ -159,14 +163,35 @@ def _silence(
     return int(places[:: max(1, len(places) // 64)][int(np.argmin(fits))])
 
 
+def _twice(one: Samples, other: Samples, extra: int, low: int, high: int, rate: int) -> int | None:
+    """Return where it goes on if it was held twice and is whole; None if it is not."""
+    gaps = pauses(one, rate, FADE / 2)
+    fade = round(FADE * rate)
+    for first, second in pairwise(gaps):
+        # A fade's last samples are silent, too, so a silence is longer than what was put in.
+        for less in range(fade):
+            put = first[1] - first[0] - less
+            rest = extra - put
+            if not 0 < rest <= second[1] - second[0]:
+                continue
+            joined = np.concatenate(
+                [one[: first[0]], one[first[0] + put : second[0]], one[second[0] + rest :]]
+            )
+            cuts = (first[0], second[0] - put)
+            # What lies between the two may be all fades, and is not judged then.
+            if _not_a_gain(joined, other, low, high, cuts, rate) is None:
+                return second[1]
+    return None
+
+
 def _not_a_gain(
-    one: Samples, other: Samples, low: int, high: int, cut: int | None, rate: int
+    one: Samples, other: Samples, low: int, high: int, cuts: tuple[int, ...], rate: int
 ) -> int | None:
     """Return the first window of `low` to `high` in which `one` is not `other` times a gain."""
     step, fade = round(WINDOW * rate), round(FADE * rate)
     for at in range(low, high, step):
         end = min(at + step, high)
-        if cut is not None and at - fade <= cut <= end + fade:
+        if any(at - fade <= cut <= end + fade for cut in cuts):
             continue
         a, b = one[at:end].astype(np.float64), other[at:end].astype(np.float64)
         slope = np.linspace(0, 1, len(b))

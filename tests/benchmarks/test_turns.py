@@ -59,6 +59,15 @@ def test_a_hold_is_whole_and_its_silence_is_measured(speech, silence):
     assert found.resumed == pytest.approx(RATE + silence * RATE, abs=0.02 * RATE)
 
 
+def test_two_holds_are_whole_unless_a_sample_is_lost_between_them(speech):
+    twice = held(held(speech, RATE, 0.1), RATE + 1_600 + 1_500, 0.35)
+    found = measure.compare(twice, speech, RATE)
+    assert found.whole, found
+    assert found.pause == pytest.approx(0.45, abs=0.001)
+    lost = np.delete(twice, slice(RATE + 1_600 + 700, RATE + 1_600 + 780))
+    assert not measure.compare(lost, speech, RATE).whole
+
+
 def test_a_lowered_voice_is_whole(speech):
     lowered = speech.astype(float)
     lowered[8_000:16_000] *= 0.3
