@@ -277,9 +277,7 @@ def test_a_turn_costs_no_more_guesses_than_allowed():
     caller = Caller(Turns(guesses=2))
     for number in range(5):
         caller.say(f"This is sentence number {number} of mine.")
-        caller.speak(0.4)
-        caller.wait(0.05)
-        caller.hear("")
+        caller.say("", seconds=0.4)
     made = [decision for _, decision in caller.decided if isinstance(decision, Guess)]
     dropped = [decision for _, decision in caller.decided if isinstance(decision, Drop)]
     assert [guess.number for guess in made] == [1, 2]
