@@ -10,7 +10,7 @@ Measured, one thread of one shared EPYC core, CPU per second of audio: Silero 4.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -89,12 +89,13 @@ class _SileroStream:
     _FAINTEST = -62.0  # dBFS below which nothing is a voice
     _ABOVE_FLOOR = 3.0  # dB above the background up to which it is background
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, fresh: Float32) -> None:
         self._size = size
+        self._fresh = fresh
         # The model wants the last 4 ms of the window before in front of each window.
         self._context = size // 8
         self.frame: Float32 = np.zeros((1, self._context + size), np.float32)
-        self.state: Float32 = np.zeros((2, 1, 128), np.float32)
+        self.state: Float32 = fresh
         self._fill = 0
         self._start = 0
         self._since_reset = 0
@@ -135,10 +136,32 @@ class _SileroStream:
         self._since_reset += 1
         self._quiet = self._quiet + 1 if probability < self._QUIET else 0
         if self._since_reset >= self._RESET_EVERY and self._quiet >= self._QUIET_WINDOWS:
-            state = np.zeros_like(state)
+            state = self._fresh
             self._since_reset = self._quiet = 0
         self.state = state
         return window
+
+
+_fresh: dict[tuple[int, int], Float32] = {}
+
+
+def _after_silence(model: Any, rate: int) -> Float32:
+    """Return what the model remembers after half a second of silence.
+
+    It is what every stream begins with, and what a cleared memory becomes: after it a voice is
+    noticed up to 20 ms sooner than from a memory of nothing. Not at 8 kHz: there the model takes
+    faint noise behind pure silence for a voice.
+    """
+    key = (id(model), rate)
+    if key not in _fresh:
+        size = rate * 32 // 1000
+        state: Float32 = np.zeros((2, 1, 128), np.float32)
+        quiet: Float32 = np.zeros((1, size + size // 8), np.float32)
+        for _ in range(16 if rate == 16_000 else 0):
+            inputs = {"input": quiet, "state": state, "sr": np.array(rate, np.int64)}
+            _, state = model.run(None, inputs)
+        _fresh[key] = state
+    return _fresh[key]
 
 
 class SileroVad:
@@ -198,7 +221,7 @@ class SileroVad:
 
     def reset(self) -> None:
         """Begin a new stream, at sample 0."""
-        self._stream = _SileroStream(self._size)
+        self._stream = _SileroStream(self._size, _after_silence(self._session, self._rate))
 
     def feed(self, pcm: Int16) -> list[VoiceWindow]:
         """Take a block of any size and give the windows it completes.
@@ -261,7 +284,7 @@ class SileroVad:
                 self._judge_all([s for s, quiet in zip(full, silent, strict=True) if not quiet])
             )
             return [
-                stream.finish(0.0, np.zeros_like(stream.state)) if quiet else next(asked)
+                stream.finish(0.0, stream.state) if quiet else next(asked)
                 for stream, quiet in zip(full, silent, strict=True)
             ]
         return self._judge_all(full)

@@ -157,9 +157,9 @@ class Segments:
         """
         final = text.strip()
         heard = self._text.strip()
-        if self._told and final.startswith(self._told) and len(final) > len(self._told):
+        if self._told and final.startswith(self._told):
             rest = final[len(self._told) :].strip()
-            if _nearer(heard, rest, final):
+            if _nearer(heard, rest, final) or not (rest or heard):
                 final = rest
         if not final:
             final = heard
