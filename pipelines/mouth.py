@@ -238,13 +238,14 @@ class Mouth(Stage):
             speech.ended = True
             if speech.places and all(clause.over for clause in speech.places):
                 # It was over but for its last block.
+                speech.reply.heard = self._heard(speech)
                 await self._close(speech, now)
                 continue
             reply = speech.reply
             reply.heard = self._heard(speech)
             reply.interrupted = True
             began = self._began()
-            if began is not None and reply.started is not None:
+            if began is not None and reply.started is not None and not force:
                 reply.reaction = max(0.0, now - began)
             await self._close(speech, now)
         await self._settle(now)
