@@ -73,7 +73,7 @@ class VoiceSettings:
     stop: float = 0.35
     min_speech: float = 0.06
     min_silence: float = 0.2
-    doubt: float = 0.85
+    doubt: float = 0.5
     max_doubt: float = 0.0
 
     def __post_init__(self) -> None:
