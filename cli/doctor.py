@@ -17,13 +17,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from vivavoce.agent.settings import Settings, config_path
-from vivavoce.cli.models import SandboxMissingError, endpoints, open_sandbox
+from vivavoce.cli.models import SandboxMissingError, endpoints, open_sandbox, timeouts
 from vivavoce.pipelines.models.chat import ChatModel
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.hearing import MistralHearing
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
-from vivavoce.pipelines.models.interfaces import TextDelta, TurnEvent
+from vivavoce.pipelines.models.interfaces import TextDelta
 from vivavoce.pipelines.models.speech import SpeechModel
+from vivavoce.pipelines.turns.endpointing import TurnEvent
 
 LONGEST = 30.0
 """Seconds a check may take."""
@@ -54,12 +55,11 @@ async def examine(settings: Settings, console: Console, *, as_json: bool = False
     try:
         async with open_sandbox(settings) as (url, key):
             where = endpoints(settings, url, key)
-            waits = settings.timeouts
-            timeouts = Timeouts(waits.connect, waits.final, waits.first, waits.stall)
-            http = Http(timeouts)
+            waits = timeouts(settings)
+            http = Http(waits)
             try:
                 findings += await asyncio.gather(
-                    _check("hearing", where["hear"], lambda: _hear(where["hear"], timeouts)),
+                    _check("hearing", where["hear"], lambda: _hear(where["hear"], waits)),
                     _check("thinking", where["think"], lambda: _think(where["think"], http)),
                     _check("speaking", where["speak"], lambda: _speak(where["speak"], http)),
                 )

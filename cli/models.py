@@ -45,6 +45,12 @@ def endpoints(settings: Settings, sandbox_url: str, sandbox_key: str) -> dict[st
     return found
 
 
+def timeouts(settings: Settings) -> Timeouts:
+    """Return how long the clients wait."""
+    waits = settings.timeouts
+    return Timeouts(waits.connect, waits.final, waits.first, waits.stall)
+
+
 @asynccontextmanager
 async def open_sandbox(settings: Settings) -> AsyncGenerator[tuple[str, str]]:
     """Give a sandbox's URL and key: one that runs, one started for this block, or none.
@@ -78,13 +84,12 @@ async def open_models(settings: Settings) -> AsyncGenerator[Models]:
     """
     async with open_sandbox(settings) as (url, key):
         where = endpoints(settings, url, key)
-        waits = settings.timeouts
         SileroVad.warm()
         async with Models.mistral(
             hear=where["hear"],
             think=where["think"],
             speak=where["speak"],
-            timeouts=Timeouts(waits.connect, waits.final, waits.first, waits.stall),
+            timeouts=timeouts(settings),
             smart_turn=SmartTurn(),
         ) as models:
             yield models

@@ -253,7 +253,9 @@ class Mind(Stage):
         """Run tools side by side and wait for all of them."""
         self._groups += 1
         tasks = [
-            self._start_tool(ToolUse(call.id, call.name, call.arguments, self._groups, self._at))
+            self._start_tool(
+                ToolUse(call.id, call.name, call.arguments, self._groups, self.context.at)
+            )
             for call in _distinct(calls)
         ]
         filler = self._filler(calls) if not draft.generated else None
@@ -266,10 +268,6 @@ class Mind(Stage):
                 await self._close(draft)
         if tasks:
             await asyncio.wait(tasks)
-
-    @property
-    def _at(self) -> float:
-        return self.context.at
 
     def _filler(self, calls: Sequence[ToolCallDelta]) -> str | None:
         for call in calls:

@@ -23,15 +23,14 @@ from websockets.asyncio.client import ClientConnection
 
 from vivavoce.pipelines.models.errors import ModelError, kind_of_status
 from vivavoce.pipelines.models.http import Endpoint, Timeouts, explain
-from vivavoce.pipelines.models.interfaces import HearingListener, TurnEvent
+from vivavoce.pipelines.models.interfaces import HearingListener
 from vivavoce.pipelines.models.segments import Segments
 from vivavoce.pipelines.tasks import Tasks
+from vivavoce.pipelines.turns.endpointing import TurnEvent
 
 RATE = 16_000
 CHUNK = 2_560
 """Bytes per message: 80 ms, the model's own step; smaller messages only cost CPU."""
-MAX_CHUNK = 32_000
-"""Bytes per message when there is much to catch up with (the server takes 262,144)."""
 BACKOFF = (0.1, 0.3, 1.0, 2.0, 4.0)
 """Seconds before each further attempt; the last one repeats."""
 LASTING = 30.0

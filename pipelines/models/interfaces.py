@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.turns.endpointing import TurnEvent
 
 Samples = NDArray[np.int16]
-
-TurnEvent = Literal["start", "eager_end", "resume", "end"]
-"""What a transcriber that follows the caller's turns tells: the turn begins, seems to be over,
-goes on after all, is over."""
 
 
 class HearingListener(Protocol):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
-from vivavoce.pipelines.models.interfaces import TurnEvent
+from vivavoce.pipelines.turns.endpointing import TurnEvent
 
 BYTES_PER_SECOND = 16_000 * 2
 KEEP = 30 * BYTES_PER_SECOND

@@ -105,6 +105,8 @@ class TurnOver:
 
 
 TurnEvent = Literal["start", "eager_end", "resume", "end"]
+"""What a transcriber that follows the caller's turns tells: the turn begins, seems to be over,
+goes on after all, is over."""
 Decision = Flush | AskVoice | Guess | Drop | Nothing | TurnOver
 
 
