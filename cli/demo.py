@@ -38,8 +38,8 @@ SCRIPT = (
     Said("What time do you open this evening?"),
     Said("I would like a table for four."),
     Said("On Friday evening."),
-    Said("Please book the table at seven under the name Miller."),
-    Said("Tell me about the menu."),
+    Said("Please book the table at seven under the name of Peter Miller."),
+    Said("Please tell me about your menu."),
     Said("Sorry, is there anything vegetarian?", into=4.2),
     Said("That is all, thank you. Goodbye."),
 )

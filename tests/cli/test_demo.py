@@ -59,7 +59,11 @@ def test_the_tools_ran_once_with_the_right_arguments(left: dict[str, Any]) -> No
     assert json.loads(looked["arguments"])["people"] == 4
     assert booked["name"] == "book_table"
     given = json.loads(booked["arguments"])
-    assert (given["people"], given["at"][:5], given["name"].lower()) == (4, "19:00", "miller")
+    assert (given["people"], given["at"][:5], given["name"].lower()) == (
+        4,
+        "19:00",
+        "peter miller",
+    )
     assert given["day"] == json.loads(looked["arguments"])["day"]
     assert booked["ok"]
 
@@ -82,14 +86,23 @@ async def test_the_interrupted_reply_is_cut_where_the_recording_is(
 ) -> None:
     (cut,) = [row for row in entries(left, "agent") if row["interrupted"]]
     assert cut["unheard"]
-    said = await transcribe(
-        left["out"] / "call.wav", cut["started"], cut["ended"], sandbox, tmp_path
-    )
-    # A recogniser is unsure of a word that breaks off: count words, compare the last whole ones.
-    heard = words(cut["heard"])
-    assert abs(len(said) - len(heard)) <= 1, (said, heard)
-    close = difflib.SequenceMatcher(None, said, heard).ratio()
-    assert close >= 0.7, (said, heard)
+    # A recogniser mishears words, and breaks one where it is cut off ("power menu" for "our
+    # menu"). So: of all the places where the reply might have been cut, which one sounds most
+    # like what the recording holds? Asked three times, for the recogniser is moody.
+    heard, whole = words(cut["heard"]), words(cut["heard"] + " " + cut["unheard"])
+    found = []
+    for lead in (0.1, 0.25, 0.4):
+        said = await transcribe(
+            left["out"] / "call.wav", cut["started"], cut["ended"], lead, sandbox, tmp_path
+        )
+        likeness = [
+            difflib.SequenceMatcher(None, "".join(said), "".join(whole[:count]), False).ratio()
+            for count in range(len(whole) + 1)
+        ]
+        found.append((likeness.index(max(likeness)), max(likeness), said))
+    place, close, _ = sorted(found)[1]
+    assert close >= 0.7, (found, heard)
+    assert abs(place - len(heard)) <= 1, (found, heard)
 
 
 def test_the_agent_is_silent_soon_after_the_caller_cuts_in(left: dict[str, Any]) -> None:
@@ -120,10 +133,12 @@ def sides(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 async def transcribe(
-    path: Path, start: float, end: float, sandbox: Sandbox, folder: Path
+    path: Path, start: float, end: float, lead: float, sandbox: Sandbox, folder: Path
 ) -> list[str]:
+    """Return the words of a stretch of the agent's side, behind `lead` seconds of silence."""
     _, agent = sides(path)
     piece = agent[round(start * 24_000) : round(end * 24_000)]
+    piece = np.pad(piece, (round(lead * 24_000), 12_000))
     clip = folder / "clip.wav"
     writer = WavWriter(clip, 16_000, 1)
     writer.write(resample(np.ascontiguousarray(piece), 24_000, 16_000))
