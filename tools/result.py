@@ -34,7 +34,8 @@ def write_result(value: Any, *, limit: int = RESULT_LIMIT) -> str:
 
     A string stays as it is and None is `done`. Everything else is JSON: pydantic models and
     dataclasses are objects, dates are ISO 8601, sets are lists (sorted where they can be),
-    NaN and infinities are null.
+    NaN and infinities are null. An object with a method `__tool_result__` says by it, in words,
+    what the model is told.
 
     Args:
         value: What the tool returned.
@@ -66,8 +67,11 @@ def write_result(value: Any, *, limit: int = RESULT_LIMIT) -> str:
 
 
 def _pieces(value: Any, limit: int) -> Iterator[str]:
+    told = getattr(type(value), "__tool_result__", None)
     if value is None:
         yield "done"
+    elif told is not None:
+        yield str(told(value))[: limit + 1]
     elif isinstance(value, str) and not isinstance(value, Enum):
         yield value[: limit + 1]
     else:

@@ -49,6 +49,7 @@ class Outcome:
         seconds: How long it took.
         error: The exception behind an outcome that is not ok, for the log.
         kind: What happened.
+        value: What the function returned, where it did.
     """
 
     ok: bool
@@ -56,6 +57,7 @@ class Outcome:
     seconds: float
     error: BaseException | None = field(default=None, repr=False, compare=False)
     kind: Kind = "result"
+    value: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def cancelled(cls, name: str, seconds: float = 0.0) -> "Outcome":
@@ -131,7 +133,8 @@ async def run(
     if failure is not None:
         return outcome("error", _words(tool.name, failure), failure)
     try:
-        return outcome("result", write_result(value, limit=limit), None)
+        content = write_result(value, limit=limit)
+        return Outcome(True, content, time.monotonic() - started, value=value)
     except Exception as error:  # noqa: BLE001 (from a property or serialiser of the user's own)
         return outcome("error", _words(tool.name, error), error)
 
