@@ -57,6 +57,8 @@ class Turns:
     threshold: float = 0.5
     interruptible: bool = True
     interrupt_after: float = 0.06
+    min_words: int = 1
+    greeting: Literal["interruptible", "protected", "muted"] = "interruptible"
     detector: Literal["local", "model"] = "local"
     vad: Literal["silero", "webrtc"] = "silero"
 
@@ -69,7 +71,12 @@ class Turns:
         _within("Turns", "guesses", self.guesses, 0, 20, "guesses")
         _within("Turns", "threshold", self.threshold, 0, 1, "")
         _within("Turns", "interrupt_after", self.interrupt_after, 0.02, 3, "s")
+        _within("Turns", "min_words", self.min_words, 1, 20, "words")
         _flag("Turns", "interruptible", self.interruptible)
+        if self.greeting not in {"interruptible", "protected", "muted"}:
+            raise OptionError(
+                f"Turns(greeting={self.greeting!r}): choose 'interruptible', 'protected' or 'muted'"
+            )
         if self.detector not in {"local", "model"}:
             raise OptionError(f"Turns(detector={self.detector!r}): choose 'local' or 'model'")
         if self.vad not in {"silero", "webrtc"}:

@@ -75,6 +75,7 @@ class Conversation:
             models.hearing(agent.turns.detector == "model"),
             models.smart_turn,
             self._interruptible,
+            lambda: self._mouth.asking,
         )
         self._mouth = Mouth(self._context, models.speaking, lambda: self._ears.began)
         self._over = ""

@@ -29,6 +29,7 @@ from pipecat.utils.time import time_now_iso8601
 from vivavoce.agent.events import CallerPartial, CallerSaid, CallerStarted, CallerStopped
 from vivavoce.agent.ledger import Span
 from vivavoce.agent.transcript import Utterance
+from vivavoce.pipelines.audio.level import levels
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.audio.ring import Ring
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
@@ -67,6 +68,8 @@ from vivavoce.pipelines.turns.endpointing import (
 RATE = 16_000
 SIGN = 0.5
 """Probability of one window from which the reply is ducked."""
+HOP = RATE // 125
+"""Samples of one level."""
 JUDGED = 8 * RATE
 """Samples of the end of a turn that the end-of-turn model listens to."""
 
@@ -80,6 +83,7 @@ class Ears(Stage):
         hearing: Hearing,
         smart_turn: SmartTurn | None,
         answering: Callable[[], bool],
+        asked: Callable[[], bool],
     ) -> None:
         """Prepare it.
 
@@ -88,12 +92,14 @@ class Ears(Stage):
             hearing: Its transcription.
             smart_turn: The end-of-turn model; None leaves the decision to silence and words.
             answering: Whether there is a reply, spoken or being made, that the caller may cut.
+            asked: Whether the agent has just asked something, and "yes" is an answer.
         """
         super().__init__(context, "Ears")
         turns = context.agent.turns
         self._hearing = hearing
         self._smart_turn = smart_turn
         self._answering = answering
+        self._asks = asked
         self._vad: Vad = SileroVad(RATE) if turns.vad == "silero" else WebRtcVad(RATE)
         # A stop is told early, and acted on by the endpointing's own silences. Never while the
         # detector still hears a voice, unless it is silent for longer than any closure.
@@ -106,6 +112,7 @@ class Ears(Stage):
         self._ring = Ring(JUDGED)
         self._fed = 0
         self._fed_at = 0.0
+        self._judged_to = 0
         self._asked = 0
         self._partials: dict[int, str] = {}
         self._opened = False
@@ -160,12 +167,17 @@ class Ears(Stage):
         self._ring.push(pcm)
         self._hearing.send(pcm.tobytes())
         for window in self._vad.feed(pcm):
+            self._judged_to = window.end
             await self._duck(on=window.probability >= SIGN)
             for event in self._voice.feed(window):
                 if isinstance(event, VoiceStarted):
                     await self._started(self._time(event.at_sample))
                 else:
                     await self._stopped(self._time(event.at_sample))
+        if self._voice.speaking and (rest := min(self._fed - self._judged_to, len(self._ring))):
+            stop = self._voice.glance(levels(self._ring.last(rest), HOP), rest)
+            if stop is not None:
+                await self._stopped(self._time(stop.at_sample))
         if self._endpointing.open:
             await self._decide(self._endpointing.tick(now))
             action = self._bargein.tick(now, busy=self._answering())
@@ -217,7 +229,7 @@ class Ears(Stage):
                         await self.push_frame(DropFrame(decision.number))
                 case Nothing():
                     self._partials.clear()
-                    if (action := self._bargein.over("")) is not None:
+                    if (action := self._bargein.over("", asked=False)) is not None:
                         await self._act(action)
                     await self.push_frame(UserStoppedSpeakingFrame())
                 case TurnOver():
@@ -245,6 +257,7 @@ class Ears(Stage):
             probability = await self._smart_turn.ask(audio)
         except TimeoutError:
             # Overload: the silence and the words decide without it.
+            self._endpointing.unanswered(stopped)
             return
         finally:
             self._asked -= 1
@@ -275,7 +288,7 @@ class Ears(Stage):
 
     async def _turn_over(self, over: TurnOver) -> None:
         self._partials.clear()
-        action = self._bargein.over(over.text)
+        action = self._bargein.over(over.text, asked=self._asks())
         if action is Action.RESUME:
             # A listener's "mm-hm": the agent goes on, and there is nothing to answer.
             await self._act(action)
@@ -305,7 +318,7 @@ class Ears(Stage):
         """All that is understood of a segment so far."""
         if text and self._partials.get(segment) != text:
             self._partials[segment] = text
-            self.tasks.spawn(self._understood(text), "partial transcript")
+            self.tasks.spawn(self._understood(), "partial transcript")
 
     def on_final(self, segment: int, text: str) -> None:
         """A segment's final text."""
@@ -323,17 +336,36 @@ class Ears(Stage):
         if lost:
             self.tasks.spawn(self.context.trouble(error), "apology")
 
-    async def _understood(self, text: str) -> None:
-        said = " ".join(self._partials[key] for key in sorted(self._partials)).strip()
+    async def _understood(self) -> None:
+        if not (said := self._said):
+            return
         self.context.emit(CallerPartial(self.context.at, said))
         await self.push_frame(InterimTranscriptionFrame(said, "caller", time_now_iso8601()))
-        if (action := self._bargein.words(text)) is not None:
+        if (action := self._bargein.words(said)) is not None:
             await self._act(action)
 
     async def _settled(self, text: str) -> None:
-        if (action := self._bargein.words(text)) is not None:
+        said = self._said
+        if (action := self._bargein.words(said)) is not None:
             await self._act(action)
         await self._decide(self._endpointing.understood(text, self.context.clock.now()))
+        if not said or self._endpointing.speaking:
+            return
+        if (action := self._bargein.settled(said, asked=self._asks())) is not None:
+            # A listener's "mm-hm": the agent goes on at once, and there is nothing to answer.
+            await self._act(action)
+            await self._dismiss()
+
+    @property
+    def _said(self) -> str:
+        """All that was understood of the turn in progress."""
+        return " ".join(self._partials[key] for key in sorted(self._partials)).strip()
+
+    async def _dismiss(self) -> None:
+        """Forget what was said: it asked for no answer."""
+        await self._decide(self._endpointing.dismiss())
+        self._partials.clear()
+        await self.push_frame(UserStoppedSpeakingFrame())
 
 
 def _spans(over: TurnOver, now: float) -> tuple[Span, ...]:

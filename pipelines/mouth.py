@@ -55,6 +55,11 @@ QUICK = 0.25
 is there before it has been said. A slower synthesiser is given more at first, or there is a gap.
 """
 
+BEYOND = 3
+"""Words behind a question up to which "yes" still answers it."""
+CLOSE = 1.0
+"""Seconds before the end of a question from which "yes" answers it: people do not wait for it."""
+
 
 @dataclass(slots=True, eq=False)
 class Speech:
@@ -139,6 +144,20 @@ class Mouth(Stage):
     def interruptible(self) -> bool:
         """Whether something is being said, or about to be, that the caller may cut."""
         return any(not speech.protected and speech.guess is None for speech in self._speeches)
+
+    @property
+    def asking(self) -> bool:
+        """Whether what is being said has just come to a question, or is about to."""
+        speech = next((each for each in self._speeches if each.reply.started is not None), None)
+        if speech is None:
+            return False
+        said = self._heard(speech)
+        if "?" in said and len(said.rpartition("?")[2].split()) <= BEYOND:
+            return True
+        left = sum(clause.waiting for clause in speech.places)
+        whole = speech.ended and all(clause.complete for clause in speech.places)
+        ends = speech.reply.generated.rstrip().endswith("?")
+        return whole and ends and left <= CLOSE * self.rate
 
     @property
     def underruns(self) -> int:

@@ -14,6 +14,7 @@ voice by about 100 ms at 10 dB of signal to noise and 160 ms at 5 dB.
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -179,6 +180,8 @@ class VoiceActivity:
         self._run_start = 0
         self._unheard = 0  # samples of high probability whose level did not stand out
         self._carried = False  # the window before was voice
+        self._sure = False  # the detector is sure of a voice in the last window
+        self._open = False  # which was voiced to its end
         self._peak = -math.inf
         # Hops from the last `_LOOK_BACK` seconds: (first sample, sample after, dBFS).
         self._recent: deque[tuple[int, int, float]] = deque()
@@ -232,6 +235,8 @@ class VoiceActivity:
         if voiced_to is not None:
             self._last_voiced = voiced_to
 
+        self._sure = window.probability >= self._settings.doubt
+        self._open = voiced_to == window.end
         events: list[VoiceEvent] = []
         if not self._speaking:
             self._towards_start(window, likely=likely, heard=voiced_to is not None)
@@ -239,15 +244,36 @@ class VoiceActivity:
                 self._speaking = True
                 self._run = 0
                 events.append(VoiceStarted(self._onset(), window.end))
-        needed = self._min_silence
-        if window.probability >= self._settings.doubt:
-            needed = max(needed, self._max_doubt)
-        if self._speaking and self.silence >= needed and voiced_to != window.end:
-            self._speaking = False
-            self._peak = -math.inf
-            self._ended = self._last_voiced
-            events.append(VoiceStopped(self._last_voiced, window.end))
+        if (stop := self._stop(window.end)) is not None:
+            events.append(stop)
         return events
+
+    def glance(self, levels: Sequence[float], size: int) -> VoiceStopped | None:
+        """Look at audio behind the last window, before its own window is full.
+
+        A stop need not wait for the end of a window of 32 ms: what followed the last one is
+        silent, and that one held no voice at its end. A start does wait: it takes the detector.
+
+        Args:
+            levels: RMS levels (dBFS) of the equal parts of what was not fed yet.
+            size: Its length in samples; what follows is fed in its windows as ever.
+
+        Returns:
+            The stop that this settles, if any; no window will report it again.
+        """
+        if not self._speaking or any(level >= self._threshold() for level in levels):
+            return None
+        return self._stop(self._now + size)
+
+    def _stop(self, now: int) -> VoiceStopped | None:
+        """End the speech if it has been silent for long enough at sample `now`."""
+        needed = max(self._min_silence, self._max_doubt) if self._sure else self._min_silence
+        if not self._speaking or self._open or now - self._last_voiced < needed:
+            return None
+        self._speaking = False
+        self._peak = -math.inf
+        self._ended = self._last_voiced
+        return VoiceStopped(self._last_voiced, now)
 
     def _remember(self, window: VoiceWindow) -> None:
         hop = window.size // len(window.levels)

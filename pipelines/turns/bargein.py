@@ -88,23 +88,52 @@ class BargeIn:
         return Action.HOLD
 
     def words(self, text: str) -> Action | None:
-        """Something was understood of what the caller says."""
-        if self._held and _WORDS.search(text) and not is_backchannel(text):
+        """Something was understood of what the caller says.
+
+        Args:
+            text: All that was understood since the caller began.
+        """
+        if self._held and self._meant(text):
             return self._stop()
         return None
 
-    def over(self, text: str) -> Action | None:
-        """The caller's speech is over; `text` is all of it, empty when it held no words.
+    def settled(self, text: str, *, asked: bool) -> Action | None:
+        """The caller fell silent, and `text` is for certain all that was said.
+
+        Args:
+            text: It; not empty.
+            asked: Whether the agent has just asked something: then "yes" is an answer.
+
+        Returns:
+            RESUME if the reply goes on at once, since it was a mere "mm-hm"; else None: it is
+            the end of the turn that decides.
+        """
+        if not self._held or asked or not is_backchannel(text):
+            return None
+        self._held = False
+        return Action.RESUME
+
+    def over(self, text: str, *, asked: bool = False) -> Action | None:
+        """The caller's turn is over; `text` is all of it, empty when it held no words.
+
+        Args:
+            text: It.
+            asked: Whether the agent has just asked something: then "yes" is an answer.
 
         Returns:
             RESUME or STOP when a reply was held, else None.
         """
         if not self._held:
             return None
-        if not text.strip() or is_backchannel(text):
+        if not text.strip() or not (self._meant(text) or asked):
             self._held = False
             return Action.RESUME
         return self._stop()
+
+    def _meant(self, text: str) -> bool:
+        """Whether the words take the floor."""
+        said = _WORDS.findall(text)
+        return len(said) >= self._turns.min_words and not is_backchannel(text)
 
     def _stop(self) -> Action:
         self._held = False

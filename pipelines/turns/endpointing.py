@@ -133,6 +133,8 @@ class Endpointing:
         self._patience = 0
         self._punctuated = False
         self._told_end = False
+        self._told_eager = False
+        self._asking = False
 
     @property
     def open(self) -> bool:
@@ -167,7 +169,7 @@ class Endpointing:
                 # This caller was not done: who was cut off once pauses like that again.
                 self._patience = PATIENT_FOR
         self._speaking = True
-        self._told_end = False
+        self._told_end = self._told_eager = False
         self._resumed = at
 
     def speech_stopped(self, at: float) -> None:
@@ -175,8 +177,10 @@ class Endpointing:
         self._speaking = False
         self._stopped = at
         self._flushed = None
-        self._voice = None
+        # A transcriber that follows the turn may know before our own detector is sure.
+        self._voice = 1.0 if self._told_eager else None
         self._asked = 0
+        self._asking = False
 
     def judged(self, probability: float, stopped: float) -> None:
         """The end-of-turn model's opinion on the pause that began at `stopped`.
@@ -185,17 +189,27 @@ class Endpointing:
         makes it doubt.
         """
         if not self._speaking and stopped == self._stopped:
+            self._asking = False
             self._voice = probability if self._voice is None else max(self._voice, probability)
+
+    def unanswered(self, stopped: float) -> None:
+        """The end-of-turn model was too busy to tell about the pause that began at `stopped`."""
+        if stopped == self._stopped:
+            self._asking = False
 
     def told(self, kind: TurnEvent, now: float) -> list[Decision]:
         """The transcriber's own view of the turn (Voxtral 3's turn events)."""
         match kind:
             case "end":
+                if self._speaking:
+                    # In noise our own detector may hear a voice for ever.
+                    self.speech_stopped(now)
                 self._told_end = True
             case "eager_end":
+                self._told_eager = True
                 self._voice = 1.0
             case "start" | "resume":
-                self._told_end = False
+                self._told_end = self._told_eager = False
                 self._voice = None
         return self.tick(now)
 
@@ -209,6 +223,18 @@ class Endpointing:
             decisions += self._drop()
         return decisions + self.tick(now)
 
+    def dismiss(self) -> list[Decision]:
+        """What was said asks for no answer ("mm-hm"): the turn never was.
+
+        Returns:
+            What to do about what was begun on it; nothing while the caller is speaking.
+        """
+        if self._speaking:
+            return []
+        decisions = self._drop()
+        self._reset()
+        return decisions
+
     def tick(self, now: float) -> list[Decision]:
         """Time has passed."""
         if self._started is None:
@@ -217,15 +243,21 @@ class Endpointing:
             return self._drop() if now - self._resumed >= RESUMED else []
         silence = now - self._stopped
         if self._flushed is None:
-            if silence < self._turns.flush_after:
+            told = self._told_eager or self._told_end
+            if silence < self._turns.flush_after and not told:
                 return []
             self._flushed = now
             self._owed += 1
+            if told:
+                return [Flush()]
+            self._asking = True
             return [Flush(), AskVoice()]
         decisions: list[Decision] = []
-        doubts = self._voice is not None and self._voice < self._turns.threshold
-        if doubts and self._asked < len(ASK_AGAIN) and silence >= ASK_AGAIN[self._asked]:
+        doubts = self._voice is None or self._voice < self._turns.threshold
+        again = self._asked < len(ASK_AGAIN) and silence >= ASK_AGAIN[self._asked]
+        if doubts and again and not self._asking:
             self._asked += 1
+            self._asking = True
             decisions.append(AskVoice())
         if self._owed:
             return decisions
@@ -292,7 +324,8 @@ class Endpointing:
         return over
 
     def _reset(self) -> None:
-        self._told_end = False
+        self._told_end = self._told_eager = False
+        self._asking = False
         self._started = None
         self._flushed = None
         self._voice = None

@@ -280,3 +280,34 @@ def test_a_quiet_speaker_is_heard_as_well():
     sounds = [(pcm // 12, first, last) for pcm, first, last in cut()]  # about -37 dBFS peaks
     _, stops = errors(SileroVad(), sounds)
     assert median_error(stops) <= 10
+
+
+def test_a_stop_need_not_wait_for_the_next_window():
+    activity, at = settled(min_silence=0.06)
+    assert len(run(activity, *windows(*[0.9] * 10, 0.05, start=at))) == 1
+    voiced_to = at + 10 * SIZE
+    # 32 ms are silent so far; 28 more make a stop, and 20 do not.
+    assert activity.glance([QUIET] * 3, 320) is None
+    assert activity.glance([QUIET] * 4, 448) == VoiceStopped(voiced_to, voiced_to + SIZE + 448)
+    assert not activity.speaking
+    assert run(activity, *windows(0.05, 0.05, 0.05, start=at + 11 * SIZE)) == []
+
+
+def test_sound_behind_the_last_window_is_no_silence():
+    activity, at = settled(min_silence=0.06)
+    run(activity, *windows(*[0.9] * 10, 0.05, start=at))
+    assert activity.glance([QUIET, QUIET, LOUD, QUIET], 448) is None
+    assert activity.speaking
+
+
+def test_a_window_voiced_to_its_end_is_followed_by_no_silence_yet():
+    activity, at = settled(min_silence=0.02)
+    run(activity, *windows(*[0.9] * 10, start=at))
+    assert activity.glance([QUIET] * 4, 448) is None
+
+
+def test_while_the_detector_is_sure_a_glance_waits_longer_too():
+    activity, at = settled(min_silence=0.03, max_doubt=0.15)
+    run(activity, *windows(*[0.9] * 10, start=at))
+    run(activity, *windows(0.9, level=QUIET, start=at + 10 * SIZE))
+    assert activity.glance([QUIET] * 4, 448) is None

@@ -247,3 +247,40 @@ class AnyOrder(RuleBasedStateMachine):
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=100, deadline=None)
+
+
+# -- at once, when the final text is there
+
+
+def test_a_listeners_word_gives_the_floor_back_at_once():
+    machine = held()
+    assert machine.settled("Mm-hm.", asked=False) is Action.RESUME
+    assert not machine.held
+    assert machine.over("Mm-hm.") is None
+
+
+def test_what_may_be_meant_waits_for_the_end_of_the_turn():
+    machine = held()
+    assert machine.settled("Wait", asked=False) is None
+    assert machine.held
+
+
+def test_a_yes_to_a_question_is_an_answer():
+    machine = held()
+    assert machine.settled("Yes.", asked=True) is None
+    assert machine.over("Yes.", asked=True) is Action.STOP
+
+
+def test_silence_after_a_question_is_no_answer():
+    machine = held()
+    assert machine.over("", asked=True) is Action.RESUME
+
+
+def test_fewer_words_than_the_agent_wants_do_not_end_a_reply():
+    machine = speaking(Turns(min_words=3))
+    assert machine.tick(10.0 + AFTER, busy=True) is Action.HOLD
+    assert machine.words("Wait wait") is None
+    assert machine.over("Wait wait") is Action.RESUME
+    machine = speaking(Turns(min_words=3))
+    machine.tick(10.0 + AFTER, busy=True)
+    assert machine.words("Wait a moment") is Action.STOP

@@ -90,11 +90,22 @@ def test_a_short_silence_asks_for_the_text_and_for_an_opinion_once():
 def test_a_voice_model_that_doubts_is_asked_again_at_its_silences():
     caller = Caller(Turns(min_silence=1.0, unsure_silence=1.0, max_silence=2.0))
     caller.say(FINISHED)
-    caller.judge(0.1)
-    caller.wait(0.7)
+    for _ in range(7):
+        caller.judge(0.1)
+        caller.wait(0.1)
     asked = [at for at, decision in caller.decided if isinstance(decision, AskVoice)]
     silences = [at - 1.0 for at in asked]
     assert silences == pytest.approx([Turns().flush_after, 0.2, 0.4], abs=2 * TICK)
+
+
+def test_a_question_that_is_not_answered_yet_is_not_asked_again():
+    caller = Caller(Turns(min_silence=1.0, unsure_silence=1.0, max_silence=2.0))
+    caller.say(FINISHED)
+    assert AskVoice not in kinds(caller.wait(0.5))
+    caller.machine.unanswered(stopped=0.5)  # another pause's
+    assert AskVoice not in kinds(caller.wait(0.05))
+    caller.machine.unanswered(caller.machine.stopped)
+    assert kinds(caller.wait(0.05)) == [AskVoice]
 
 
 def test_nobody_is_asked_twice_while_the_caller_speaks_on():
@@ -487,3 +498,79 @@ class AnyOrder(RuleBasedStateMachine):
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+# -- what asks for no answer
+
+
+def test_a_turn_that_is_dismissed_never_was():
+    caller = Caller()
+    caller.say("Mm-hm.")
+    assert kinds(caller.machine.dismiss()) in ([], [Drop])
+    assert not caller.machine.open
+    assert caller.wait(2.0) == []
+    caller.say(FINISHED)
+    over, _ = caller.until(TurnOver)
+    assert over.text == FINISHED
+
+
+def test_a_guess_on_what_is_dismissed_is_dropped():
+    caller = Caller()
+    found = caller.say(FINISHED)
+    assert Guess in kinds(found)
+    assert kinds(caller.machine.dismiss()) == [Drop]
+
+
+def test_nothing_is_dismissed_while_the_caller_goes_on():
+    caller = Caller()
+    caller.say("Mm-hm.")
+    caller.machine.speech_started(caller.now)
+    assert caller.machine.dismiss() == []
+    assert caller.machine.open
+
+
+# -- a transcriber that follows the turn
+
+
+def test_an_end_told_while_the_detector_still_hears_a_voice_is_believed():
+    caller = Caller()
+    caller.machine.speech_started(caller.now)
+    caller.wait(1.0)
+    assert kinds(caller.note(caller.machine.told("end", caller.now))) == [Flush]
+    caller.wait(0.06)
+    (over,) = [each for each in caller.hear(FINISHED) if isinstance(each, TurnOver)]
+    assert over.why == "semantic"
+
+
+def test_an_eager_end_told_before_the_stop_is_kept_for_it():
+    caller = Caller()
+    caller.machine.speech_started(caller.now)
+    caller.wait(1.0)
+    assert caller.note(caller.machine.told("eager_end", caller.now)) == []
+    caller.wait(0.02)
+    caller.machine.speech_stopped(caller.now)
+    assert kinds(caller.wait(TICK)) == [Flush]  # at once, and nobody else is asked
+    caller.wait(0.06)
+    caller.hear(FINISHED)
+    over, silence = caller.until(TurnOver)
+    assert over.voice == 1.0
+    assert silence == pytest.approx(Turns().min_silence, abs=2 * TICK)
+
+
+def test_a_turn_told_to_go_on_is_decided_without_what_was_told_before():
+    caller = Caller()
+    caller.machine.speech_started(caller.now)
+    caller.wait(1.0)
+    caller.machine.told("eager_end", caller.now)
+    caller.machine.told("resume", caller.now)
+    caller.machine.speech_stopped(caller.now)
+    assert kinds(caller.wait(0.15)) == [Flush, AskVoice]
+    assert caller.machine.stopped == caller.now - 0.15 or caller.machine.waiting
+
+
+def test_an_end_that_was_told_ends_the_turn_with_its_text():
+    caller = Caller()
+    caller.say(OPEN)
+    found = caller.note(caller.machine.told("end", caller.now))
+    (over,) = [each for each in found if isinstance(each, TurnOver)]
+    assert over.text == OPEN
