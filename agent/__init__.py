@@ -3,7 +3,7 @@
 from vivavoce.agent.agent import Agent, AgentError
 from vivavoce.agent.call import Call
 from vivavoce.agent.ledger import Latency, Ledger
-from vivavoce.agent.options import Limits, OptionError, Turns
+from vivavoce.agent.options import Limits, OptionError, Silence, Turns
 from vivavoce.agent.transcript import Failure, Reply, ToolUse, Transcript, Utterance
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Limits",
     "OptionError",
     "Reply",
+    "Silence",
     "ToolUse",
     "Transcript",
     "Turns",

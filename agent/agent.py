@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import Any, Generic, TypeVar, cast, overload
 
 from vivavoce.agent.call import Call
-from vivavoce.agent.options import Limits, Turns
+from vivavoce.agent.options import Limits, Silence, Turns
 from vivavoce.tools import Tool, Toolbox
 from vivavoce.tools import tool as make_tool
 
@@ -44,6 +44,7 @@ class Agent(Generic[Deps]):
         tools: Functions or `Tool`s the model may call; more with `@agent.tool`.
         deps: Makes what tools need (`call.deps`), anew for each call.
         turns: Who has the floor.
+        silence: What is done when nobody says anything.
         limits: What bounds a call.
 
     Raises:
@@ -62,6 +63,7 @@ class Agent(Generic[Deps]):
         tools: Iterable[Tool[..., Any] | Callable[..., Any]] = (),
         deps: Callable[[], Deps] | None = None,
         turns: Turns | None = None,
+        silence: Silence | None = None,
         limits: Limits | None = None,
     ) -> None:
         if not (isinstance(instructions, str) or callable(instructions)):
@@ -84,6 +86,8 @@ class Agent(Generic[Deps]):
                 raise AgentError(f"Agent({option}={text!r}): give a text, or leave it out")
         if not isinstance(turns, Turns | None):
             raise AgentError(f"Agent(turns={turns!r}): give Turns(...)")
+        if not isinstance(silence, Silence | None):
+            raise AgentError(f"Agent(silence={silence!r}): give Silence(...)")
         if not isinstance(limits, Limits | None):
             raise AgentError(f"Agent(limits={limits!r}): give Limits(...)")
         self.name = name
@@ -91,6 +95,7 @@ class Agent(Generic[Deps]):
         self.language = language
         self.greeting = greeting
         self.turns = turns or Turns()
+        self.silence = silence or Silence()
         self.limits = limits or Limits()
         self.tools = Toolbox()
         self._instructions = instructions

@@ -47,7 +47,7 @@ def messages(instructions: str, entries: Iterable[Entry]) -> list[Message]:
             case Utterance():
                 _say(history, "user", entry.text)
             case Reply():
-                if entry.said:
+                if entry.said and not entry.aside:
                     if len(history) == first:
                         history.append({"role": "user", "content": OPENING})
                     _say(history, "assistant", entry.said)

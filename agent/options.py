@@ -112,3 +112,50 @@ class Limits:
             raise OptionError(
                 f"Limits(apology={apology!r}): give a sentence, or None for the usual one"
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """What is done when nobody says anything.
+
+    Attributes:
+        ask_after: Silence of both sides after which the agent asks whether the caller is still
+            there (s); None never asks and never hangs up.
+        asks: How often it asks before it gives up.
+        hang_up: Whether it says goodbye then and ends the call, after one more such silence.
+        working: What the caller hears while a tool runs for long: "words" ("One moment, please."),
+            a soft "tone", or "nothing".
+        work_after: Silence with a tool at work after which that begins (s).
+        work_again: And is repeated (s).
+        still_there: The question, instead of one in the language of the call.
+        one_moment: The words for a slow tool, likewise.
+        goodbye: The last words, likewise.
+    """
+
+    ask_after: float | None = 15.0
+    asks: int = 2
+    hang_up: bool = True
+    working: Literal["words", "tone", "nothing"] = "words"
+    work_after: float = 4.0
+    work_again: float = 8.0
+    still_there: str | None = None
+    one_moment: str | None = None
+    goodbye: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.ask_after is not None:
+            _within("Silence", "ask_after", self.ask_after, 1, 3600, "s")
+        _within("Silence", "asks", self.asks, 0, 100, "times")
+        _flag("Silence", "hang_up", self.hang_up)
+        if self.working not in {"words", "tone", "nothing"}:
+            raise OptionError(
+                f"Silence(working={self.working!r}): choose 'words', 'tone' or 'nothing'"
+            )
+        _within("Silence", "work_after", self.work_after, 0.5, 600, "s")
+        _within("Silence", "work_again", self.work_again, 0.5, 600, "s")
+        for name in ("still_there", "one_moment", "goodbye"):
+            text: object = getattr(self, name)
+            if text is not None and not (isinstance(text, str) and text.strip()):
+                raise OptionError(
+                    f"Silence({name}={text!r}): give a sentence, or None for the usual one"
+                )

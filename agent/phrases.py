@@ -29,6 +29,46 @@ FAREWELL = {
 """Said when a model server failed and the call ends."""
 
 
+STILL_THERE = {
+    "en": "Are you still there?",
+    "fr": "Vous êtes toujours là ?",
+    "es": "¿Sigue ahí?",
+    "de": "Sind Sie noch da?",
+    "it": "È ancora in linea?",
+    "pt": "Ainda está aí?",
+    "nl": "Bent u er nog?",
+    "hi": "क्या आप अभी भी लाइन पर हैं?",
+    "ar": "هل ما زلت معي؟",
+}
+"""Asked when nobody has said anything for long."""
+
+ONE_MOMENT = {
+    "en": "One moment, please.",
+    "fr": "Un instant, s'il vous plaît.",
+    "es": "Un momento, por favor.",
+    "de": "Einen Moment, bitte.",
+    "it": "Un momento, per favore.",
+    "pt": "Um momento, por favor.",
+    "nl": "Een moment, alstublieft.",
+    "hi": "एक क्षण, कृपया।",
+    "ar": "لحظة من فضلك.",
+}
+"""Said while a tool runs for long."""
+
+GOODBYE = {
+    "en": "I cannot hear you any more, so I will hang up now. Goodbye.",
+    "fr": "Je ne vous entends plus, je vais donc raccrocher. Au revoir.",
+    "es": "Ya no le oigo, así que voy a colgar. Adiós.",
+    "de": "Ich höre Sie nicht mehr und lege jetzt auf. Auf Wiederhören.",
+    "it": "Non la sento più, quindi chiudo la chiamata. Arrivederci.",
+    "pt": "Já não o ouço, por isso vou desligar. Adeus.",
+    "nl": "Ik hoor u niet meer, dus ik hang nu op. Tot ziens.",
+    "hi": "मुझे आपकी आवाज़ नहीं आ रही है, इसलिए मैं फ़ोन रख रहा हूँ। नमस्ते।",
+    "ar": "لم أعد أسمعك، لذلك سأنهي المكالمة الآن. مع السلامة.",
+}
+"""Said before the call ends because nobody was there."""
+
+
 def phrase(phrases: dict[str, str], language: str) -> str:
     """Return the sentence in a language ("fr" or "fr-CA"), in English where there is none."""
     return phrases.get(language.split("-", maxsplit=1)[0].lower(), phrases["en"])

@@ -26,12 +26,14 @@ class Utterance:
         started: First voiced sample, in seconds since the call began.
         ended: Last voiced sample, likewise.
         why_ended: What decided that the turn was over, and on what grounds.
+        told: What the model is told in its place, where a check replaced it.
     """
 
     text: str
     started: float
     ended: float
     why_ended: str = ""
+    told: str | None = None
     kind: Literal["caller"] = "caller"
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,6 +61,7 @@ class Reply:
         latency: Where the delay before it went; None when it answers no caller turn.
         reaction: Of a reply that was cut: from the caller's first voiced sample to the last
             sample sent (s).
+        aside: The framework said it while a tool ran; the model is not told.
     """
 
     generated: str = ""
@@ -69,6 +72,7 @@ class Reply:
     closed: bool = False
     latency: Latency | None = None
     reaction: float | None = None
+    aside: bool = False
     kind: Literal["agent"] = "agent"
 
     @property
@@ -140,6 +144,37 @@ class ToolUse:
 
 
 @dataclass(slots=True)
+class HandOver:
+    """Another agent took the call over.
+
+    Attributes:
+        agent: Its name.
+        previous: Whose call it was before.
+        keep_history: Whether its model is told what was said before.
+        note: What its model is told of the caller's wish.
+        at: In seconds since the call began.
+    """
+
+    agent: str
+    previous: str
+    keep_history: bool
+    note: str
+    at: float
+    kind: Literal["handoff"] = "handoff"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "kind": self.kind,
+            "agent": self.agent,
+            "previous": self.previous,
+            "keep_history": self.keep_history,
+            "note": self.note,
+            "at": round(self.at, 3),
+        }
+
+
+@dataclass(slots=True)
 class Failure:
     """Something went wrong, once, and the call coped.
 
@@ -164,7 +199,7 @@ class Failure:
         }
 
 
-Entry = Utterance | Reply | ToolUse | Failure
+Entry = Utterance | Reply | ToolUse | HandOver | Failure
 
 
 @dataclass(slots=True)
@@ -201,6 +236,11 @@ class Transcript:
     def tools(self) -> list[ToolUse]:
         """The tools that ran, in order."""
         return [entry for entry in self.entries if isinstance(entry, ToolUse)]
+
+    @property
+    def handoffs(self) -> list[HandOver]:
+        """Who took the call over, in order."""
+        return [entry for entry in self.entries if isinstance(entry, HandOver)]
 
     @property
     def failures(self) -> list[Failure]:

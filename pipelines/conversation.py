@@ -25,9 +25,11 @@ from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.mouth import Mouth, Speech
+from vivavoce.pipelines.patience import Patience
 from vivavoce.pipelines.stage import Context
 from vivavoce.pipelines.transport import Transport
 from vivavoce.pipelines.turns.playout import Block
+from vivavoce.pipelines.turns.silence import Scene
 
 START = 20.0
 """Seconds the pipeline may take to start."""
@@ -76,8 +78,13 @@ class Conversation:
             models.smart_turn,
             self._interruptible,
             lambda: self._mouth.asking,
+            self._deaf,
         )
         self._mouth = Mouth(self._context, models.speaking, lambda: self._ears.began)
+        self._patience = Patience(
+            agent.silence, self._mouth, lambda: self._agent.language, self.call.hang_up
+        )
+        self._greeting: Speech | None = None
         self._over = ""
         self._leaving = ""
         self._apology: Speech | None = None
@@ -123,7 +130,15 @@ class Conversation:
 
     async def play(self, count: int) -> Block:
         """Take the next `count` samples of the agent's speech."""
-        return await self._mouth.play(count)
+        block = await self._mouth.play(count)
+        scene = Scene(
+            caller=not self._ears.quiet,
+            agent=self._mouth.sounding,
+            thinking=self._mind.busy,
+            tools=self._mind.working,
+        )
+        await self._patience.tick(self.clock.now(), scene)
+        return block
 
     # What the call sees.
 
@@ -187,7 +202,8 @@ class Conversation:
         preparing = asyncio.create_task(self._prepare(), name="prepare the apology")
         try:
             if self._agent.greeting:
-                self._mouth.say(self._agent.greeting)
+                protected = self._agent.turns.greeting != "interruptible"
+                self._greeting = self._mouth.say(self._agent.greeting, protected=protected)
             return await self._transport.carry(self)
         finally:
             preparing.cancel()
@@ -206,6 +222,12 @@ class Conversation:
             self.call.emit(CallEnded(self._context.at, self._over or reason))
 
     # Trouble.
+
+    def _deaf(self) -> bool:
+        """Whether the caller is not listened to: until a greeting is over, if the agent says so."""
+        greeting = self._greeting
+        muted = self._agent.turns.greeting == "muted"
+        return muted and greeting is not None and not greeting.over.is_set()
 
     def _interruptible(self) -> bool:
         return self._mouth.interruptible or self._mind.answering

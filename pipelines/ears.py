@@ -84,6 +84,7 @@ class Ears(Stage):
         smart_turn: SmartTurn | None,
         answering: Callable[[], bool],
         asked: Callable[[], bool],
+        deaf: Callable[[], bool],
     ) -> None:
         """Prepare it.
 
@@ -93,6 +94,7 @@ class Ears(Stage):
             smart_turn: The end-of-turn model; None leaves the decision to silence and words.
             answering: Whether there is a reply, spoken or being made, that the caller may cut.
             asked: Whether the agent has just asked something, and "yes" is an answer.
+            deaf: Whether the caller is not listened to for now.
         """
         super().__init__(context, "Ears")
         turns = context.agent.turns
@@ -100,6 +102,7 @@ class Ears(Stage):
         self._smart_turn = smart_turn
         self._answering = answering
         self._asks = asked
+        self._deaf = deaf
         self._vad: Vad = SileroVad(RATE) if turns.vad == "silero" else WebRtcVad(RATE)
         # A stop is told early, and acted on by the endpointing's own silences. Never while the
         # detector still hears a voice, unless it is silent for longer than any closure.
@@ -161,6 +164,8 @@ class Ears(Stage):
             if self._resampler is None or self._resampler.source_rate != frame.sample_rate:
                 self._resampler = Resampler(frame.sample_rate, RATE, aligned=False)
             pcm = self._resampler.feed(pcm)
+        if self._deaf():
+            pcm = np.zeros_like(pcm)
         now = self.context.clock.now()
         self._fed += len(pcm)
         self._fed_at = now

@@ -83,6 +83,11 @@ class Mind(Stage):
         return bool(self._running) or (self._task is not None and not self._task.done())
 
     @property
+    def working(self) -> bool:
+        """Whether a tool runs that a reply waits for."""
+        return bool(self._running)
+
+    @property
     def answering(self) -> bool:
         """Whether a reply is being made to a turn that is decided."""
         return self.busy and (self._answer is None or self._answer.committed.is_set())

@@ -72,6 +72,7 @@ class Speech:
         turn_spans: What deciding and transcribing the turn took.
         guess: The guess that it is made on; it is not played before that comes true.
         failed: Why it could not be spoken, found out while it was a guess.
+        wordless: It is a sound, and enters no transcript.
         ended: All of its text was given.
         clauses: Cuts the text into clauses.
         cursor: How much of the text was cut.
@@ -88,6 +89,7 @@ class Speech:
     turn_spans: tuple[Span, ...] = ()
     guess: int | None = None
     failed: ModelError | None = None
+    wordless: bool = False
     ended: bool = False
     clauses: Clauses = field(default_factory=Clauses)
     cursor: int = 0
@@ -134,6 +136,11 @@ class Mouth(Stage):
     def idle(self) -> bool:
         """Whether nothing is being said or about to be."""
         return not self._speeches and self._playout.empty
+
+    @property
+    def sounding(self) -> bool:
+        """Whether something is being said, or is on its way to be."""
+        return not self._playout.empty
 
     @property
     def waiting(self) -> bool:
@@ -200,9 +207,15 @@ class Mouth(Stage):
                 pass
         await self.push_frame(frame, direction)
 
-    def say(self, text: str, *, protected: bool = False) -> Speech:
-        """Speak a text of our own, behind what is being said."""
-        reply = Reply()
+    def say(self, text: str, *, protected: bool = False, aside: bool = False) -> Speech:
+        """Speak a text of our own, behind what is being said.
+
+        Args:
+            text: What to say.
+            protected: The caller may not cut it.
+            aside: The model is not told of it.
+        """
+        reply = Reply(aside=aside)
         self.context.call.transcript.add(reply)
         speech = self._start(reply, None, protected=protected)
         self._write(ReplyTextFrame(text, reply=reply))
@@ -218,6 +231,21 @@ class Mouth(Stage):
         clause.add(samples)
         clause.complete = True
         speech.places[clause] = (0, len(text))
+        speech.ended = True
+        self._playout.append(clause)
+        return speech
+
+    def tone(self, samples: NDArray[np.int16]) -> Speech:
+        """Play a sound that says nothing (int16 at `rate`), behind what is being said.
+
+        The caller may cut it; it is in the recording, and in no transcript.
+        """
+        speech = self._start(Reply(), None, protected=False)
+        speech.wordless = True
+        clause = Clause(speech, "")
+        clause.add(samples)
+        clause.complete = True
+        speech.places[clause] = (0, 0)
         speech.ended = True
         self._playout.append(clause)
         return speech
@@ -388,7 +416,7 @@ class Mouth(Stage):
         speech = clause.owner
         assert isinstance(speech, Speech)
         reply = speech.reply
-        if reply.started is not None:
+        if reply.started is not None or speech.wordless:
             return
         reply.started = self.context.since(moment)
         if speech.stopped is not None and self._answers(speech):
@@ -433,6 +461,8 @@ class Mouth(Stage):
         if reply.started is not None:
             reply.ended = self.context.since(now)
         speech.over.set()
+        if speech.wordless:
+            return
         if not reply.heard and reply.started is None:
             # Not a sound of it was heard: it was never said.
             self.context.call.transcript.drop(reply)
