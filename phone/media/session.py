@@ -48,6 +48,7 @@ class MediaConfig:
         remote: Address in the other side's SDP; None where it had none that can be used.
         ptime: Audio in each packet that we send (s); theirs may be anything from 10 to 60 ms.
         event_type: Payload type of telephone events, None if they are not spoken.
+        heard_event_type: Theirs, where it is another.
         event_clock: Their clock (Hz).
         inband: Listen for keys in the sound: always, never, or (None) as long as the other
             side has not shown that it tells them by events.
@@ -67,6 +68,7 @@ class MediaConfig:
     remote: Address | None = None
     ptime: float = 0.020
     event_type: int | None = 101
+    heard_event_type: int | None = None
     event_clock: int = 8_000
     inband: bool | None = None
     comfort_noise_type: int | None = COMFORT_NOISE
@@ -85,8 +87,9 @@ class MediaConfig:
             raise ValueError("A call needs a codec: give one, such as {0: 'PCMU'}.")
         if (self.local_crypto is None) != (self.remote_crypto is None):
             raise ValueError("SRTP needs the crypto lines of both sides, or of neither.")
-        if self.event_type in self.codecs:
-            raise ValueError(f"Payload type {self.event_type} is both a codec and the events.")
+        for number in (self.event_type, self.heard_event_type):
+            if number in self.codecs:
+                raise ValueError(f"Payload type {number} is both a codec and the events.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,8 @@ class MediaSession:
         self.config = config
         self.receiving = True
         self._types = frozenset(codecs)
+        theirs = config.heard_event_type
+        self._event = config.event_type if theirs is None else theirs
         self._receiver = Receiver(codecs, config.limits)
         self.rate = self._receiver.rate
         self._sender = Sender(
@@ -261,7 +266,7 @@ class MediaSession:
             return
         config = self.config
         kind = packet.payload_type
-        if kind not in self._types and kind not in (config.event_type, config.comfort_noise_type):
+        if kind not in self._types and kind not in (self._event, config.comfort_noise_type):
             self._unknown += 1
             return
         if source != self._latch.address:
@@ -279,7 +284,7 @@ class MediaSession:
             return
         if kind in self._types:
             self._receiver.receive(packet, now)
-        elif kind == config.event_type:
+        elif kind == self._event:
             self._receiver.note(packet, now)
             # It tells its keys by events: the tones that may leak beside them are the same keys.
             if config.inband is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from vivavoce.phone.sip.auth import Authenticator
 from vivavoce.phone.sip.decisions import Address, Decision, Send
@@ -47,6 +48,7 @@ class Exchange:
         agent: str,
     ) -> None:
         self.local = tuple(local)
+        self.public: Callable[[str], str] = lambda _host: ""  # what a host sees us as, "" for local
         if not self.local:
             raise ValueError("a user agent needs at least one local address")
         self.token, self.timers, self.agent = token, timers, agent
@@ -82,7 +84,9 @@ class Exchange:
         same = [mine for mine in fit if ipaddress.ip_address(mine.host).version == version]
         if not fit:
             raise ValueError(f"there is no {there.transport} listener to reach {there.host} from")
-        return (same or fit)[0]
+        own = (same or fit)[0]
+        seen = self.public(there.host)
+        return replace(own, host=seen) if seen else own
 
     def reaches(self, transport: str) -> bool:
         """Whether we have a listener of a transport."""

@@ -13,12 +13,10 @@ MAX_MEDIA = 16  # media sections
 MAX_LINES = 500
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
-# Bytes of master key and salt (RFC 4568 §6.2, RFC 6188).
+# Bytes of master key and salt (RFC 4568 §6.2): what our media engine can do, and no more.
 SUITES = {
     "AES_CM_128_HMAC_SHA1_80": 30,
     "AES_CM_128_HMAC_SHA1_32": 30,
-    "AES_256_CM_HMAC_SHA1_80": 46,
-    "AES_256_CM_HMAC_SHA1_32": 46,
 }
 
 _STATIC = {0: ("PCMU", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000), 13: ("CN", 8000)}

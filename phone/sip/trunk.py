@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from vivavoce.phone.sip import sdp
 from vivavoce.phone.sip.auth import Credentials
 from vivavoce.phone.sip.resolve import valid_name
+from vivavoce.phone.sip.session import Srtp
 from vivavoce.phone.sip.uri import DEFAULT_PORT, Uri, ip_literal
+
+CODECS = {codec.name.upper(): codec for codec in (sdp.G722, sdp.PCMU, sdp.PCMA, sdp.OPUS)}
+"""What may be spoken, by upper-case name."""
+
+USUAL = ("G722", "PCMU", "PCMA")
+"""What is offered unless told otherwise: wideband first, for it is understood better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,12 @@ class Trunk:
         max_calls: Most calls at once over it.
         refer: Whether it may transfer our calls (REFER): every such call costs us.
         domain: The host of From and To, when it is not `host`.
+        public: Our IP address as this trunk sees it, where a NAT stands between; "" for the
+            one that everybody sees.
+        codecs: What is offered and taken, best first: names out of `CODECS`.
+        srtp: Whether media are encrypted.
+        numbers: The numbers (or users) that come in over it, and the name of the agent that
+            answers each; `"*"` for any other. Empty: the first agent answers all.
     """
 
     name: str
@@ -40,6 +55,10 @@ class Trunk:
     max_calls: int = 50
     refer: bool = False
     domain: str = field(default="")
+    public: str = ""
+    codecs: tuple[str, ...] = USUAL
+    srtp: Srtp = Srtp.OFF
+    numbers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         where = f"trunk {self.name!r}"
@@ -53,6 +72,14 @@ class Trunk:
             raise ValueError(f"{where}: to register it needs a user")
         if self.max_calls < 1 or self.expires < 60:
             raise ValueError(f"{where}: max_calls is at least 1, expires at least 60 s")
+        if self.public and ip_literal(self.public) is None:
+            raise ValueError(f"{where}: public is an IP address, not {self.public!r}")
+        formats(self.codecs, where)
+
+    @property
+    def formats(self) -> tuple[sdp.Codec, ...]:
+        """Its codecs as they are offered."""
+        return formats(self.codecs)
 
     @property
     def named(self) -> bool:
@@ -66,3 +93,15 @@ class Trunk:
         host = self.domain or ip_literal(self.host) or self.host.lower()
         port = self.port if not self.domain and self.port not in {None, 5060, 5061} else None
         return Uri("sip", user or None, host, port)
+
+
+def formats(names: tuple[str, ...], where: str = "codecs") -> tuple[sdp.Codec, ...]:
+    """Return the payload formats that some names stand for.
+
+    Raises:
+        ValueError: A name is unknown, or there is none.
+    """
+    unknown = [name for name in names if name.upper() not in CODECS]
+    if unknown or not names:
+        raise ValueError(f"{where}: choose codecs out of {', '.join(CODECS)}, not {unknown}")
+    return tuple(CODECS[name.upper()] for name in names)

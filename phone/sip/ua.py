@@ -78,6 +78,8 @@ class UserAgent:
         self._admission = admission or Admission(
             {trunk.name: trunk.allow for trunk in self._trunks.values()}, phones=phones is not None
         )
+        if any(trunk.public for trunk in self._trunks.values()):
+            self._exchange.public = self._seen_as
         self._guard = Guard(realm, phones, bytes.fromhex(token(32))) if phones else None
         self._max_calls = max_calls
         self._calls: dict[tuple[str, str], Call] = {}
@@ -414,6 +416,11 @@ class UserAgent:
 
     def _call_of(self, request: Request) -> Call | None:
         return self._calls.get((request.call_id, request.to.tag or ""))
+
+    def _seen_as(self, host: str) -> str:
+        """Return our address as a trunk sees it, "" for the one that everybody sees."""
+        name = self._admission.trunk_of(host)
+        return self._trunks[name].public if name in self._trunks else ""
 
     def _full(self, trunk: Trunk) -> bool:
         over = sum(call.trunk == trunk.name for call in self._calls.values())
