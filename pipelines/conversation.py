@@ -163,6 +163,20 @@ class Conversation:
         else:
             self._over = self._over or reason
 
+    # What reloading sees.
+
+    @property
+    def agent(self) -> Agent[Any]:
+        """Who answers."""
+        return self._context.agent
+
+    def use(self, agent: Agent[Any]) -> None:
+        """Have a newer version of the agent go on with the call, from the next reply on.
+
+        The history, `call.deps` and how turns are taken stay as they are.
+        """
+        self._agent = self._context.agent = agent
+
     # Running it.
 
     async def run(self) -> Call[Any]:
