@@ -79,6 +79,7 @@ class Conversation:
             self._interruptible,
             lambda: self._mouth.asking,
             self._deaf,
+            models.vad() if models.vad else None,
         )
         self._mouth = Mouth(self._context, models.speaking, lambda: self._ears.began)
         self._patience = Patience(
@@ -118,6 +119,11 @@ class Conversation:
     def settled(self) -> bool:
         """Whether nobody speaks and nothing is being made."""
         return self._ears.quiet and not self._mind.busy and self._mouth.idle
+
+    @property
+    def answered(self) -> bool:
+        """Whether the caller's turn is decided and all of its answer is written."""
+        return self._ears.quiet and not self._mind.busy
 
     @property
     def over(self) -> str:

@@ -85,6 +85,7 @@ class Ears(Stage):
         answering: Callable[[], bool],
         asked: Callable[[], bool],
         deaf: Callable[[], bool],
+        vad: Vad | None = None,
     ) -> None:
         """Prepare it.
 
@@ -95,6 +96,7 @@ class Ears(Stage):
             answering: Whether there is a reply, spoken or being made, that the caller may cut.
             asked: Whether the agent has just asked something, and "yes" is an answer.
             deaf: Whether the caller is not listened to for now.
+            vad: The voice detector, instead of the one that the agent chose (at `RATE`).
         """
         super().__init__(context, "Ears")
         turns = context.agent.turns
@@ -103,7 +105,7 @@ class Ears(Stage):
         self._answering = answering
         self._asks = asked
         self._deaf = deaf
-        self._vad: Vad = SileroVad(RATE) if turns.vad == "silero" else WebRtcVad(RATE)
+        self._vad: Vad = vad or (SileroVad(RATE) if turns.vad == "silero" else WebRtcVad(RATE))
         # A stop is told early, and acted on by the endpointing's own silences. Never while the
         # detector still hears a voice, unless it is silent for longer than any closure.
         self._voice = VoiceActivity(

@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
+from vivavoce.pipelines.audio.vad import Vad
 from vivavoce.pipelines.models.chat import ChatModel
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.hearing import MistralHearing
@@ -35,6 +36,7 @@ class Models:
         speaking: Text to speech.
         smart_turn: The end-of-turn model; None leaves the decision to silence and words.
         names: Which model serves each stage, for records.
+        vad: Makes a call's voice detector, instead of the one that its agent chose.
     """
 
     hearing: Callable[[bool], Hearing]
@@ -42,6 +44,7 @@ class Models:
     speaking: Speaking
     smart_turn: SmartTurn | None = None
     names: dict[str, str] = field(default_factory=dict)
+    vad: Callable[[], Vad] | None = None
     http: Http | None = None
     _clips: dict[tuple[str, str | None, str], Samples] = field(default_factory=dict)
 
