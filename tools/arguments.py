@@ -1,14 +1,17 @@
 """The arguments that a model sent."""
 
+import functools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
 from .conversion import Path, TooComplicatedError, convert, describe
 from .schema import Schema
+from .secret import MARK, is_secret
 
 SIZE_LIMIT = 65_536
 """The most characters of JSON (or in the texts of an object) that are looked at."""
@@ -38,6 +41,22 @@ class BadArguments(ValueError):  # noqa: N818 (what the model reads, not a fault
         super().__init__(_cut(text, _MESSAGE) + " Repair them and call it again.")
 
 
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """What a model sent, checked.
+
+    Attributes:
+        first: The typed value of each parameter that was sent, by its name.
+        canonical: The same as one JSON text, defaults included: equal for calls that ask for
+            the same, however they were written. It holds secrets.
+        values: Makes the typed values anew, for a function that changes what it is given.
+    """
+
+    first: dict[str, Any]
+    canonical: str
+    values: Callable[[], dict[str, Any]] = field(repr=False, compare=False)
+
+
 def parse_arguments(schema: Schema, sent: str | Mapping[str, Any] | None) -> dict[str, Any]:
     """Read and check what a model sent, as typed Python values.
 
@@ -56,19 +75,28 @@ def parse_arguments(schema: Schema, sent: str | Mapping[str, Any] | None) -> dic
         are left to the function's defaults.
 
     Raises:
-        BadArguments: They do not fit; the message tells the model what to repair.
+        BadArguments: They do not fit; the message tells the model what to repair, and holds
+            no secrets.
         Exception: Whatever a validator of the user's own raises, apart from ValueError and
             AssertionError, which become BadArguments.
     """
+    return read_arguments(schema, sent).first
+
+
+def read_arguments(schema: Schema, sent: str | Mapping[str, Any] | None) -> Arguments:
+    """Read and check what a model sent; see `parse_arguments`."""
     values = _object(schema, sent)
     _check_values(schema, values)
     try:
         values, problems = _convert(schema, values)
     except TooComplicatedError:
         _refuse(schema, "they are nested in too many ways: send something simpler")
+    # As JSON, so that pydantic reads dates, sets and tuples as JSON has them.
+    text = json.dumps(values)
+    typed = functools.partial(_typed, schema, text)
+    checked: dict[str, Any] = {}
     try:
-        # As JSON, so that pydantic reads dates, sets and tuples as JSON has them.
-        checked = schema.model.model_validate_json(json.dumps(values))
+        checked = typed()
     except ValidationError as error:
         known = {path for path, _ in problems}
         for detail in error.errors(include_url=False, include_context=False):
@@ -79,10 +107,24 @@ def parse_arguments(schema: Schema, sent: str | Mapping[str, Any] | None) -> dic
                 )
     if problems:
         raise BadArguments(schema.name, [f"{_place(path)}: {said}" for path, said in problems])
+    defaults = {
+        name: part["default"]
+        for name, part in schema.parameters["properties"].items()
+        if isinstance(part, Mapping) and "default" in part
+    }
+    return Arguments(checked, json.dumps({**defaults, **values}, sort_keys=True), typed)
+
+
+def _typed(schema: Schema, text: str) -> dict[str, Any]:
+    """The values as the function takes them, from JSON text."""
+    if schema.model is None:
+        values: dict[str, Any] = json.loads(text)
+        return values
+    checked = schema.model.model_validate_json(text)
     return {
-        name: getattr(checked, field)
-        for field, name in schema.fields.items()
-        if field in checked.model_fields_set
+        name: getattr(checked, key)
+        for key, name in schema.fields.items()
+        if key in checked.model_fields_set
     }
 
 
@@ -103,7 +145,8 @@ def _object(schema: Schema, sent: object) -> dict[str, Any]:
     if sent is None:
         return {}
     if not isinstance(sent, Mapping):
-        _refuse(schema, f"got {_show(sent)}, expected one JSON object, as in {_example(schema)}")
+        got = MARK if schema.secrets else _show(sent)
+        _refuse(schema, f"got {got}, expected one JSON object, as in {_example(schema)}")
     return dict(sent)
 
 
@@ -122,10 +165,10 @@ def _load(schema: Schema, text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
     except json.JSONDecodeError as error:
-        near = text[max(0, error.pos - 20) : error.pos + 20]
+        near = MARK if schema.secrets else _show(text[max(0, error.pos - 20) : error.pos + 20])
         _refuse(
             schema,
-            f"not valid JSON ({error.msg} at character {error.pos}, near {_show(near)}): "
+            f"not valid JSON ({error.msg} at character {error.pos}, near {near}): "
             f"send one JSON object, as in {_example(schema)}",
         )
     except RecursionError:
@@ -189,11 +232,24 @@ def _convert(
         if value is None and result.mismatches and name not in required:
             continue
         converted[name] = result.value
-        problems += [
-            ((name, *found.path), f"got {_show(found.value)}, expected {found.expected}")
-            for found in result.mismatches
-        ]
+        for found in result.mismatches:
+            path = (name, *found.path)
+            got = _show_at(schema, path, found.value)
+            problems.append((path, f"got {got}, expected {found.expected}"))
+    if schema.model is None:  # nobody else will tell
+        missing = [name for name in required if name not in converted]
+        problems += [((name,), _explain(schema, "missing", "", (name,), {})) for name in missing]
+        if root.get("additionalProperties") is False:
+            for name in converted.keys() - root["properties"].keys():
+                problems.append(((name,), _explain(schema, "extra_forbidden", "", (name,), {})))
     return converted, problems
+
+
+def _show_at(schema: Schema, path: Path, value: object) -> str:
+    """A value as the model wrote it, unless it is a secret."""
+    if schema.secrets and is_secret(path, schema.parameters, schema.parameters):
+        return MARK
+    return _show(value)
 
 
 def _explain(schema: Schema, kind: str, said: str, path: Path, values: Any) -> str:
@@ -208,12 +264,15 @@ def _explain(schema: Schema, kind: str, said: str, path: Path, values: Any) -> s
         return f"unknown, leave it out{fields if len(path) == 1 else ''}"
     for part in path:
         values = values[part]
+    got = _show_at(schema, path, values)
+    if got == MARK:  # a validator's words may repeat it
+        return f"got {MARK}{expected or ', which does not fit'}"
     if expected and kind.endswith(("_parsing", "_type")):
-        return f"got {_show(values)}{expected}"
+        return f"got {got}{expected}"
     for prefix in ("Value error, ", "Assertion failed, "):
         said = said.removeprefix(prefix)
     said = said[:1].lower() + said[1:] if said.startswith("Input ") else said
-    return f"got {_show(values)}, {_cut(said, 200)}"
+    return f"got {got}, {_cut(said, 200)}"
 
 
 def _real_path(location: Path, kind: str, values: Any) -> Path:

@@ -7,70 +7,29 @@ import inspect
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
 
-from .arguments import BadArguments, parse_arguments
-from .result import RESULT_LIMIT, write_result
-from .tool import Tool, Toolbox
+from .arguments import Arguments, BadArguments, read_arguments
+from .confirmation import Confirmations, question
+from .outcome import Kind, Outcome, Retry, error_words, retry_delay
+from .progress import Progress, Result
+from .result import write_result
+from .tool import Tool
+from .toolbox import Toolbox
 
 STOP_GRACE = 0.5
 """Seconds that a stopped tool has for its `finally` blocks before it is left behind."""
 
-Kind = Literal["result", "bad_arguments", "unknown_tool", "timeout", "error", "cancelled"]
+OnProgress = Callable[[str], Awaitable[None]]
+"""What is called with each piece of a tool's news, while the tool waits."""
 
 _Work = asyncio.Task[tuple[Any, BaseException | None]]
-_ERROR_LIMIT = 2_000  # characters of a ToolError
 _log = logging.getLogger("vivavoce.tools")
 # Tools that were told to stop and have not yet. They are held here because asyncio keeps
 # only weak references to tasks, and so that what they raise in the end is retrieved.
 _stopping: set[_Work] = set()
-
-
-class ToolError(Exception):
-    """What a tool raises to tell the model, in words, why it did not work.
-
-    Of every other exception the model only learns that there was one.
-
-    Args:
-        message: Words for the model, such as "There is no table 12. Tables are 1 to 9."
-    """
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a tool call.
-
-    Attributes:
-        ok: Whether the function returned.
-        content: Text for the model, which is never without an answer to its call. It holds
-            no traces, and no words of exceptions other than `ToolError`.
-        seconds: How long it took.
-        error: The exception behind an outcome that is not ok, for the log.
-        kind: What happened.
-        value: What the function returned, where it did.
-    """
-
-    ok: bool
-    content: str
-    seconds: float
-    error: BaseException | None = field(default=None, repr=False, compare=False)
-    kind: Kind = "result"
-    value: Any = field(default=None, repr=False, compare=False)
-
-    @classmethod
-    def cancelled(cls, name: str, seconds: float = 0.0) -> "Outcome":
-        """The outcome of a call that was stopped from outside, as by a barge-in.
-
-        A model's next request must have a result for every call, also for those.
-
-        Args:
-            name: The tool's name.
-            seconds: How long it ran.
-        """
-        said = f"{name} was stopped before it ended; it may or may not have taken effect."
-        return cls(False, said, seconds, kind="cancelled")
 
 
 async def run(
@@ -78,9 +37,9 @@ async def run(
     call: Any,
     arguments: str | Mapping[str, Any] | None,
     *,
-    limit: int = RESULT_LIMIT,
+    on_progress: OnProgress | None = None,
 ) -> Outcome:
-    """Run a tool with the arguments that a model sent.
+    """Run a tool with the arguments that a model sent, without asking the caller first.
 
     Async functions run as a task of their own, sync functions in a thread of their own; both
     see a copy of the caller's context variables. Whatever the tool does becomes an outcome.
@@ -89,54 +48,21 @@ async def run(
         tool: The tool.
         call: What its context parameter gets, if it has one.
         arguments: As the model sent them: JSON text, or an object.
-        limit: The most bytes of a result's text.
+        on_progress: Called with the news of a tool that is an async generator. What it raises
+            is logged, and does not concern the tool.
 
     Returns:
         The outcome. After the tool's time-out it comes within `STOP_GRACE` seconds, even if
-        the tool will not stop.
+        the tool will not stop. With `retries`, every try has the whole time-out.
 
     Cancellation: an async tool is cancelled, and has up to `STOP_GRACE` seconds to clean up
     before the cancellation goes on. A thread cannot be stopped: a sync tool runs on, after a
     time-out as well, and what it returns or raises is discarded.
     """
-    started = time.monotonic()
-
-    def outcome(kind: Kind, content: str, error: BaseException | None) -> Outcome:
-        return Outcome(kind == "result", content, time.monotonic() - started, error, kind)
-
-    try:
-        values = parse_arguments(tool.schema, arguments)
-    except BadArguments as error:
-        return outcome("bad_arguments", str(error), error)
-    except Exception as error:  # noqa: BLE001 (from a validator of the user's own)
-        return outcome("error", _words(tool.name, error), error)
-    if tool.schema.context is not None:
-        values[tool.schema.context] = call
-
-    task = asyncio.create_task(_perform(tool, values), name=f"tool {tool.name}")
-    try:
-        await asyncio.wait({task}, timeout=tool.timeout)
-        if not task.done():
-            await _stop(task)
-            said = (
-                f"{tool.name} took longer than {tool.timeout:g} s and was stopped; "
-                "it may or may not have taken effect."
-            )
-            return outcome("timeout", said, TimeoutError(said))
-    except asyncio.CancelledError:
-        await _stop(task)
-        raise
-    if task.cancelled():  # by the tool itself: nobody else can
-        stopped = Outcome.cancelled(tool.name)
-        return outcome("cancelled", stopped.content, asyncio.CancelledError())
-    value, failure = task.result()
-    if failure is not None:
-        return outcome("error", _words(tool.name, failure), failure)
-    try:
-        content = write_result(value, limit=limit)
-        return Outcome(True, content, time.monotonic() - started, value=value)
-    except Exception as error:  # noqa: BLE001 (from a property or serialiser of the user's own)
-        return outcome("error", _words(tool.name, error), error)
+    checked = _check(tool, arguments)
+    if isinstance(checked, Outcome):
+        return checked
+    return await _run(tool, call, checked, on_progress)
 
 
 async def run_named(
@@ -145,30 +71,107 @@ async def run_named(
     call: Any,
     arguments: str | Mapping[str, Any] | None,
     *,
-    limit: int = RESULT_LIMIT,
+    on_progress: OnProgress | None = None,
+    confirmations: Confirmations | None = None,
+    spoken: int = 0,
 ) -> Outcome:
-    """Run the tool that a model named; see `run`.
+    """Run the tool that a model named, if it may run; see `run`.
 
     Args:
         toolbox: The tools that the model was told of.
         name: As the model sent it.
         call: What the tool's context parameter gets, if it has one.
         arguments: As the model sent them.
-        limit: The most bytes of a result's text.
+        on_progress: Called with the tool's news.
+        confirmations: What the caller was asked in this call. Without it, a tool with
+            `confirm` does not run.
+        spoken: How many times the caller has spoken in this call until now.
 
     Returns:
-        The outcome; of the kind `unknown_tool` when there is none of that name.
+        The outcome; of the kind `unknown_tool` when there is none of that name, and
+        `unconfirmed` when the caller is to be asked first.
     """
     found = toolbox.get(name)
     if found is None:
         names = ", ".join(toolbox.names[:20]) + (", …" if len(toolbox) > 20 else "")
         said = f"There is no tool {name[:64]!r}. The tools are: {names or 'none'}."
-        return Outcome(False, said, 0.0, LookupError(said), "unknown_tool")
-    return await run(found, call, arguments, limit=limit)
+        return Outcome(False, said, 0.0, LookupError(said), "unknown_tool", 0)
+    checked = _check(found, arguments)
+    if isinstance(checked, Outcome):
+        return checked
+    if found.confirm is not False:
+        if confirmations is None:
+            asked: str | None = question(found.name, found.confirm)
+        else:
+            asked = confirmations.ask(found.name, checked.canonical, spoken, found.confirm)
+        if asked is not None:
+            return Outcome(False, asked, 0.0, None, "unconfirmed", 0)
+    return await _run(found, call, checked, on_progress)
+
+
+def _check(tool: Tool[..., Any], arguments: str | Mapping[str, Any] | None) -> Arguments | Outcome:
+    started = time.monotonic()
+    try:
+        return read_arguments(tool.schema, arguments)
+    except BadArguments as error:
+        return Outcome(False, str(error), time.monotonic() - started, error, "bad_arguments", 0)
+    except Exception as error:  # noqa: BLE001 (from a validator of the user's own)
+        said = error_words(tool.name, error)
+        return Outcome(False, said, time.monotonic() - started, error, "error", 0)
+
+
+async def _run(
+    tool: Tool[..., Any], call: Any, arguments: Arguments, on_progress: OnProgress | None
+) -> Outcome:
+    """Try a tool as often as it asks for."""
+    started = time.monotonic()
+    tried = 0
+    while True:
+        tried += 1
+        # Anew each time: the function may change what it is given.
+        values = arguments.values() if tried > 1 else dict(arguments.first)
+        if tool.schema.context is not None:
+            values[tool.schema.context] = call
+        kind, content, error = await _try(tool, values, on_progress)
+        passing = kind == "timeout" or (kind == "error" and isinstance(error, Retry))
+        if passing and tried <= tool.retries:
+            await asyncio.sleep(retry_delay(tried, error))
+            continue
+        seconds = time.monotonic() - started
+        return Outcome(kind == "result", content, seconds, error, kind, tried)
+
+
+async def _try(
+    tool: Tool[..., Any], values: dict[str, Any], on_progress: OnProgress | None
+) -> tuple[Kind, str, BaseException | None]:
+    """Call a tool's function once."""
+    work = _perform(tool, values, on_progress)
+    task = asyncio.create_task(work, name=f"tool {tool.name}")
+    try:
+        await asyncio.wait({task}, timeout=tool.timeout)
+        if not task.done():
+            await _stop(task)
+            said = (
+                f"{tool.name} took longer than {tool.timeout:g} s and was stopped; "
+                "it may or may not have taken effect."
+            )
+            return "timeout", said, TimeoutError(said)
+    except asyncio.CancelledError:
+        await _stop(task)
+        raise
+    if task.cancelled():  # by the tool itself: nobody else can
+        return "cancelled", Outcome.cancelled(tool.name).content, asyncio.CancelledError()
+    value, failure = task.result()
+    if failure is not None:
+        return "error", error_words(tool.name, failure), failure
+    try:
+        return "result", write_result(value, limit=tool.max_result), None
+    except Exception as error:  # noqa: BLE001 (from a property or serialiser of the user's own)
+        return "error", error_words(tool.name, error), error
 
 
 async def _perform(
-    tool: Tool[..., Any], values: dict[str, Any]
+    tool: Tool[..., Any], values: dict[str, Any], on_progress: OnProgress | None
 ) -> tuple[Any, BaseException | None]:
     """Call the function, and give back what it returned or raised.
 
@@ -177,6 +180,8 @@ async def _perform(
     """
     function = functools.partial(tool.function, **values)
     try:
+        if tool.streams:
+            return await _follow(tool.name, function(), on_progress), None
         if inspect.iscoroutinefunction(tool.function):
             return await function(), None
         value, error = await _in_thread(function, tool.name)
@@ -184,6 +189,31 @@ async def _perform(
         return (await value if inspect.isawaitable(value) else value), error
     except (Exception, SystemExit) as error:  # noqa: BLE001 (a tool may raise anything)
         return None, error
+
+
+async def _follow(
+    name: str, yielded: AsyncGenerator[Any, None], on_progress: OnProgress | None
+) -> Any:
+    """Pass on the news of an async generator until its result comes."""
+    async with aclosing(yielded) as items:
+        async for item in items:
+            if isinstance(item, Result):
+                return item.value
+            if isinstance(item, str):
+                if not item.strip():
+                    continue
+                item = Progress(item)  # noqa: PLW2901 (the same, typed)
+            if not isinstance(item, Progress):
+                raise TypeError(
+                    f"{name} yielded a {type(item).__name__}: yield Progress(...) or text, and "
+                    "last Result(...)"
+                )
+            if on_progress is not None:
+                try:
+                    await on_progress(item.text)
+                except Exception:  # noqa: BLE001 (of whoever listens, and not the tool's fault)
+                    _log.exception("the news of %s could not be passed on", name)
+    return None
 
 
 async def _in_thread(function: Callable[[], Any], name: str) -> tuple[Any, BaseException | None]:
@@ -240,16 +270,3 @@ def _stopped(task: _Work) -> None:
     error = None if task.cancelled() else task.exception() or task.result()[1]
     if error is not None:  # its words may hold secrets
         _log.debug("%s raised %s as it stopped", task.get_name(), type(error).__name__)
-
-
-def _words(name: str, error: BaseException) -> str:
-    """What the model is told of an exception."""
-    if isinstance(error, BaseExceptionGroup):
-        # A TaskGroup in the tool wraps what its tasks raise.
-        ours, others = error.split(ToolError)
-        if ours is not None and others is None:
-            return " ".join(dict.fromkeys(_words(name, each) for each in ours.exceptions))
-    said = str(error).strip() if isinstance(error, ToolError) else ""
-    if said:
-        return said if len(said) <= _ERROR_LIMIT else said[: _ERROR_LIMIT - 1] + "…"
-    return f"{name} failed because of an internal error; nothing is known of its result."

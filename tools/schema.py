@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType, SimpleNamespace
 from typing import Annotated, Any, NoReturn, get_args, get_origin, get_type_hints
 
@@ -22,6 +22,7 @@ from pydantic.fields import Field, FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 
 from .docstring import Documentation, read_docstring
+from .secret import has_secrets
 
 NAME_PATTERN = "[a-zA-Z0-9_-]{1,64}"
 """What a tool may be called; Mistral refuses every other name."""
@@ -48,20 +49,26 @@ class Schema:
         name: What the model calls.
         description: What the model is told that it does.
         parameters: The JSON schema of the arguments, an object that allows no other fields.
-        model: The pydantic model of the arguments, by its `fields`.
+        model: The pydantic model of the arguments, by its `fields`; None when only the JSON
+            schema is known, as of another server's tool.
         fields: The name of each parameter, by the name of its field in `model`. (A field is
             never called as its parameter: pydantic forbids `_x`, `copy`, `model_config`.)
         context: The parameter that receives the call, if there is one.
         where: Where the function is defined, as `file:line`.
+        secrets: Whether anything in the arguments is marked as `Secret`.
     """
 
     name: str
     description: str
     parameters: dict[str, Any]
-    model: type[BaseModel]
+    model: type[BaseModel] | None
     fields: Mapping[str, str]
     context: str | None
     where: str
+    secrets: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "secrets", has_secrets(self.parameters))
 
 
 def read_schema(
@@ -136,10 +143,10 @@ class _Reader:
         names: dict[str, str] = {}
         for parameter in parameters:
             if parameter.name != context:
-                field = f"p{len(fields)}"
-                names[field] = parameter.name
+                key = f"p{len(fields)}"
+                names[key] = parameter.name
                 said = told.parameters.get(parameter.name)
-                fields[field] = self.field(parameter, types[parameter.name], said)
+                fields[key] = self.field(parameter, types[parameter.name], said)
         config = ConfigDict(extra="forbid", allow_inf_nan=False)
         model = create_model(self.name, __config__=config, **fields)
         return Schema(
@@ -163,8 +170,11 @@ class _Reader:
                 "a tool's name is 1 to 64 of the letters a-z and A-Z, digits, '_' and '-': "
                 "give it one with `name=`"
             )
-        if inspect.isgeneratorfunction(self.inner) or inspect.isasyncgenfunction(self.inner):
-            self.fail("it yields: collect what it yields, and return it once")
+        if inspect.isgeneratorfunction(self.inner):
+            self.fail(
+                "it yields in a `def`: make it an `async def` that yields Progress(...) and "
+                "last its Result(...), or return once"
+            )
 
     def documentation(self, description: str | None) -> Documentation:
         # The line break: it is clean already, and its first line counts like the others.
@@ -286,6 +296,12 @@ class _Reader:
                     f"type {_show(annotation)}: change one of them{optional}",
                     error,
                 )
+        if not (said or described):
+            self.fail(
+                f"parameter {name!r} is not described, and a model must know what to pass: "
+                f"add `{name}: ...` under `Args:` in the docstring (or "
+                '`Annotated[..., Field(description="...")]`)'
+            )
         return annotation, Field(**extras)
 
     def json_schema(self, model: type[BaseModel]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter
 from typing_extensions import TypedDict
 
+from tests.tools.described import described
 from vivavoce.tools import BadArguments, parse_arguments, read_schema
 from vivavoce.tools.arguments import SIZE_LIMIT
 
@@ -65,7 +66,7 @@ def book(
     """Book a table."""
 
 
-BOOK = read_schema(book)
+BOOK = read_schema(described(book))
 GOOD = {"day": "2026-05-31", "people": 4}
 TYPED = {"day": dt.date(2026, 5, 31), "people": 4}
 
@@ -212,7 +213,7 @@ def test_a_validator_of_the_users_own_sees_what_was_sent():
     def find(day: Annotated[dt.date, BeforeValidator(str.strip)]) -> None:
         """Find."""
 
-    schema = read_schema(find)
+    schema = read_schema(described(find))
     assert parse_arguments(schema, {"day": " 2026-05-31 "}) == {"day": dt.date(2026, 5, 31)}
 
 
@@ -221,7 +222,7 @@ def test_what_a_broken_validator_raises_comes_out():
         """Find."""
 
     with pytest.raises(KeyError):
-        parse_arguments(read_schema(find), {"x": 1})
+        parse_arguments(read_schema(described(find)), {"x": 1})
 
 
 def test_the_path_inside_a_union_has_no_types_in_it():
@@ -233,7 +234,7 @@ def test_the_path_inside_a_union_has_no_types_in_it():
         """Go."""
 
     with pytest.raises(BadArguments) as caught:
-        parse_arguments(read_schema(go), {"to": [{"street": "x"}, {"number": 1}]})
+        parse_arguments(read_schema(described(go)), {"to": [{"street": "x"}, {"number": 1}]})
     assert "to.1.street: missing" in str(caught.value)
 
 
@@ -241,7 +242,7 @@ def test_decimals_are_exact():
     def pay(amount: Decimal) -> None:
         """Pay."""
 
-    schema = read_schema(pay)
+    schema = read_schema(described(pay))
     for sent in ('{"amount": "0.10"}', '{"amount": 0.1}'):
         assert parse_arguments(schema, sent) == {"amount": Decimal("0.1")}
 
@@ -350,7 +351,7 @@ def specimen(schema: Any, root: dict[str, Any]) -> Any:
 @given(signatures())
 def test_what_is_sent_is_what_the_function_gets(signature):
     function, values = signature
-    schema = read_schema(function)
+    schema = read_schema(described(function))
     kinds = {p.name: p.annotation for p in inspect.signature(function).parameters.values()}
 
     sent = {

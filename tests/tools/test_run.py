@@ -1,5 +1,6 @@
 import asyncio
 import contextvars
+import dataclasses
 import datetime as dt
 import gc
 import logging
@@ -26,7 +27,12 @@ class Call:
 
 @tool(context_type=Call)
 async def echo(call: Call, day: dt.date, people: int = 2) -> list[object]:
-    """Give back what is given."""
+    """Give back what is given.
+
+    Args:
+        day: A day.
+        people: How many.
+    """
     return [day, people, call.deps]
 
 
@@ -203,7 +209,11 @@ async def test_a_broken_validator_is_an_error():
         raise KeyError(SECRET)
 
     def find(x: Annotated[int, AfterValidator(broken)]) -> None:
-        """Find."""
+        """Find.
+
+        Args:
+            x: A number.
+        """
 
     outcome = await run(tool(find), None, {"x": 1})
     assert outcome.kind == "error"
@@ -231,7 +241,10 @@ async def test_a_property_that_raises_is_an_error():
 async def test_long_results_are_cut():
     long = tool(lambda: "x" * 99_999, name="long", description="Long.")
     assert len((await run(long, None, None)).content.encode()) == 16_384
-    assert len((await run(long, None, None, limit=200)).content.encode()) == 200
+    short = dataclasses.replace(long, max_result=200)
+    content = (await run(short, None, None)).content
+    assert len(content.encode()) == 200
+    assert content.endswith("[cut: longer than 200 bytes]")
 
 
 async def test_time_out_of_an_async_tool():

@@ -17,6 +17,7 @@ from mistralai.client import models
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from typing_extensions import TypedDict
 
+from tests.tools.described import described
 from vivavoce.tools import DefinitionError, read_schema
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Opaque:
     pass
 
 
+@described
 def book(
     call: Call[str],
     day: dt.date,
@@ -142,6 +144,8 @@ def test_the_schema_is_pydantics_own():
     }
     model = create_model("m", __config__=ConfigDict(extra="forbid"), **hints)
     expected = bare(model.model_json_schema())
+    for name, part in expected["properties"].items():
+        part.setdefault("description", f"The {name}.")
     assert schema.parameters == expected
     assert schema.context == "call"
     assert schema.name == "book"
@@ -185,7 +189,7 @@ def test_names_that_pydantic_keeps_for_itself():
     def odd(model_config: int, copy: int, json: int, _private: int, schema: int = 3) -> None:
         """Take odd names."""
 
-    assert list(read_schema(odd).parameters["properties"]) == [
+    assert list(read_schema(described(odd)).parameters["properties"]) == [
         "model_config",
         "copy",
         "json",
@@ -201,7 +205,7 @@ def test_types_local_to_a_function_are_found():
     def use(value: Local) -> None:
         """Use it."""
 
-    assert "Local" in read_schema(use).parameters["$defs"]
+    assert "Local" in read_schema(described(use)).parameters["$defs"]
 
 
 @pytest.mark.parametrize("annotation", [Call, Call[str], PhoneCall, Annotated[Call[int], "x"]])
@@ -210,7 +214,7 @@ def test_the_call_is_known_by_its_class(annotation):
         """Act."""
 
     act.__annotations__["call"] = annotation
-    schema = read_schema(act, context_type=Call)
+    schema = read_schema(described(act), context_type=Call)
     assert schema.context == "call"
     assert list(schema.parameters["properties"]) == ["x"]
 
@@ -219,7 +223,7 @@ def test_the_call_is_known_by_a_predicate():
     def act(call: Opaque, x: int) -> None:
         """Act."""
 
-    assert read_schema(act, context_type=lambda kind: kind is Opaque).context == "call"
+    assert read_schema(described(act), context_type=lambda kind: kind is Opaque).context == "call"
 
 
 def test_a_bound_method():
@@ -227,7 +231,7 @@ def test_a_bound_method():
         def find(self, day: dt.date) -> None:
             """Find."""
 
-    schema = read_schema(Book().find)
+    schema = read_schema(described(Book().find))
     assert (schema.name, list(schema.parameters["properties"])) == ("find", ["day"])
 
 
@@ -240,7 +244,9 @@ def test_a_default_that_json_cannot_hold_is_left_out():
     def find(after: Any = Opaque()) -> None:  # noqa: B008
         """Find."""
 
-    assert read_schema(find).parameters["properties"] == {"after": {}}
+    assert read_schema(described(find)).parameters["properties"] == {
+        "after": {"description": "The after."}
+    }
 
 
 # Wrong use
@@ -325,9 +331,12 @@ def generator(day: str):
     yield day
 
 
-async def async_generator(day: str):
-    """Find."""
-    yield day
+def undescribed(day: str, people: int) -> None:
+    """Find.
+
+    Args:
+        day: The day.
+    """
 
 
 def late_call(day: str, call: Call[int]) -> None:
@@ -342,6 +351,7 @@ def garbled(day: str) -> None:
     """
 
 
+@described
 def infinite(wait: float = float("inf")) -> None:
     """Find."""
 
@@ -361,6 +371,7 @@ class Book:
         (untyped, "parameter 'day' has no type: write it, as in `day: str`"),
         (undocumented, "start its docstring with a sentence"),
         (only_arguments, "start its docstring with a sentence"),
+        (undescribed, "parameter 'people' is not described, and a model must know what to pass"),
         (starred, "'*days' has no schema: write each parameter out"),
         (double_starred, "'**days' has no schema: write each parameter out"),
         (positional, "remove the `/`"),
@@ -375,8 +386,7 @@ class Book:
         (field_default, "write `people: Annotated[..., Field(...)]`"),
         (default_in_field, "write it as `people: ... = default`"),
         (aliased, "rename the parameter"),
-        (generator, "return it once"),
-        (async_generator, "return it once"),
+        (generator, "make it an `async def`"),
         (late_call, "move it to the front"),
         (garbled, "the docstring's parameters cannot be read"),
         (infinite, "have no JSON schema"),
@@ -413,7 +423,7 @@ def test_pythons_own_typed_dict_before_3_12():
         """Use it."""
 
     with pytest.raises(DefinitionError, match=r"typing_extensions\.TypedDict"):
-        read_schema(use)
+        read_schema(described(use))
 
 
 def test_a_cached_function():
@@ -422,7 +432,7 @@ def test_a_cached_function():
         """Find."""
         return day
 
-    assert list(read_schema(find).parameters["properties"]) == ["day"]
+    assert list(read_schema(described(find)).parameters["properties"]) == ["day"]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "é", "a.b", "a\n"])
@@ -436,4 +446,4 @@ def test_an_untyped_first_parameter_may_be_meant_as_the_call():
         """Find."""
 
     with pytest.raises(DefinitionError, match="or `call: Call` if it is the call"):
-        read_schema(find, context_type=Call)
+        read_schema(described(find), context_type=Call)
