@@ -179,6 +179,44 @@ def demo(
     raise typer.Exit(asyncio.run(hold(settings, Console(), out, fast=fast)))
 
 
+@app.command()
+def chat(
+    agent: AgentArgument,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print an event a line, and each record, as JSON.")
+    ] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Talk with an agent in text: the same pipeline, without audio.
+
+    Lines may come from a pipe: one line is one turn. /help shows the commands.
+    """
+    from vivavoce.cli.chat import chat as hold
+    from vivavoce.cli.load import load_agent
+
+    settings = read_settings(models=models)
+    raise typer.Exit(asyncio.run(hold(load_agent(agent), settings, Console(), as_json=as_json)))
+
+
+@app.command()
+def dev(
+    agent: AgentArgument,
+    talk: Annotated[
+        bool, typer.Option("--talk/--chat", help="At the microphone, or in text.")
+    ] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Write an agent while you talk with it: a saved file counts from the next reply on.
+
+    The call goes on with its history. A file that is broken shows its error, and the agent that
+    worked stays.
+    """
+    from vivavoce.cli.dev import develop
+
+    settings = read_settings(models=models)
+    raise typer.Exit(develop(agent, settings, Console(), talk=talk))
+
+
 @app.callback(invoke_without_command=True)
 def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
