@@ -121,6 +121,11 @@ class Conversation:
         return self._ears.quiet and not self._mind.busy and self._mouth.idle
 
     @property
+    def undecided(self) -> bool:
+        """Whether the caller speaks, or it is not decided yet whether their turn is over."""
+        return not self._ears.quiet
+
+    @property
     def answered(self) -> bool:
         """Whether the caller's turn is decided and all of its answer is written."""
         return self._ears.quiet and not self._mind.busy
@@ -243,13 +248,16 @@ class Conversation:
 
     # Trouble.
 
-    def _deaf(self) -> bool:
+    @property
+    def deaf(self) -> bool:
         """Whether the caller is not listened to: until a greeting is over, if the agent says so."""
         greeting = self._greeting
         muted = self._agent.turns.greeting == "muted"
         return muted and greeting is not None and not greeting.over.is_set()
 
-    def _interruptible(self) -> bool:
+    @property
+    def answering(self) -> bool:
+        """Whether there is a reply, spoken or being made, that the caller may cut."""
         return self._mouth.interruptible or self._mind.answering
 
     def _apology_text(self) -> str:
