@@ -46,6 +46,7 @@ def main() -> None:
     from vivavoce.agent.settings import SettingsError
     from vivavoce.cli.load import LoadError
     from vivavoce.cli.models import SandboxMissingError
+    from vivavoce.phone.station import PhoneError
     from vivavoce.pipelines.audio.wav import AudioFileError
     from vivavoce.tools import DefinitionError
     from vivavoce.web.report import ReportError
@@ -58,6 +59,7 @@ def main() -> None:
         DefinitionError,
         LoadError,
         OptionError,
+        PhoneError,
         ReportError,
         SandboxMissingError,
         SettingsError,
@@ -215,6 +217,56 @@ def dev(
 
     settings = read_settings(models=models)
     raise typer.Exit(develop(agent, settings, Console(), talk=talk))
+
+
+@app.command()
+def phone(
+    agents: Annotated[list[str], typer.Argument(help="file.py, file.py:name or module:name.")],
+    listen: Annotated[
+        list[str] | None, typer.Option("--listen", help="[udp:|tcp:|tls:]ADDRESS[:PORT].")
+    ] = None,
+    setup: Annotated[
+        Path | None, typer.Option("--setup", help="Trunks, numbers and limits (TOML).")
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="A network (CIDR) that may call in.")
+    ] = None,
+    public: Annotated[
+        str | None, typer.Option("--public", help="Our IP address outside of a NAT.")
+    ] = None,
+    max_calls: Annotated[int | None, typer.Option("--max-calls", help="Most at once.")] = None,
+    ring_time: Annotated[
+        float | None, typer.Option("--ring", help="Seconds until a call is answered.")
+    ] = None,
+    dial: Annotated[
+        str | None, typer.Option("--dial", help="Call this number, and end with the call.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Put agents on the telephone: SIP, with or without a trunk."""
+    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.phone import read_setup, run_phone
+
+    settings = read_settings(models=models)
+    flags = {
+        "listen": tuple(listen or ()),
+        "public": public,
+        "max_calls": max_calls,
+        "ring_time": ring_time,
+    }
+    ready = read_setup(setup, flags, allow or ())
+    found = [load_agent(where) for where in agents]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    code = asyncio.run(
+        run_phone(found, settings, Console(), ready, dial=dial, folder=out, as_json=as_json)
+    )
+    if code:
+        raise typer.Exit(code)
 
 
 @app.callback(invoke_without_command=True)

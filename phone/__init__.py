@@ -1,1 +1,31 @@
-"""The SIP bridge: signalling (`sip`) and media (`media`) of telephone calls."""
+"""The telephone: agents on SIP trunks, and everything below them.
+
+`phone.Phone` puts agents on the line; `station.Station` is the same without agents;
+`line.PhoneLine` is one call; `transport.PhoneTransport` carries a conversation over it. `policy`
+says whom we may call. `sip` (signalling) and `media` (RTP) are pure, but for their sockets.
+"""
+
+from vivavoce.phone.line import Direction, PhoneLine
+from vivavoce.phone.phone import Phone, line_of
+from vivavoce.phone.policy import Policy
+from vivavoce.phone.sip.auth import Credentials
+from vivavoce.phone.sip.decisions import Outcome
+from vivavoce.phone.sip.session import Srtp
+from vivavoce.phone.sip.trunk import Trunk
+from vivavoce.phone.station import DialError, Exposure, PhoneError, Station
+
+__all__ = [
+    "Credentials",
+    "DialError",
+    "Direction",
+    "Exposure",
+    "Outcome",
+    "Phone",
+    "PhoneError",
+    "PhoneLine",
+    "Policy",
+    "Srtp",
+    "Station",
+    "Trunk",
+    "line_of",
+]

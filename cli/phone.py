@@ -1,0 +1,350 @@
+"""`vivavoce phone`: agents on the telephone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import os
+import signal
+import ssl
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from vivavoce.agent import Agent
+from vivavoce.agent.record import record
+from vivavoce.agent.settings import Settings
+from vivavoce.cli.models import open_models
+from vivavoce.cli.run import write_record
+from vivavoce.cli.show import Show
+from vivavoce.phone import (
+    Credentials,
+    DialError,
+    Exposure,
+    Phone,
+    PhoneError,
+    PhoneLine,
+    Policy,
+    Srtp,
+    Trunk,
+)
+from vivavoce.phone.station import place
+from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.tasks import Tasks
+
+_PATHS = ("tls_certificate", "tls_authorities")
+_EXPOSURE = {
+    "listen", "public", "realm", "max_calls", "codecs", "srtp", "silence_limit", "session_timer",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a telephone is made from.
+
+    Attributes:
+        exposure: How it is reached.
+        trunks: Where calls come from and go to.
+        policy: Whom it may call.
+        ring_time: Seconds that it rings before it is answered.
+    """
+
+    exposure: Exposure
+    trunks: tuple[Trunk, ...] = ()
+    policy: Policy = field(default_factory=Policy)
+    ring_time: float = 0.0
+
+
+def read_setup(path: Path | None, flags: dict[str, Any], allow: Sequence[str] = ()) -> Setup:
+    """Read a telephone's TOML file; flags win over it.
+
+    Args:
+        path: The file (docs/phone.md shows one); None for none.
+        flags: What the command line said, by the key in `[phone]`; None and () are left out.
+        allow: Networks (CIDR) that may call in, beside the file's trunks.
+
+    Raises:
+        PhoneError: Something in it is wrong; the message says where and what.
+    """
+    given: dict[str, Any] = {}
+    if path is not None:
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise PhoneError(f"cannot read {path}: {error}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise PhoneError(f"{path} is not valid TOML: {error}") from None
+    _known(given, {"phone", "trunk", "policy", "phones"}, "the file")
+    phone = {**given.get("phone", {}), **{k: v for k, v in flags.items() if v not in (None, ())}}
+    _known(phone, {*_EXPOSURE, *_PATHS, "rtp", "ring_time"}, "[phone]")
+    trunks = [_trunk(entry) for entry in given.get("trunk", [])]
+    if allow:
+        trunks.append(_peers(allow))
+    phones = {
+        user: _secret(entry, f"[phones] {user}") for user, entry in given.get("phones", {}).items()
+    }
+    try:
+        exposure = _exposure(phone, phones)
+        policy = _policy(given.get("policy", {}))
+    except (TypeError, ValueError) as error:
+        raise PhoneError(str(error)) from None
+    return Setup(exposure, tuple(trunks), policy, float(phone.get("ring_time", 0.0)))
+
+
+def _exposure(phone: dict[str, Any], phones: dict[str, str]) -> Exposure:
+    options = {key: value for key, value in phone.items() if key in _EXPOSURE}
+    if "codecs" in options:
+        options["codecs"] = tuple(options["codecs"])
+    if "srtp" in options:
+        options["srtp"] = _srtp(options["srtp"], "[phone]")
+    if "rtp" in phone:
+        first, last = phone["rtp"]
+        options["rtp"] = range(int(first), int(last) + 1)
+    server = client = None
+    if phone.get("tls_certificate"):
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        _load(server.load_cert_chain, phone["tls_certificate"])
+    if phone.get("tls_authorities"):
+        client = ssl.create_default_context()
+        _load(client.load_verify_locations, phone["tls_authorities"])
+    return Exposure(**options, phones=phones, server_tls=server, client_tls=client)
+
+
+def _load(load: Any, path: str) -> None:
+    try:
+        load(path)
+    except (OSError, ssl.SSLError) as error:
+        raise PhoneError(f"cannot use the certificate in {path}: {error}") from None
+
+
+def _trunk(entry: dict[str, Any]) -> Trunk:
+    name = str(entry.get("name", ""))
+    if not name or not entry.get("host"):
+        raise PhoneError("each [[trunk]] needs a name and a host")
+    where = f"trunk {name!r}"
+    known = {each.name for each in fields(Trunk)} - {"credentials"}
+    _known(entry, {*known, "auth_user", "password", "password_env"}, where)
+    options = {key: value for key, value in entry.items() if key in known}
+    for key in ("allow", "codecs"):
+        if key in options:
+            options[key] = tuple(options[key])
+    if "srtp" in options:
+        options["srtp"] = _srtp(options["srtp"], where)
+    if "password" in entry or "password_env" in entry:
+        user = str(entry.get("auth_user") or entry.get("user", ""))
+        options["credentials"] = Credentials(user, _secret(entry, where))
+    try:
+        return Trunk(**options)
+    except (TypeError, ValueError) as error:
+        raise PhoneError(str(error)) from None
+
+
+def _peers(allow: Sequence[str]) -> Trunk:
+    """Return a trunk of whoever calls from some networks; nobody is called over it."""
+    try:
+        first = ipaddress.ip_network(allow[0], strict=False)
+    except ValueError:
+        raise PhoneError(
+            f"--allow {allow[0]}: give an address or a CIDR, such as 203.0.113.0/24"
+        ) from None
+    return Trunk("peers", str(first.network_address), transport=None, allow=tuple(allow))
+
+
+def _secret(entry: dict[str, Any], where: str) -> str:
+    if "password_env" in entry:
+        value = os.environ.get(str(entry["password_env"]), "")
+        if not value:
+            raise PhoneError(f"{where}: the environment has no {entry['password_env']}")
+        return value
+    value = str(entry.get("password", ""))
+    if not value:
+        raise PhoneError(f"{where}: give password_env (an environment variable) or password")
+    return value
+
+
+def _srtp(text: str, where: str) -> Srtp:
+    try:
+        return Srtp(text)
+    except ValueError:
+        raise PhoneError(f"{where}: srtp is off, optional or required, not {text!r}") from None
+
+
+def _policy(given: dict[str, Any]) -> Policy:
+    _known(given, {"numbers", "per_minute", "hours", "days", "zone"}, "[policy]")
+    options = dict(given)
+    if "hours" in options:
+        begin, end = (time.fromisoformat(str(text)) for text in options["hours"])
+        options["hours"] = (begin, end)
+    return Policy(**options)
+
+
+def _known(given: dict[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise PhoneError(f"{where}: there is no {unknown[0]!r}; known: {', '.join(sorted(known))}")
+
+
+class _PhoneShow(Show):
+    """Shows one of several calls: each line says whose."""
+
+    def __init__(self, console: Console, who: str) -> None:
+        super().__init__(console)
+        self._who = escape(who)
+
+    def _line(self, at: float, who: str, colour: str, text: str) -> None:
+        super()._line(at, who, colour, f"[dim]{self._who}[/]  {text}")
+
+
+class Desk:
+    """Shows and records the calls of a telephone.
+
+    Args:
+        console: Where they are shown.
+        models: Which model serves each stage.
+        folder: Where records go; None: nowhere.
+        as_json: An event a line, the record last, instead of text.
+    """
+
+    def __init__(
+        self, console: Console, models: dict[str, str], folder: Path | None, *, as_json: bool
+    ) -> None:
+        self._console, self._models = console, models
+        self._folder, self._as_json = folder, as_json
+        self._tasks = Tasks()
+        self._starts: dict[str, datetime] = {}
+        self.over = asyncio.Event()
+
+    def began(self, conversation: Conversation, line: PhoneLine) -> None:
+        """Follow a call."""
+        self._starts[conversation.call.id] = datetime.now(UTC)
+        self._tasks.spawn(self._follow(conversation, line), "show")
+
+    def ended(self, conversation: Conversation, line: PhoneLine) -> None:
+        """Leave a call's record."""
+        call = conversation.call
+        entry = record(
+            call,
+            agent=conversation.agent.name,
+            began=self._starts.pop(call.id, datetime.now(UTC)),
+            seconds=conversation.now(),
+            models=self._models,
+        )
+        entry["phone"] = {
+            "direction": line.direction.value,
+            "trunk": line.trunk,
+            "caller": line.caller,
+            "number": line.number,
+        }
+        if self._folder is not None:
+            write_record(self._folder / f"{call.id}.json", entry)
+        if self._as_json:
+            print(json.dumps({"event": "record", **entry}, ensure_ascii=False), flush=True)
+        self.over.set()
+
+    async def close(self) -> None:
+        """Stop following; idempotent."""
+        await self._tasks.close()
+
+    async def _follow(self, conversation: Conversation, line: PhoneLine) -> None:
+        call = conversation.call
+        if self._as_json:
+            async for event in call:
+                row = {"call": call.id, **event.to_dict()}
+                print(json.dumps(row, ensure_ascii=False), flush=True)
+            return
+        arrow = "→" if line.direction.value == "out" else "←"
+        who = line.number if line.direction.value == "out" else line.caller
+        show = _PhoneShow(self._console, who or "unknown")
+        self._console.print(f"[bold]{arrow} {escape(who)}[/] [dim]{escape(line.number)}[/]")
+        async for event in call:
+            show.event(event)
+        self._console.print(f"[dim]{escape(who)}: {escape(call.reason)}[/]")
+
+
+async def run_phone(
+    agents: Sequence[Agent[Any]],
+    settings: Settings,
+    console: Console,
+    setup: Setup,
+    *,
+    dial: str | None = None,
+    folder: Path | None = None,
+    as_json: bool = False,
+) -> int:
+    """Answer calls until Ctrl-C, or make one.
+
+    Args:
+        agents: Who answers; the first one makes calls.
+        settings: Where the models are.
+        console: Where calls are shown.
+        setup: The telephone.
+        dial: A number to call instead of waiting; the end of that call is the end.
+        folder: Where recordings and records go; None: nowhere.
+        as_json: Print events as JSON.
+
+    Returns:
+        The exit code: 1 if the number dialled did not answer.
+
+    Raises:
+        PhoneError: The telephone is set up wrongly.
+        vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, stop.set)
+    async with open_models(settings) as models:
+        desk = Desk(console, models.names, folder, as_json=as_json)
+        phone = Phone(
+            agents,
+            models,
+            trunks=setup.trunks,
+            exposure=setup.exposure,
+            policy=setup.policy,
+            ring_time=setup.ring_time,
+            recordings=folder,
+            began=desk.began,
+            ended=desk.ended,
+        )
+        try:
+            async with phone:
+                if not as_json:
+                    where = ", ".join(place(address) for address in phone.station.local)
+                    console.print(f"[bold]{agents[0].name}[/] listens on {where}")
+                if dial is None:
+                    await stop.wait()
+                    return 0
+                return await _dial(phone, dial, desk, stop, console)
+        finally:
+            await desk.close()
+
+
+async def _dial(
+    phone: Phone, number: str, desk: Desk, stop: asyncio.Event, console: Console
+) -> int:
+    dialling = asyncio.create_task(phone.dial(number), name="dial")
+    waiting = [asyncio.create_task(event.wait()) for event in (stop, desk.over)]
+    try:
+        await asyncio.wait({dialling, waiting[0]}, return_when=asyncio.FIRST_COMPLETED)
+        if not dialling.done():
+            return 130
+        try:
+            await dialling
+        except DialError as error:
+            console.print(f"[red]{escape(str(error))}[/]")
+            return 1
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        return 0
+    finally:
+        for task in (dialling, *waiting):
+            task.cancel()
+        await asyncio.gather(dialling, *waiting, return_exceptions=True)

@@ -1,0 +1,496 @@
+"""A line: one telephone call with its media, from the first ring to the last packet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
+
+from vivavoce.phone.media.dtmf import KEYS, Digit
+from vivavoce.phone.media.endpoint import MediaEndpoint
+from vivavoce.phone.media.receiver import BLOCK
+from vivavoce.phone.media.session import Event, MediaSession, Statistics
+from vivavoce.phone.plan import differs, media_of
+from vivavoce.phone.sip import decisions as sip
+from vivavoce.phone.sip.call import Call
+from vivavoce.phone.sip.decisions import Decision, Outcome
+from vivavoce.phone.sip.inbound import Inbound, called
+from vivavoce.phone.sip.leg import CallError, CallState
+from vivavoce.phone.sip.sdp import MediaPlan
+from vivavoce.phone.sip.session import LocalMedia
+from vivavoce.phone.sip.ua import UserAgent
+from vivavoce.phone.sip.uri import Uri
+from vivavoce.pipelines.audio.convert import Int16
+
+log = logging.getLogger("vivavoce")
+
+ANSWER = 40.0
+"""Seconds that answering may take: the signalling gives up by itself before."""
+CHANGE = 40.0
+"""Seconds that a hold or its end may take."""
+STILL = 5.0
+"""Seconds without a block of audio, which comes by our own clock, after which it is a defect."""
+MARGIN = 0.002
+"""Seconds of speech more than a packet that wait to be sent, so that none goes out half full."""
+KEPT = 150
+"""Blocks of the caller's audio that wait to be taken (3 s); the oldest are dropped beyond."""
+
+
+class Direction(enum.Enum):
+    """Who called."""
+
+    IN = "in"
+    OUT = "out"
+
+
+class Board(Protocol):
+    """What a line needs of the station that it belongs to."""
+
+    def do(self, decide: Callable[[float], list[Decision]]) -> None:
+        """Have the user agent decide at this moment, and carry it out."""
+
+    def media_for(self, line: PhoneLine, port: int) -> LocalMedia:
+        """Return what is offered on a line whose RTP port is `port`."""
+
+    def uri(self, line: PhoneLine, number: str) -> Uri:
+        """Return the URI of a number or user, on the line's trunk."""
+
+    @property
+    def signalling(self) -> UserAgent:
+        """The user agent."""
+
+    @property
+    def media_host(self) -> str:
+        """Where RTP ports are bound."""
+
+    @property
+    def ports(self) -> range:
+        """Where they are taken from."""
+
+    @property
+    def silence_limit(self) -> float:
+        """Seconds without a packet of the far end's after which the call is over."""
+
+
+class PhoneLine:
+    """One telephone call. A station makes it; all methods belong to its event loop.
+
+    Every method is safe at any time; once the call is over it does nothing, or says so.
+
+    Attributes:
+        direction: Who called.
+        trunk: The trunk's name; "" for a phone of our own.
+        number: The number or user that is called.
+        caller: The number or user that calls, as it was told to us: anybody may tell anything.
+        display: The caller's name, as told.
+        user: The phone of our own that calls, proved; "" over a trunk.
+        call_id: SIP's Call-ID, for logs.
+        end: How it ended; None while it goes on.
+    """
+
+    def __init__(self, board: Board, *, direction: Direction, trunk: str) -> None:
+        self._board = board
+        self.direction = direction
+        self.trunk = trunk
+        self.number = self.caller = self.display = self.user = self.call_id = ""
+        self.end: sip.Ended | None = None
+        self.plan: MediaPlan | None = None
+        self._call: Call | None = None
+        self._endpoint: MediaEndpoint | None = None
+        self._blocks: deque[tuple[Int16, int]] = deque(maxlen=KEPT)
+        self._news = asyncio.Event()  # set whenever something a waiter looks at has changed
+        self._came = asyncio.Event()  # audio of the caller's came, or the end
+        self._on_key: list[Callable[[str], None]] = []
+        self._outcome: tuple[Outcome, int] | None = None
+        self._refused: tuple[int, str] | None = None
+        self._holding = False
+        self._since = 0.0  # when there was last a reason to expect packets
+        self._why = ""
+        self.dropped = 0  # blocks of the caller's audio that nobody took in time
+
+    def __repr__(self) -> str:
+        state = "ended" if self.end else "up" if self.answered else "ringing"
+        return f"<PhoneLine {self.direction.value} {self.call_id[:12]} {state}>"
+
+    def attach(self, call: Call) -> None:
+        """Give the line its call."""
+        self._call = call
+        self.call_id = call.call_id
+        self.user = call.user
+        if isinstance(call, Inbound):
+            self.number = called(call.invite)
+            remote = call.invite.from_
+            self.caller, self.display = remote.uri.user or "", remote.display
+
+    # -- how it stands
+
+    @property
+    def answered(self) -> bool:
+        """Whether both sides may speak, or could until it ended."""
+        return self.plan is not None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over."""
+        return self.end is not None
+
+    @property
+    def held(self) -> bool:
+        """Whether one side has put the other on hold: the agent is to wait."""
+        return self._holding or (self.plan is not None and not self.plan.sends)
+
+    @property
+    def farewell(self) -> str:
+        """Why it ended, for people; empty while it goes on."""
+        end = self.end
+        if end is None:
+            return ""
+        if self._why:
+            return self._why
+        if end.remote and end.code == 200:
+            return "the caller hung up" if self.direction is Direction.IN else "they hung up"
+        return end.reason
+
+    @property
+    def rate(self) -> int:
+        """Sample rate of what is heard and said now (Hz); 8000 before it is agreed."""
+        session = self._endpoint.session if self._endpoint is not None else None
+        return session.rate if session is not None else 8_000
+
+    @property
+    def wanted(self) -> float:
+        """Seconds of speech that are to be said now, lest the next packet be silence.
+
+        Never more than a packet and a hair: what waits cannot be taken back.
+        """
+        session = self._endpoint.session if self._endpoint is not None else None
+        if session is None or self.held or self.ended or session.dialling:
+            return 0.0
+        wanted = max(session.config.ptime, BLOCK) + MARGIN - session.queued
+        return wanted if wanted > MARGIN else 0.0
+
+    def statistics(self) -> Statistics | None:
+        """Return the figures of its media; None before it is answered."""
+        return self._endpoint.statistics() if self._endpoint is not None else None
+
+    # -- its course
+
+    async def open(self) -> LocalMedia:
+        """Take RTP ports; return what to offer on them.
+
+        Raises:
+            OSError: No port is free.
+        """
+        if self._endpoint is None:
+            self._endpoint = await MediaEndpoint.open(
+                host=self._board.media_host,
+                ports=self._board.ports,
+                heard=self._heard,
+                happened=self._happened,
+            )
+        return self._board.media_for(self, self._endpoint.address[1])
+
+    def ring(self) -> None:
+        """Tell the caller that it rings; nothing once it is answered."""
+        call = self._call
+        if call is not None and call.state is CallState.SETUP:
+            self._do(lambda now: self._board.signalling.ring(call, now))
+
+    async def answer(self) -> bool:
+        """Take the call; return whether it stands.
+
+        False when the caller gave up, or nothing that is offered can be spoken (488).
+
+        Raises:
+            OSError: No RTP port is free.
+
+        Cancellation-safe: the call is hung up by whoever owns the line.
+        """
+        call = self._call
+        if call is None or self.ended or call.state is not CallState.SETUP:
+            return self.answered and not self.ended
+        media = await self.open()
+        if not self.ended:
+            with contextlib.suppress(CallError):  # the caller was faster: the end tells
+                self._do(lambda now: self._board.signalling.answer(call, media, now))
+        return await self.stands()
+
+    async def stands(self) -> bool:
+        """Wait until it is answered, or over; return whether it stands."""
+        await self._until(lambda: self.answered or self.ended, ANSWER)
+        return self.answered and not self.ended
+
+    def reject(self, code: int = 603) -> None:
+        """Refuse a call that came in: 404 nobody there, 480 not now, 486 busy, 603 no."""
+        call = self._call
+        if call is not None and call.state is CallState.SETUP:
+            with contextlib.suppress(CallError):
+                self._do(lambda now: self._board.signalling.reject(call, now, code))
+
+    def hang_up(self, why: str = "") -> None:
+        """End it, whatever its state; idempotent.
+
+        Args:
+            why: For the record.
+        """
+        call = self._call
+        if call is not None and not self.ended:
+            self._why = self._why or why
+            self._do(lambda now: self._board.signalling.hang_up(call, now))
+
+    async def hold(self) -> bool:
+        """Put the far end on hold; return whether it took that."""
+        return await self._change(on=True)
+
+    async def resume(self) -> bool:
+        """Take the far end back from hold; return whether it took that."""
+        return await self._change(on=False)
+
+    async def transfer(self, target: str, *, within: float = 180.0) -> Outcome:
+        """Ask the far end to call somebody else instead (REFER), and wait for how it went.
+
+        The call goes on meanwhile, and afterwards unless the far end ends it: hang up when it
+        is done.
+
+        Args:
+            target: A number or user on the same trunk, or a SIP or tel URI.
+            within: Seconds to wait for the outcome.
+
+        Returns:
+            `DONE`: the other one has answered. `REFUSED`: the far end does not do that.
+            `FAILED`: it tried, and could not. `UNKNOWN`: it never told.
+
+        Raises:
+            CallError: The call does not stand, or a transfer is under way.
+            ValueError: The target is no number and no URI.
+        """
+        call = self._call
+        if call is None or not self.answered or self.ended:
+            raise CallError("the call does not stand: there is nobody to transfer")
+        uri = self._target(target)
+        self._forget()
+        self._do(lambda now: self._board.signalling.refer(call, uri, now))
+        try:
+            await self._until(lambda: self._outcome is not None or self.ended, within)
+        except TimeoutError:
+            return Outcome.UNKNOWN
+        return self._outcome[0] if self._outcome is not None else Outcome.UNKNOWN
+
+    async def over(self, within: float | None = None) -> bool:
+        """Wait until the call is over; return False if it is not `within` so many seconds."""
+        try:
+            await self._until(lambda: self.ended, within)
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Give the ports back; idempotent. The call is hung up before."""
+        if self._endpoint is not None:
+            await self._endpoint.close()
+
+    # -- sound
+
+    async def listen(self) -> list[tuple[Int16, int]]:
+        """Wait for what the caller says: blocks of 20 ms (int16), each with its rate (Hz).
+
+        They come by our clock, silence included, also while the call is on hold. Usually it is
+        one; more when whoever listens was late. Empty once the call is over.
+
+        Raises:
+            TimeoutError: None came for long: the call is not answered, or our clock stands.
+        """
+        if not self._blocks and not self.ended:
+            self._came.clear()
+            async with asyncio.timeout(STILL):
+                await self._came.wait()
+        if self.ended:
+            return []
+        blocks = list(self._blocks)
+        self._blocks.clear()
+        return blocks
+
+    def say(self, pcm: Int16) -> None:
+        """Queue audio to send (int16 at `rate`); `wanted` says how much is worth giving."""
+        if self._endpoint is not None and len(pcm):
+            self._endpoint.push(pcm)
+
+    async def said(self, within: float = 0.5) -> None:
+        """Wait until what was queued has left."""
+        session = self._endpoint.session if self._endpoint is not None else None
+        if session is not None and session.queued and not self.held and not self.ended:
+            # The clock is even: what waits is sent when its time has passed, and one packet.
+            await asyncio.sleep(min(within, session.queued + session.config.ptime))
+
+    # -- keys
+
+    def press(self, keys: str) -> None:
+        """Press keys: as telephone events, or by INFO where those were not agreed on.
+
+        Raises:
+            ValueError: A character is no key.
+        """
+        keys = keys.upper()
+        if not keys or any(key not in KEYS for key in keys):
+            raise ValueError(f"{keys!r}: keys are {KEYS}")
+        call, endpoint = self._call, self._endpoint
+        if self.plan is None or self.ended or call is None or endpoint is None:
+            return
+        if self.plan.dtmf is not None:
+            endpoint.send_dtmf(keys)
+            return
+        for key in keys:
+            with contextlib.suppress(CallError):
+                self._do(partial(self._board.signalling.send_dtmf_info, call, key))
+
+    @contextlib.contextmanager
+    def keys(self, told: Callable[[str], None]) -> Iterator[None]:
+        """Have a function told each key that the caller presses, within a `with` block."""
+        self._on_key.append(told)
+        try:
+            yield
+        finally:
+            self._on_key.remove(told)
+
+    async def collect(
+        self,
+        count: int = 0,
+        *,
+        until: str = "#",
+        first: float = 10.0,
+        between: float = 4.0,
+    ) -> str:
+        """Collect the keys that the caller presses.
+
+        Args:
+            count: Most keys; 0 for any number.
+            until: The key that ends them, and is not among them; "" for none.
+            first: Seconds to wait for the first key.
+            between: Seconds to wait for each other one.
+
+        Returns:
+            What was pressed by then; "" if nothing was.
+        """
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        pressed = ""
+        with self.keys(queue.put_nowait):
+            while not self.ended and (not count or len(pressed) < count):
+                try:
+                    async with asyncio.timeout(between if pressed else first):
+                        key = await queue.get()
+                except TimeoutError:
+                    break
+                if key == until:
+                    break
+                pressed += key
+        return pressed
+
+    # -- what happens to it
+
+    def take(self, news: Decision) -> None:
+        """Take the signalling's news of this call."""
+        match news:
+            case sip.Answered() | sip.MediaChanged():
+                self._agree(news.plan)
+            case sip.Dtmf():
+                self._pressed(news.digit)
+            case sip.ChangeRefused():
+                self._refused = (news.code, news.reason)
+            case sip.Transferred():
+                self._outcome = (news.outcome, news.code)
+            case sip.TransferAsked():
+                # Who may transfer costs us calls: nobody takes that up unasked.
+                self._do(lambda now: self._board.signalling.report_transfer(news.call, 603, now))
+            case sip.Ended():
+                self.end = news
+                self._came.set()
+            case _:
+                pass
+        self._news.set()
+
+    def _agree(self, plan: MediaPlan) -> None:
+        before, self.plan = self.plan, plan
+        endpoint = self._endpoint
+        if endpoint is None:
+            return
+        self._since = asyncio.get_running_loop().time()
+        session = endpoint.session
+        if session is None or before is None or differs(before, plan):
+            session = MediaSession(media_of(plan))
+            endpoint.start(session)
+        else:
+            session.signal(plan.remote)
+        session.sending = plan.sends
+        session.receiving = plan.receives
+
+    def _heard(self, pcm: Int16) -> None:
+        self.dropped += len(self._blocks) == KEPT
+        self._blocks.append((pcm, self.rate))
+        self._came.set()
+        endpoint = self._endpoint
+        session = endpoint.session if endpoint is not None else None
+        if session is None or self.held or not session.receiving:
+            self._since = asyncio.get_running_loop().time()
+            return
+        now = asyncio.get_running_loop().time()
+        quiet = session.quiet_for(now)
+        quiet = now - self._since if quiet is None else min(quiet, now - self._since)
+        if quiet > self._board.silence_limit:
+            log.info("%r: no audio came for %.0f s: hanging up", self, quiet)
+            self.hang_up("no audio came from the far end")
+
+    def _happened(self, event: Event) -> None:
+        if isinstance(event, Digit):
+            self._pressed(event.key)
+
+    def _pressed(self, key: str) -> None:
+        for told in list(self._on_key):
+            told(key)
+
+    async def _change(self, *, on: bool) -> bool:
+        call = self._call
+        if call is None or not self.answered or self.ended:
+            return False
+        self._forget()
+        signalling = self._board.signalling
+        try:
+            self._do(lambda now: (signalling.hold if on else signalling.resume)(call, now))
+            await self._until(
+                lambda: (
+                    self._refused is not None
+                    or self.ended
+                    or (self.plan is not None and self.plan.receives is not on)
+                ),
+                CHANGE,
+            )
+        except TimeoutError:
+            return False
+        done = self._refused is None and not self.ended
+        if done:
+            self._holding = on
+        return done
+
+    def _forget(self) -> None:
+        """Forget how the last wish ended."""
+        self._outcome = self._refused = None
+
+    def _target(self, target: str) -> Uri:
+        if target.startswith(("sip:", "sips:", "tel:")):
+            return Uri.parse(target)
+        if not target or any(character in target for character in ' <>"@;,\r\n'):
+            raise ValueError(f"{target!r} is no number: give digits, a user, or a whole URI")
+        return self._board.uri(self, target)
+
+    def _do(self, decide: Callable[[float], list[Decision]]) -> None:
+        self._board.do(decide)
+
+    async def _until(self, condition: Callable[[], bool], within: float | None) -> None:
+        async with asyncio.timeout(within):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()

@@ -1,0 +1,94 @@
+"""Whom we may call, when, and how often: pure rules for calls of ours."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_PATTERN = re.compile(r"\+?[0-9A-Za-z_.\-]*\*?\Z")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """Rules for calls of ours. What a model may dial is somebody's money, or somebody's night.
+
+    Attributes:
+        numbers: Numbers that may be called; one that ends in `*` stands for all that begin so.
+            Empty: any number that the application dials.
+        per_minute: Most calls within any 60 s.
+        hours: From and to, as local time of `zone`; None: at any time.
+        days: Days of the week, 0 is Monday.
+        zone: An IANA time zone, such as "Europe/Paris".
+
+    Raises:
+        ValueError: A rule says nothing sensible.
+    """
+
+    numbers: Sequence[str] = ()
+    per_minute: int = 30
+    hours: tuple[time, time] | None = None
+    days: Sequence[int] = (0, 1, 2, 3, 4, 5, 6)
+    zone: str = "UTC"
+    _zone: tzinfo = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for pattern in self.numbers:
+            if not pattern or not _PATTERN.match(pattern):
+                raise ValueError(f"numbers: {pattern!r}: write +33123456789, or +33* for all of it")
+        if self.per_minute < 1:
+            raise ValueError(f"per_minute={self.per_minute}: at least 1")
+        if not self.days or any(day not in range(7) for day in self.days):
+            raise ValueError(f"days={list(self.days)}: 0 (Monday) to 6 (Sunday)")
+        if self.hours is not None and self.hours[0] >= self.hours[1]:
+            raise ValueError("hours: the first is before the second; a night is no time to call")
+        try:
+            object.__setattr__(self, "_zone", ZoneInfo(self.zone))
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"zone={self.zone!r}: give one such as Europe/Paris") from error
+
+    def forbids(self, number: str, moment: datetime) -> str:
+        """Return why a number may not be called at a moment (with its zone); "" if it may."""
+        bare = re.sub(r"[ ()./-]", "", number) if number[:1] in "+0123456789(" else number
+        if self.numbers and not any(_fits(pattern, bare) for pattern in self.numbers):
+            return f"{number} is not among the numbers that may be called"
+        local = moment.astimezone(self._zone)
+        if local.weekday() not in self.days:
+            return f"it is {local:%A}, and no day to call on"
+        if self.hours is not None and not self.hours[0] <= local.time() < self.hours[1]:
+            begin, end = self.hours
+            return f"it is {local:%H:%M}; calls are made from {begin:%H:%M} to {end:%H:%M}"
+        return ""
+
+
+class Pace:
+    """Counts calls against a policy's rate.
+
+    Args:
+        per_minute: Most calls within any 60 s.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._made: deque[float] = deque()
+
+    def wait(self, now: float) -> float:
+        """Return in how many seconds a call may be made; 0 for now."""
+        while self._made and self._made[0] <= now - 60.0:
+            self._made.popleft()
+        if len(self._made) < self._per_minute:
+            return 0.0
+        return self._made[0] + 60.0 - now
+
+    def made(self, now: float) -> None:
+        """Count a call."""
+        self._made.append(now)
+
+
+def _fits(pattern: str, number: str) -> bool:
+    if pattern.endswith("*"):
+        return number.startswith(pattern[:-1])
+    return number == pattern

@@ -1,0 +1,298 @@
+"""Real telephones for tests: programs from Debian, started on loopback and ended by their pid."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import shutil
+import socket
+import wave
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = "127.0.0.1"
+RATE = 8000
+PACKAGES = {
+    "sipp": "sip-tester",
+    "baresip": "baresip-core",
+    "kamailio": "kamailio",
+    "linphonec": "linphone-cli",
+}
+
+
+def needs(program: str) -> str:
+    """Skip the test, by the package's name, where a program is missing; return its path."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    if found is None:
+        pytest.skip(f"needs Debian's {PACKAGES[program]}: apt install {PACKAGES[program]}")
+    return found
+
+
+def free_port(span: int = 2) -> int:
+    """Find a port that is free for UDP and TCP, and those behind it."""
+    chance = random.SystemRandom()
+    for _ in range(200):
+        port = chance.randrange(31_000, 39_000, 10)
+        with contextlib.ExitStack() as stack:
+            try:
+                for number in range(port, port + span):
+                    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                        sock = stack.enter_context(socket.socket(socket.AF_INET, kind))
+                        sock.bind((HERE, number))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port is free")
+
+
+def tone(seconds: float, frequency: float, rate: int = RATE) -> np.ndarray:
+    time = np.arange(round(seconds * rate)) / rate
+    return (8000 * np.sin(2 * np.pi * frequency * time)).astype(np.int16)
+
+
+def write(path: Path, pcm: np.ndarray, rate: int = RATE) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(pcm.astype(np.int16).tobytes())
+    return path
+
+
+def read(path: Path) -> tuple[np.ndarray, int]:
+    """Read a WAV, also one whose writer was ended before it wrote the lengths."""
+    data = path.read_bytes()
+    at = data.index(b"data") + 8
+    channels = int.from_bytes(data[22:24], "little")
+    rate = int.from_bytes(data[24:28], "little")
+    pcm = np.frombuffer(data[at : at + (len(data) - at) // 2 * 2], np.int16)
+    return pcm[: len(pcm) // channels * channels].reshape(-1, channels)[:, 0], rate
+
+
+def right(pcm: np.ndarray, frequency: float, rate: int = RATE, window: float = 0.1) -> float:
+    """Return the share of windows, from the first to the last loud one, that are the tone."""
+    size = round(rate * window)
+    count = len(pcm) // size
+    rows = pcm[: count * size].reshape(count, size).astype(float)
+    loud = np.sqrt((rows**2).mean(axis=1)) > 1000
+    if not loud.any():
+        return 0.0
+    first, last = np.flatnonzero(loud)[[0, -1]]
+    rows, loud = rows[first : last + 1], loud[first : last + 1]
+    peaks = np.abs(np.fft.rfft(rows * np.hanning(size), axis=1)).argmax(axis=1) * rate / size
+    return float(((np.abs(peaks - frequency) <= 1.5 / window) & loud).mean())
+
+
+@dataclass
+class Program:
+    """A running peer, with what it printed."""
+
+    process: asyncio.subprocess.Process
+    output: list[str] = field(default_factory=list)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def read(self) -> None:
+        assert self.process.stdout is not None
+        while chunk := await self.process.stdout.read(4096):
+            self.output.append(chunk.decode("utf-8", "replace"))
+            self._changed.set()
+        self._changed.set()
+
+    @property
+    def text(self) -> str:
+        return "".join(self.output)
+
+    async def until(self, condition: Callable[[str], bool], within: float = 15.0) -> None:
+        try:
+            async with asyncio.timeout(within):
+                while not condition(self.text):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            pytest.fail(f"it never happened; the peer printed:\n{self.text[-3000:]}")
+
+    async def says(self, what: str, within: float = 15.0) -> None:
+        await self.until(lambda text: what in text, within)
+
+
+@asynccontextmanager
+async def running(*command: str | Path, cwd: Path | None = None, **env: str):
+    """Run a peer; it is ended by its pid when the block is left."""
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command),
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(cwd or "/nonexistent"), **env},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    program = Program(process)
+    reading = asyncio.create_task(program.read())
+    try:
+        yield program
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 4)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        await asyncio.wait_for(reading, 5)
+        # The pipe's transport is closed by the loop's next turns.
+        process._transport.close()
+        await asyncio.sleep(0)
+
+
+async def sipp(
+    port: int, folder: Path, *options: str | Path, scenario: str | None = None, within: float = 30
+) -> tuple[int, str]:
+    """Run sipp against our port; return its exit code and what it logged."""
+    program = needs("sipp")
+    given: list[str | Path] = []
+    if scenario is not None:
+        path = folder / "scenario.xml"
+        path.write_text(scenario)
+        given = ["-sf", path]
+    own = free_port(8)
+    command = [program, f"{HERE}:{port}", *given, "-i", HERE, "-p", str(own), "-mi", HERE]
+    command += ["-mp", str(free_port(8)), "-nostdin", "-recv_timeout", "8000", "-trace_err"]
+    command += ["-trace_logs", "-error_file", folder / "errors.log", "-log_file", folder / "log"]
+    async with running(*command, *options, cwd=folder) as peer:
+        await asyncio.wait_for(peer.process.wait(), within)
+        errors = folder / "errors.log"
+        text = errors.read_text() if errors.exists() else ""
+        logged = (folder / "log").read_text() if (folder / "log").exists() else ""
+        return peer.process.returncode or 0, logged + text
+
+
+class Baresip:
+    """A baresip that is steered over its control socket."""
+
+    def __init__(self, program: Program, folder: Path, port: int, control: int) -> None:
+        self.program, self.folder, self.port = program, folder, port
+        self._control = control
+        self.events: list[dict] = []
+        self._changed = asyncio.Event()
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task | None = None
+
+    async def connect(self) -> None:
+        async with asyncio.timeout(15):
+            while True:
+                try:
+                    reader, self._writer = await asyncio.open_connection(HERE, self._control)
+                    break
+                except OSError:
+                    await asyncio.sleep(0.05)
+        self._reading = asyncio.create_task(self._read(reader))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                length = int((await reader.readuntil(b":"))[:-1])
+                message = json.loads(await reader.readexactly(length))
+                await reader.readexactly(1)
+                self.events.append(message)
+                self._changed.set()
+
+    async def do(self, command: str, params: str = "") -> None:
+        text = json.dumps({"command": command, "params": params})
+        assert self._writer is not None
+        self._writer.write(f"{len(text)}:{text},".encode())
+        await self._writer.drain()
+
+    async def until(self, kind: str, within: float = 20.0) -> dict:
+        def found() -> dict | None:
+            return next((event for event in self.events if event.get("type") == kind), None)
+
+        try:
+            async with asyncio.timeout(within):
+                while (event := found()) is None:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            pytest.fail(f"no {kind}: {self.events}\n{self.program.text[-2000:]}")
+        return event
+
+    def heard(self) -> tuple[np.ndarray, int]:
+        """What it heard in its last call."""
+        files = sorted(self.folder.glob("rec/dump-*-dec.wav"))
+        assert files, f"nothing was recorded: {self.program.text[-2000:]}"
+        return read(files[-1])
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            with contextlib.suppress(ConnectionError):
+                await self._writer.wait_closed()
+        if self._reading is not None:
+            await asyncio.wait_for(self._reading, 5)
+
+
+CONFIG = """
+sip_listen {here}:{port}
+net_interface {here}
+{extra}
+audio_source aufile,{source}
+audio_player aubridge,sink
+audio_alert aufile,/dev/null
+ausrc_srate 8000
+auplay_srate 8000
+rtp_ports {media}-{last}
+module_path {modules}
+module g711.so
+module aufile.so
+module aubridge.so
+module sndfile.so
+module srtp.so
+module uuid.so
+module_tmp account.so
+module_app menu.so
+module_app ctrl_tcp.so
+ctrl_tcp_listen {here}:{control}
+snd_path {folder}/rec
+"""
+
+
+@asynccontextmanager
+async def baresip(
+    folder: Path,
+    plays: np.ndarray,
+    *,
+    account: str = "",
+    config: str = "",
+    user: str = "alice",
+    transport: str = "udp",
+    host: str | None = None,
+) -> AsyncIterator[Baresip]:
+    """Run a baresip that plays samples (int16, 8 kHz) and records what it hears."""
+    program = needs("baresip")
+    modules = Path(program).parent.parent / "lib/baresip/modules"
+    (folder / "rec").mkdir(parents=True, exist_ok=True)
+    port, control, media = free_port(3), free_port(1), free_port(8)
+    source = write(folder / "plays.wav", plays)
+    (folder / "config").write_text(
+        CONFIG.format(
+            here=HERE, port=port, extra=config, source=source, media=media, last=media + 7,
+            modules=modules, control=control, folder=folder,
+        )
+    )  # fmt: skip
+    kind = "" if transport == "udp" else f";transport={transport}"
+    own = host or f"{HERE}:{port}"
+    (folder / "accounts").write_text(f"<sip:{user}@{own}{kind}>;regint=0{account}\n")
+    (folder / "contacts").touch()
+    async with running(program, "-4", "-f", folder, "-t", "90", cwd=folder) as peer:
+        it = Baresip(peer, folder, port, control)
+        try:
+            await it.connect()
+            yield it
+        finally:
+            await it.close()
