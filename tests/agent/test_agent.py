@@ -59,24 +59,40 @@ def test_deps_are_made_anew_for_each_call():
 
 def test_tools_by_decorator_with_and_without_options_and_by_argument():
     def plain(day: str) -> str:
-        """Say what is on."""
+        """Say what is on.
+
+        Args:
+            day: Which day.
+        """
         return day
 
     @tool
     def made(people: int) -> int:
-        """Count."""
+        """Count.
+
+        Args:
+            people: How many people.
+        """
         return people
 
     agent = Agent(tools=[plain, made])
 
     @agent.tool
     async def free_tables(call: Call, people: int) -> list[int]:
-        """Find the free tables."""
+        """Find the free tables.
+
+        Args:
+            people: How many people.
+        """
         return [people]
 
     @agent.tool(name="reserve", filler="One moment.", timeout=3, interruptible=False)
     def book(call: Call, people: int) -> str:
-        """Book a table."""
+        """Book a table.
+
+        Args:
+            people: How many people.
+        """
         return str(people)
 
     names = [each["function"]["name"] for each in agent.tools.definitions]

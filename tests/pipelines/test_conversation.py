@@ -156,7 +156,12 @@ def table_agent(**options) -> tuple[Agent, list]:
 
     @agent.tool(**options)
     async def free_tables(call: Call, day: str, people: int) -> list[str]:
-        """Find the free tables."""
+        """Find the free tables.
+
+        Args:
+            day: Which day.
+            people: How many people.
+        """
         ran.append((day, people))
         await asyncio.sleep(0)
         return ["eight o'clock"]
@@ -211,7 +216,12 @@ async def test_a_tool_that_fails_is_noted_and_the_model_told(hold, caplog):
 
     @agent.tool
     def free_tables(day: str, people: int) -> str:
-        """Find the free tables."""
+        """Find the free tables.
+
+        Args:
+            day: Which day.
+            people: How many people.
+        """
         raise RuntimeError("the book is locked")
 
     with caplog.at_level(logging.ERROR, "vivavoce"):
@@ -383,7 +393,12 @@ async def test_tools_never_run_on_a_guess(hold):
 
     @agent.tool
     async def free_tables(call: Call, day: str, people: int) -> str:
-        """Find the free tables."""
+        """Find the free tables.
+
+        Args:
+            day: Which day.
+            people: How many people.
+        """
         ran.append(len(call.transcript.caller))
         return "eight o'clock"
 

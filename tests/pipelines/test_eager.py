@@ -56,7 +56,11 @@ def table_agent(turns: Turns = LATE) -> tuple[Agent, list[tuple[str, str]]]:
 
     @agent.tool
     async def free_tables(call: Call, day: str) -> str:
-        """Find the free tables."""
+        """Find the free tables.
+
+        Args:
+            day: Which day.
+        """
         ran.append((day, " ".join(each.text for each in call.transcript.caller).lower()))
         return "eight o'clock"
 
