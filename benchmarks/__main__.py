@@ -17,7 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.latency import machine, report, runs
+from benchmarks.latency import machine, pauses, report, runs
 from benchmarks.latency.backend import LATENCY, REPLY
 from benchmarks.latency.engine import EngineError
 from benchmarks.latency.picture import draw
@@ -32,12 +32,17 @@ RESULTS = HERE / "results"
 LONGEST = 4.5
 """Longest utterance of a run (s): longer ones only cost time."""
 TURNS = {"latency": 60, "bargein": 40, "pauses": 200, "load": 5}
+CALLS = 8
+"""Of each engine side by side, where `pauses` are measured."""
 
 
 def _arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__.split("\n")[0])
     parser.add_argument("command", nargs="?", choices=list(TURNS), default="latency")
     parser.add_argument("--turns", type=int, help="of each engine; load: of each call")
+    parser.add_argument(
+        "--calls", type=int, default=CALLS, help="pauses: of each engine side by side"
+    )
     parser.add_argument("--only", help=f"engines, parted by commas: {', '.join(NAMES)}")
     parser.add_argument("--speech", type=Path, help="a folder of WAVs and transcripts.tsv")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where JSON and picture go")
@@ -47,6 +52,8 @@ def _arguments(given: list[str]) -> argparse.Namespace:
         found.turns = TURNS[found.command]
     if not 1 <= found.turns <= 10_000:
         parser.error(f"--turns {found.turns}: give 1 to 10000")
+    if not 1 <= found.calls <= 100:
+        parser.error(f"--calls {found.calls}: give 1 to 100")
     return found
 
 
@@ -57,14 +64,22 @@ async def _run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         for clip in await asyncio.to_thread(load, CACHE, options.speech)
         if clip.voiced_end < LONGEST * RATE or options.speech is not None
     ]
-    measure = getattr(runs, options.command)
     before = machine.describe()
 
     def say(line: str) -> None:
         if not options.quiet:
             console.print(f"[dim]{line}[/]", highlight=False)
 
-    reports = await measure(entries, clips, options.turns, CACHE, say)
+    given = (entries, clips, options.turns, CACHE, say)
+    match options.command:
+        case "pauses":
+            reports = await pauses.measure(*given, calls=options.calls)
+        case "bargein":
+            reports = await runs.bargein(*given)
+        case "load":
+            reports = await runs.load(*given)
+        case _:
+            reports = await runs.latency(*given)
     return {
         "command": options.command,
         "machine": before,
@@ -73,6 +88,7 @@ async def _run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
         "reply": REPLY,
         "speech": str(options.speech or "Debian"),
         "engines": reports,
+        "summary": report.summary(options.command, reports),
     }
 
 
@@ -80,7 +96,7 @@ def main(given: list[str] | None = None) -> int:
     """Run one measurement; return the exit code."""
     options = _arguments(sys.argv[1:] if given is None else given)
     # A table in a file or a log is not squeezed into 80 columns.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 140)
     try:
         result = asyncio.run(_run(options, Console(stderr=True)))
     except (EngineError, RosterError, SpeechError, SandboxError) as error:
@@ -95,6 +111,9 @@ def main(given: list[str] | None = None) -> int:
             report.show_cuts(engines, console)
         case "load":
             report.show_load(engines, console)
+        case "pauses":
+            absent = [name for name in NAMES if name not in engines]
+            report.show_pauses(engines, console, title, absent)
         case _:
             report.show_turns(engines, console, title)
     options.out.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,12 @@ LATENCY: dict[str, float] = {
     "think_tokens_per_s": 60,
     "speak_first_audio_ms": 90,
 }
+TURNS: dict[str, float | str] = {"eager_end_ms": 320, "end_ms": 580, "done": "after"}
+"""Voxtral 3's turn events, for the sessions that ask for them. A turn seems to be over 320 ms
+behind the last voiced sample: the delay of 240 ms that the words have as well, and one step of
+80 ms in which the model decides. It is over after 580 ms: the 500 ms of silence that its default
+`min_silence_ms` demands, and one step. Behind words with which no sentence ends ("the", "I'd
+like") it is only over after its default time-out of 3 s."""
 SHORT_CHAR_MS = 12.0
 """A character of a reply nobody cuts: replies of 2 s instead of 9 s keep a run short."""
 LONG_CHAR_MS = 60.0
@@ -69,4 +75,5 @@ def profile(clips: list[Clip], reply: str, char_ms: float) -> dict[str, Any]:
             "think": [reply] * SPARE * max(1, len(clips)),
             "speak": "tone",
         },
+        "turns": TURNS,
     }

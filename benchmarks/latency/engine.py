@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections import deque
+from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Engine:
     Attributes:
         name: As in the roster.
         ready: What it said of itself: versions, sample rate.
-        turns: What it told of its turns, in order (our ledger).
+        turns: What it told of its turns, in order, by call (our ledger).
     """
 
     def __init__(self, name: str, python: Path | str, worker: str, options: dict[str, Any]) -> None:
@@ -46,11 +46,11 @@ class Engine:
             name: As in the roster.
             python: The interpreter of its environment.
             worker: The module in `benchmarks.latency.workers`.
-            options: What the worker takes: url, key, calls, variant.
+            options: What the worker takes: url, keys (one for each call), variant.
         """
         self.name = name
         self.ready: dict[str, Any] = {}
-        self.turns: list[dict[str, Any]] = []
+        self.turns: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
         self._command = [
             str(python),
             "-m",
@@ -115,7 +115,7 @@ class Engine:
                 rate: int = self.ready["rate"]
                 take.packets.append(Packet(loop.time() - began, len(pcm) / rate, peak))
             elif kind == b"T":
-                self.turns.append(json.loads(payload))
+                self.turns[call].append(json.loads(payload))
             elif kind == b"Y":
                 self.ready = json.loads(payload)
                 self._started.set()

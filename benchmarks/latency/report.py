@@ -12,6 +12,10 @@ from vivavoce.agent.ledger import STAGES, percentile
 
 OURS = "ours"
 SHARES = (0.5, 0.9, 0.95)
+AGREES = 20.0
+"""How far the ledger's total may be from what the caller measures (ms)."""
+RARE = 0.01
+"""The largest share of turns with a pause in which a reply may begin before their end."""
 
 Reports = dict[str, dict[str, Any]]
 
@@ -70,6 +74,41 @@ def disagreement(report: dict[str, Any]) -> list[float]:
     ]
 
 
+def agreement(report: dict[str, Any]) -> dict[str, Any]:
+    """Return how the ledger's totals agree with what the caller measured, in ms, JSON-able.
+
+    The caller's figure spans the capture of its last voiced sample, labelled by energy, and the
+    arrival of the first packet with sound: two moments of the recording, of which the ledger
+    knows nothing.
+
+    Raises:
+        ValueError: If no turn has both.
+    """
+    off = disagreement(report)
+    size = [abs(value) for value in off]
+    return {
+        "turns": len(off),
+        "p50": percentile(off, 0.5),
+        "p95": percentile(size, 0.95),
+        "max": max(size),
+        "goal": AGREES,
+        "agrees": max(size) <= AGREES,
+    }
+
+
+def summary(command: str, reports: Reports) -> dict[str, Any]:
+    """Return a run's figures by engine, JSON-able; those of `latency` and `pauses` only."""
+    if command not in {"latency", "pauses"}:
+        return {}
+    return {
+        name: {
+            **summarise(report),
+            **({"ledger_off_ms": agreement(report)} if disagreement(report) else {}),
+        }
+        for name, report in reports.items()
+    }
+
+
 def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:.0f}"
 
@@ -100,28 +139,96 @@ def show_turns(reports: Reports, console: Console, title: str) -> None:
             "–" if cpu is None else f"{cpu:.1%}",
         )
     console.print(table)
-    if OURS in reports:
-        show_stages(reports[OURS], console)
+    for name, report in reports.items():
+        if stages(report):
+            show_stages(report, console, name)
     show_gone(reports, console)
 
 
-def show_stages(report: dict[str, Any], console: Console) -> None:
-    """Print where our milliseconds go."""
+def show_pauses(reports: Reports, console: Console, title: str, absent: Sequence[str] = ()) -> None:
+    """Print replies that begin before the caller has finished, and what led to ours.
+
+    Args:
+        reports: Of the engines that ran.
+        console: Where to.
+        title: Of the table.
+        absent: Engines that did not run.
+    """
+    lengths = sorted({turn["pause_s"] for report in reports.values() for turn in report["turns"]})
+    table = Table(
+        title=title,
+        caption="premature: a reply began before the caller's last word, in all and by the pause's"
+        " length; p50 to p95: ms behind the true end, of the other turns",
+    )
+    table.add_column("engine")
+    for head in ("turns", "calls", "premature", "%", *(f"{each:g} s" for each in lengths)):
+        table.add_column(head, justify="right")
+    for head in ("lost", "p50", "p90", "p95", "LLM/turn", "CPU/call"):
+        table.add_column(head, justify="right")
+    for name, report in reports.items():
+        row, turns = summarise(report), report["turns"]
+        early = [turn for turn in turns if turn["premature"]]
+        by_length = [
+            f"{sum(t['pause_s'] == each for t in early)}/{sum(t['pause_s'] == each for t in turns)}"
+            for each in lengths
+        ]
+        table.add_row(
+            f"[bold]{name}[/]" if name == OURS else name,
+            str(row["turns"]),
+            str(report["calls"]),
+            str(len(early)),
+            f"{len(early) / len(turns):.1%}" if turns else "–",
+            *by_length,
+            str(row["lost"]),
+            *(_ms(row[key]) for key in ("p50", "p90", "p95")),
+            "–" if row["llm_per_turn"] is None else f"{row['llm_per_turn']:.2f}",
+            "–" if row["cpu"] is None else f"{row['cpu']:.1%}",
+        )
+    console.print(table)
+    console.print(
+        f"ran: {', '.join(reports)}; did not run: {', '.join(absent) or 'none'}; goal: premature"
+        f" at most {RARE:.0%}"
+    )
+    for name, report in reports.items():
+        for turn in report["turns"]:
+            if turn["premature"]:
+                console.print(early_line(name, turn), highlight=False, markup=False)
+    show_gone(reports, console)
+
+
+def early_line(name: str, turn: dict[str, Any]) -> str:
+    """Say which pause a reply began in, on which words, and why the turn was thought over."""
+    starts = [at for at in turn["starts_ms"] if at < 0]
+    said = [each for each in turn["told"] if "why_ended" in each]
+    why = "; then ".join(f"“{each['text']}”, {each['why_ended']}" for each in said)
+    begun = f"reply {-starts[0]} ms before the end" if starts else "reply before the end"
+    return (
+        f"{name}, {turn['clip']}: {turn['pause_s']:g} s behind “{turn['before']}”; {begun}"
+        f"{f': {why}' if why else ''}"
+    )
+
+
+def show_stages(report: dict[str, Any], console: Console, name: str = OURS) -> None:
+    """Print where an engine's milliseconds go, by its ledger, and whether that is right."""
     found = stages(report)
     if not found:
         return
-    table = Table(title="where ours go", caption="by our ledger, ms per answered turn")
+    table = Table(
+        title=f"where the milliseconds of {name} go", caption="by our ledger, ms per answered turn"
+    )
     table.add_column("stage")
     for head in ("mean", "p50", "p90"):
         table.add_column(head, justify="right")
-    for name, row in found.items():
-        style = "bold" if name == "total" else ""
-        table.add_row(name, *(_ms(row[key]) for key in ("mean", "p50", "p90")), style=style)
+    for stage, row in found.items():
+        style = "bold" if stage == "total" else ""
+        table.add_row(stage, *(_ms(row[key]) for key in ("mean", "p50", "p90")), style=style)
     console.print(table)
-    off = disagreement(report)
+    off = agreement(report)
+    verdict = "agree" if off["agrees"] else "DO NOT AGREE"
     console.print(
-        f"[dim]the caller's clock minus the ledger: p50 {percentile(off, 0.5):.1f} ms,"
-        f" p95 {percentile(off, 0.95):.1f} ms[/]"
+        f"ledger and caller {verdict} within {AGREES:g} ms: the caller's clock minus the ledger,"
+        f" p50 {off['p50']:+.1f} ms; without sign p95 {off['p95']:.1f} ms, max {off['max']:.1f} ms"
+        f" of {off['turns']} turns"
     )
 
 
@@ -132,7 +239,7 @@ def show_cuts(reports: Reports, console: Console) -> None:
         caption="caller's first voiced sample to the last packet of the reply, ms",
     )
     table.add_column("engine")
-    for head in ("cuts", "p50", "p90", "did not stop", "went on later", "no reply to cut"):
+    for head in ("cuts", "p50", "p90", "p95", "did not stop", "went on later", "no reply to cut"):
         table.add_column(head, justify="right")
     for name, report in reports.items():
         rows: list[dict[str, Any]] = [row for row in report["turns"] if not row["lost"]]
@@ -140,7 +247,7 @@ def show_cuts(reports: Reports, console: Console) -> None:
         table.add_row(
             name,
             str(len(rows)),
-            *(_ms(percentile(values, share) if values else None) for share in (0.5, 0.9)),
+            *(_ms(percentile(values, share) if values else None) for share in SHARES),
             str(sum(not row["stopped"] for row in rows)),
             str(sum(row["stopped"] and row["went_on"] for row in rows)),
             str(len(report["turns"]) - len(rows)),

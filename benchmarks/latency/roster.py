@@ -41,6 +41,7 @@ class Entry:
 
 ROSTER = (
     Entry("ours", "ours", "", "", "Viva Voce, defaults"),
+    Entry("ours-v3", "ours", "v3", "", "Viva Voce on Voxtral 3's turn events"),
     Entry("pipecat-mistral", "pipecat_peer", "mistral", "pipecat", "pipecat, its Mistral services"),
     Entry("pipecat", "pipecat_peer", "ideal", "pipecat", "pipecat defaults, ideal transcriber"),
     Entry("pipecat-tuned", "pipecat_peer", "tuned", "pipecat", "the same, tuned"),
@@ -118,7 +119,7 @@ def prepare(entries: Sequence[Entry], cache: Path) -> dict[str, Path]:
     }
 
 
-def make(entry: Entry, pythons: dict[str, Path], url: str, key: str, *, calls: int = 1) -> Engine:
-    """Return an entry's engine; nothing runs yet."""
-    options: dict[str, Any] = {"url": url, "key": key, "calls": calls, "variant": entry.variant}
+def make(entry: Entry, pythons: dict[str, Path], url: str, keys: Sequence[str]) -> Engine:
+    """Return an entry's engine with a call for each key; nothing runs yet."""
+    options: dict[str, Any] = {"url": url, "keys": list(keys), "variant": entry.variant}
     return Engine(entry.name, pythons[entry.peer], entry.worker, options)

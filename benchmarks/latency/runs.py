@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.latency import roster
 from benchmarks.latency.backend import LONG_CHAR_MS, REPLY, SHORT_CHAR_MS, Backend
-from benchmarks.latency.callers import CuttingCaller, TurnCaller, order, room
+from benchmarks.latency.callers import CuttingCaller, TurnCaller, order
 from benchmarks.latency.engine import Engine, EngineError
 from benchmarks.latency.roster import Entry
 from benchmarks.latency.speech import Clip, Samples
@@ -27,8 +27,6 @@ LATE = 0.03
 """A take during which the caller itself was so late is void (s)."""
 TRIES = 3
 """Takes of a turn at most, void ones included."""
-PAUSES = (0.3, 0.5, 0.7, 0.9, 1.2)
-"""Mid-sentence pauses (s)."""
 STAGGER = 6.0
 """Seconds over which the calls of a load begin: about a turn's length."""
 
@@ -42,7 +40,7 @@ class Seat:
     Attributes:
         entry: From the roster.
         engine: Its process.
-        backend: Its key.
+        backends: Its keys: one for each call, or one for all.
         rows: What came of each turn, JSON-able.
         cpu: CPU time in its own turns (s).
         seconds: How long those were (s).
@@ -51,11 +49,16 @@ class Seat:
 
     entry: Entry
     engine: Engine
-    backend: Backend
+    backends: list[Backend]
     rows: list[dict[str, Any]] = field(default_factory=list)
     cpu: float = 0.0
     seconds: float = 0.0
     gone: str = ""
+
+    @property
+    def backend(self) -> Backend:
+        """The first call's key."""
+        return self.backends[0]
 
     def report(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -71,9 +74,24 @@ class Seat:
 
 @asynccontextmanager
 async def seated(
-    entries: Sequence[Entry], cache: Path, sandbox: Sandbox, say: Say, *, calls: int = 1
+    entries: Sequence[Entry],
+    cache: Path,
+    sandbox: Sandbox,
+    say: Say,
+    *,
+    calls: int = 1,
+    alike: bool = True,
 ) -> AsyncGenerator[list[Seat]]:
     """Start engines one after the other; end them all behind the block.
+
+    Args:
+        entries: Which.
+        cache: Where their environments are.
+        sandbox: Their model servers.
+        say: Takes a line for each.
+        calls: How many calls each of them holds.
+        alike: All calls of an engine have one key, hence one script between them; else each has
+            its own.
 
     Raises:
         EngineError: If one does not start.
@@ -83,32 +101,57 @@ async def seated(
     seats: list[Seat] = []
     try:
         for entry in entries:
-            backend = Backend.make(sandbox)
-            engine = roster.make(entry, pythons, sandbox.url, backend.key, calls=calls)
+            backends = [Backend.make(sandbox) for _ in range(1 if alike else calls)]
+            keys = [backends[call % len(backends)].key for call in range(calls)]
+            engine = roster.make(entry, pythons, sandbox.url, keys)
             say(f"starting {entry.name}")
             await engine.start()
-            seats.append(Seat(entry, engine, backend))
+            seats.append(Seat(entry, engine, backends))
         yield seats
     finally:
         for seat in seats:
             await seat.engine.close()
 
 
-async def _turn(seat: Seat, clip: Clip, seed: int) -> tuple[Take, TurnCaller]:
+async def _turn(seat: Seat, clip: Clip, seed: int, call: int = 0) -> tuple[Take, TurnCaller]:
     """Play one turn, again where the caller itself was late."""
+    backend = seat.backends[call]
     for attempt in range(1, TRIES + 1):
-        await asyncio.to_thread(seat.backend.script, [clip])
-        seat.engine.turns.clear()
+        await asyncio.to_thread(backend.script, [clip])
+        seat.engine.turns[call].clear()
         caller = TurnCaller(clip, seed)
         loop = asyncio.get_running_loop()
         cpu, began = seat.engine.cpu(), loop.time()
-        take = await seat.engine.play(caller)
+        take = await seat.engine.play(caller, call)
         if take.late <= LATE or attempt == TRIES:
             seat.cpu += seat.engine.cpu() - cpu
             seat.seconds += loop.time() - began
             return take, caller
-        await asyncio.to_thread(seat.backend.spent)
+        await asyncio.to_thread(backend.spent)
     raise AssertionError
+
+
+async def judged(seat: Seat, clip: Clip, number: int, call: int = 0) -> dict[str, Any]:
+    """Play one turn on one of an engine's calls; return what came of it, JSON-able.
+
+    Raises:
+        EngineError: If the engine ends on the way.
+    """
+    take, caller = await _turn(seat, clip, number, call)
+    found = answer(take, caller.voiced_end)
+    spent = await asyncio.to_thread(seat.backends[call].spent)
+    ms = None if found.v2v is None else round(found.v2v * 1000, 1)
+    return {
+        "clip": clip.name,
+        "v2v_ms": ms,
+        "premature": found.premature,
+        "lost": found.lost,
+        "starts_ms": [round((at - caller.voiced_end) * 1000) for at in take.breaks()],
+        "requests": spent,
+        "late_ms": round(take.late * 1000, 1),
+        "told": list(seat.engine.turns[call]),
+        "said": "premature" if found.premature else "lost" if found.lost else f"{ms:.0f} ms",
+    }
 
 
 async def _rounds(
@@ -157,46 +200,13 @@ async def latency(
     return await _measure_turns(entries, chosen, cache, say)
 
 
-async def pauses(
-    entries: Sequence[Entry], clips: Sequence[Clip], turns: int, cache: Path, say: Say
-) -> dict[str, Any]:
-    """Measure replies that begin in a pause; return each engine's report by name."""
-    places = [(clip, at) for clip in clips for at in clip.pauses]
-    if not places:
-        raise roster.RosterError(
-            "no clip has a place for a pause: write | between the words in transcripts.tsv"
-        )
-    chosen = []
-    for number, index in enumerate(order(turns + 2, len(places), 2)):
-        clip, at = places[index]
-        seconds = PAUSES[number % len(PAUSES)]
-        chosen.append(clip.paused(at, seconds, room(seconds + 0.1, number)))
-    return await _measure_turns(entries, chosen, cache, say)
-
-
 async def _measure_turns(
     entries: Sequence[Entry], clips: Sequence[Clip], cache: Path, say: Say
 ) -> dict[str, Any]:
     warm, counted = clips[:2], clips[2:]
 
     async def play(seat: Seat, number: int) -> dict[str, Any]:
-        clip = counted[number]
-        take, caller = await _turn(seat, clip, number)
-        found = answer(take, caller.voiced_end)
-        spent = await asyncio.to_thread(seat.backend.spent)
-        ms = None if found.v2v is None else round(found.v2v * 1000, 1)
-        said = "premature" if found.premature else "lost" if found.lost else f"{ms:.0f} ms"
-        return {
-            "clip": clip.name,
-            "v2v_ms": ms,
-            "premature": found.premature,
-            "lost": found.lost,
-            "starts_ms": [round((at - caller.voiced_end) * 1000) for at in take.breaks()],
-            "requests": spent,
-            "late_ms": round(take.late * 1000, 1),
-            "told": list(seat.engine.turns),
-            "said": said,
-        }
+        return await judged(seat, counted[number], number)
 
     with Sandbox() as sandbox:
         async with seated(entries, cache, sandbox, say) as seats:
@@ -217,7 +227,7 @@ async def bargein(
     async def play(seat: Seat, number: int) -> dict[str, Any]:
         clip, cut = first[number + 2], second[number]
         await asyncio.to_thread(seat.backend.script, [clip], REPLY, LONG_CHAR_MS)
-        seat.engine.turns.clear()
+        seat.engine.turns[0].clear()
         caller = CuttingCaller(clip, cut, 1.5 + (number * 37 % 100) / 100, number)
         cutting = asyncio.Event()
         rescript = asyncio.create_task(_at_the_cut(cutting, seat.backend, cut))

@@ -53,6 +53,7 @@ class Clip:
         voiced_end: The last voiced sample's number.
         words: Its words, with their ends (s from the first voiced sample).
         pauses: Where a speaker may pause: the sample, in a dip of the energy between two words.
+        gap: Where a pause was put in: its first sample and the one behind it; None if none was.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Clip:
     voiced_end: int
     words: tuple[tuple[str, float], ...]
     pauses: tuple[int, ...] = ()
+    gap: tuple[int, int] | None = None
 
     @property
     def text(self) -> str:
@@ -90,7 +92,13 @@ class Clip:
         moved = tuple(
             (word, end if end * RATE <= at + FRAME else end + seconds) for word, end in self.words
         )
-        return Clip(self.name, self.use, joined, self.voiced_end + count, moved)
+        return Clip(
+            self.name, self.use, joined, self.voiced_end + count, moved, gap=(at, at + count)
+        )
+
+    def before(self, sample: int) -> str:
+        """Return the words that have ended by a sample."""
+        return " ".join(word for word, end in self.words if end * RATE <= sample)
 
 
 def levels(samples: Samples) -> NDArray[np.float64]:

@@ -22,14 +22,14 @@ LINES = ("What time do you open?", "Please book a table for four.")
 async def test_two_turns_are_played_answered_and_measured(sandbox):
     clips = [make_clip(f"line {n}", "turn", speak(text), text) for n, text in enumerate(LINES)]
     backend = Backend.make(sandbox)
-    engine = roster.make(roster.ROSTER[0], PYTHONS, sandbox.url, backend.key)
+    engine = roster.make(roster.ROSTER[0], PYTHONS, sandbox.url, [backend.key])
     await engine.start()
     try:
         assert engine.ready["rate"] > 0
         assert "vivavoce" in engine.ready["versions"]
         for number, clip in enumerate(clips):
             backend.script([clip])
-            engine.turns.clear()
+            engine.turns[0].clear()
             caller = TurnCaller(clip, number)
             take = await engine.play(caller)
             found = answer(take, caller.voiced_end)
@@ -38,9 +38,9 @@ async def test_two_turns_are_played_answered_and_measured(sandbox):
             # The backends alone take 60 + 200 + 90 ms; the rest depends on the machine.
             assert 0.35 < found.v2v < 4
             assert backend.spent()["chat/completions"] >= 1
-            said = [told["text"] for told in engine.turns if "text" in told]
+            said = [told["text"] for told in engine.turns[0] if "text" in told]
             assert said == [LINES[number]]
-            ledgers = [told["latency"] for told in engine.turns if "latency" in told]
+            ledgers = [told["latency"] for told in engine.turns[0] if "latency" in told]
             assert len(ledgers) == 1
             assert ledgers[0]["total_us"] / 1e6 == pytest.approx(found.v2v, abs=0.1)
         assert engine.cpu() > 0

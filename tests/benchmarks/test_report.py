@@ -10,12 +10,15 @@ from rich.console import Console
 
 from benchmarks.latency.picture import draw
 from benchmarks.latency.report import (
+    agreement,
     disagreement,
     show_cuts,
     show_load,
+    show_pauses,
     show_turns,
     stages,
     summarise,
+    summary,
 )
 from vivavoce.agent.ledger import Span, account
 
@@ -66,6 +69,34 @@ def test_the_stages_of_our_ledger_add_up_to_its_total():
     assert total == 500
     assert sum(row["mean"] for row in found.values()) == pytest.approx(500)
     assert disagreement(ours) == pytest.approx([4.0])
+
+
+def test_a_ledger_that_is_off_by_more_than_20_ms_once_does_not_agree():
+    told = [{"latency": account(1.0, 1.5, ()).to_dict()}]
+    close = report(turn(504.0, told=told), turn(481.0, told=told), turn(None, told=told))
+    found = agreement(close)
+    assert (found["turns"], found["max"], found["agrees"]) == (2, pytest.approx(19.0), True)
+    assert "agree within 20 ms" in printed(show_turns, {"ours": close}, "t")
+    far = report(turn(504.0, told=told), turn(479.0, told=told))
+    assert not agreement(far)["agrees"]
+    assert "DO NOT AGREE within 20 ms" in printed(show_turns, {"ours": far}, "t")
+    assert summary("latency", {"ours": far})["ours"]["ledger_off_ms"]["max"] == pytest.approx(21.0)
+    assert summary("load", {}) == {}
+
+
+def test_replies_in_a_pause_are_listed_with_their_reason():
+    early = turn(None, premature=True, told=[{"text": "Four", "why_ended": "semantic: silence"}])
+    early |= {"pause_s": 0.7, "before": "Four", "starts_ms": [-900, 300], "lost": False}
+    fine = turn(450.0) | {"pause_s": 0.3, "before": "One", "starts_ms": [450]}
+    text = printed(
+        show_pauses, {"ours": report(early, fine) | {"calls": 2}}, "title", ["pipecat", "livekit"]
+    )
+    row = next(line for line in text.splitlines() if line.startswith("│ ours"))
+    cells = [cell.strip() for cell in row.split("│")[1:-1]]
+    assert cells[:7] == ["ours", "2", "2", "1", "50.0%", "0/1", "1/1"]
+    assert cells[8] == "450"
+    assert "ran: ours; did not run: pipecat, livekit" in text
+    assert "0.7 s behind “Four”; reply 900 ms before the end: “Four”, semantic: silence" in text
 
 
 def test_tables_give_ours_over_theirs():

@@ -141,13 +141,14 @@ class PipeOutput(io.AudioOutput):
 class IdealSTT(stt.STT[Any]):
     """The benchmark's transcriber, flushed after a short silence of its own voice detector."""
 
-    def __init__(self, session: aiohttp.ClientSession, silence: float) -> None:
+    def __init__(self, session: aiohttp.ClientSession, key: str, silence: float) -> None:
         super().__init__(
             capabilities=stt.STTCapabilities(
                 streaming=True, interim_results=True, offline_recognize=False
             )
         )
         self.http = session
+        self.key = key
         self.vad = silero.VAD.load(min_silence_duration=silence)
 
     async def _recognize_impl(self, *_args: Any, **_more: Any) -> stt.SpeechEvent:
@@ -171,7 +172,7 @@ class IdealStream(stt.RecognizeStream):
         url = OPTIONS["url"].replace("http", "ws", 1)
         async with self._service.http.ws_connect(
             f"{url}/v1/audio/transcriptions/realtime?model={HEAR}",
-            headers={"Authorization": f"Bearer {OPTIONS['key']}"},
+            headers={"Authorization": f"Bearer {self._service.key}"},
         ) as socket:
             ears = self._service.vad.stream()
             tasks = [
@@ -220,13 +221,14 @@ class IdealStream(stt.RecognizeStream):
 class IdealTTS(tts.TTS[Any]):
     """The benchmark's speech, converted by numpy."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, key: str) -> None:
         super().__init__(
             capabilities=tts.TTSCapabilities(streaming=False),
             sample_rate=OUT_RATE,
             num_channels=1,
         )
         self.http = session
+        self.key = key
 
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
@@ -247,12 +249,14 @@ class IdealSpeech(tts.ChunkedStream):
             frame_size_ms=20,
         )
         assert isinstance(self._tts, IdealTTS)
-        async for pcm in speech(self._tts.http, self.input_text):
+        async for pcm in speech(self._tts.http, self._tts.key, self.input_text):
             output_emitter.push(pcm)
         output_emitter.flush()
 
 
-async def speech(session: aiohttp.ClientSession, text: str) -> AsyncGenerator[bytes, None]:
+async def speech(
+    session: aiohttp.ClientSession, key: str, text: str
+) -> AsyncGenerator[bytes, None]:
     """Yield a text's speech as int16."""
     body = {
         "model": SPEAK,
@@ -261,7 +265,7 @@ async def speech(session: aiohttp.ClientSession, text: str) -> AsyncGenerator[by
         "response_format": "pcm",
         "stream": True,
     }
-    headers = {"Authorization": f"Bearer {OPTIONS['key']}"}
+    headers = {"Authorization": f"Bearer {key}"}
     url = f"{OPTIONS['url']}/v1/audio/speech"
     async with session.post(url, json=body, headers=headers) as response:
         response.raise_for_status()
@@ -272,9 +276,9 @@ async def speech(session: aiohttp.ClientSession, text: str) -> AsyncGenerator[by
                 yield (np.clip(samples, -1, 1) * 32767).astype(np.int16).tobytes()
 
 
-def make(http: aiohttp.ClientSession) -> AgentSession[None]:
+def make(http: aiohttp.ClientSession, key: str) -> AgentSession[None]:
     """Return one call's session."""
-    client = Mistral(api_key=OPTIONS["key"], server_url=OPTIONS["url"])
+    client = Mistral(api_key=key, server_url=OPTIONS["url"])
     llm = mistralai.LLM(client=client, model=THINK, api_mode="chat_completions")
     if VARIANT == "mistral":
         return AgentSession(
@@ -283,11 +287,11 @@ def make(http: aiohttp.ClientSession) -> AgentSession[None]:
             tts=mistralai.TTS(client=client, model=SPEAK, voice=VOICE, response_format="pcm"),
         )
     if VARIANT == "ideal":
-        return AgentSession(stt=IdealSTT(http, 0.2), llm=llm, tts=IdealTTS(http))
+        return AgentSession(stt=IdealSTT(http, key, 0.2), llm=llm, tts=IdealTTS(http, key))
     return AgentSession(
-        stt=IdealSTT(http, 0.1),
+        stt=IdealSTT(http, key, 0.1),
         llm=llm,
-        tts=IdealTTS(http),
+        tts=IdealTTS(http, key),
         # The least that its turn detector allows.
         vad=inference.VAD(min_silence_duration=0.25),
         turn_handling={
@@ -308,8 +312,8 @@ async def run() -> None:
         sessions: list[AgentSession[None]] = []
         try:
             async with asyncio.timeout(90):
-                for number in range(OPTIONS["calls"]):
-                    session = make(http)
+                for number, key in enumerate(OPTIONS["keys"]):
+                    session = make(http, key)
                     inputs.append(PipeInput())
                     session.input.audio = inputs[-1]
                     session.output.audio = PipeOutput(number)

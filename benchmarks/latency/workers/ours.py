@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Any
 
@@ -16,10 +17,10 @@ from loguru import logger  # noqa: E402
 from pipecat.frames.frames import InputAudioRawFrame  # noqa: E402
 from pipecat.processors.frame_processor import FrameProcessor  # noqa: E402
 
-from vivavoce.agent import Agent  # noqa: E402
+from vivavoce.agent import Agent, Turns  # noqa: E402
 from vivavoce.agent.events import AgentStarted, CallerSaid  # noqa: E402
 from vivavoce.agent.options import Limits  # noqa: E402
-from vivavoce.agent.settings import MISTRAL_MODELS, STAGES  # noqa: E402
+from vivavoce.agent.settings import MISTRAL_MODELS  # noqa: E402
 from vivavoce.pipelines.audio.smart_turn import SmartTurn  # noqa: E402
 from vivavoce.pipelines.audio.vad import SileroVad  # noqa: E402
 from vivavoce.pipelines.conversation import Conversation  # noqa: E402
@@ -27,6 +28,8 @@ from vivavoce.pipelines.local import Passage  # noqa: E402
 from vivavoce.pipelines.models.connect import Models  # noqa: E402
 from vivavoce.pipelines.models.http import Endpoint  # noqa: E402
 from vivavoce.pipelines.transport import Carried  # noqa: E402
+
+VOXTRAL_3 = "voxtral-mini-transcribe-realtime-3-0"
 
 
 class PipeTransport:
@@ -82,18 +85,34 @@ async def run(options: dict[str, Any]) -> None:
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
     await PIPE.open()
-    url, key = options["url"], options["key"]
-    hear, think, speak = (Endpoint(url, key, MISTRAL_MODELS[stage]) for stage in STAGES)
     SileroVad.warm()
     smart_turn = SmartTurn()
-    async with Models.mistral(hear=hear, think=think, speak=speak, smart_turn=smart_turn) as models:
-        agent: Agent[None] = Agent(
-            "You are a helpful assistant on the phone.",
-            voice="en_paul_neutral",
-            limits=Limits(call=86_400),
-        )
-        lines = [PipeTransport(PIPE, number) for number in range(options["calls"])]
-        calls = [Conversation(agent, models, line) for line in lines]
+    v3 = options["variant"] == "v3"
+    agent: Agent[None] = Agent(
+        "You are a helpful assistant on the phone.",
+        voice="en_paul_neutral",
+        limits=Limits(call=86_400),
+        turns=Turns(detector="model" if v3 else "local"),
+    )
+    ear = VOXTRAL_3 if v3 else MISTRAL_MODELS["hear"]
+    url = options["url"]
+    async with AsyncExitStack() as stack:
+        # A call has its own key, hence its own clients; calls of one key share them.
+        served: dict[str, Models] = {}
+        for key in options["keys"]:
+            if key not in served:
+                models = Models.mistral(
+                    hear=Endpoint(url, key, ear),
+                    think=Endpoint(url, key, MISTRAL_MODELS["think"]),
+                    speak=Endpoint(url, key, MISTRAL_MODELS["speak"]),
+                    smart_turn=smart_turn,
+                )
+                served[key] = await stack.enter_async_context(models)
+        lines = [PipeTransport(PIPE, number) for number in range(len(options["keys"]))]
+        calls = [
+            Conversation(agent, served[key], line)
+            for key, line in zip(options["keys"], lines, strict=True)
+        ]
         running = [asyncio.create_task(one.run(), name="call") for one in calls]
         following = [
             asyncio.create_task(follow(one, number), name="follow")

@@ -117,13 +117,14 @@ class PipeOutput(BaseOutputTransport):
 class IdealSTT(STTService):
     """The benchmark's transcriber, flushed at the voice detector's stop, its final marked."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, key: str) -> None:
         super().__init__(
             ttfs_p99_latency=0.5,  # a safety net only: its finals are marked
             sample_rate=RATE,
             settings=STTSettings(model=HEAR, language=None),
         )
         self._http = session
+        self._key = key
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._listening: asyncio.Task[None] | None = None
         self._text = ""
@@ -134,7 +135,7 @@ class IdealSTT(STTService):
         url = OPTIONS["url"].replace("http", "ws", 1)
         self._socket = await self._http.ws_connect(
             f"{url}/v1/audio/transcriptions/realtime?model={HEAR}",
-            headers={"Authorization": f"Bearer {OPTIONS['key']}"},
+            headers={"Authorization": f"Bearer {self._key}"},
         )
         self._listening = self.create_task(self._listen(), name="listen")
 
@@ -182,7 +183,7 @@ class IdealSTT(STTService):
 class IdealTTS(TTSService):
     """The benchmark's speech, without the Mistral service's conversion in Python."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, key: str) -> None:
         super().__init__(
             sample_rate=OUT_RATE,
             push_start_frame=True,
@@ -190,14 +191,17 @@ class IdealTTS(TTSService):
             settings=TTSSettings(model=SPEAK, voice=VOICE, language=None),
         )
         self._http = session
+        self._key = key
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame, None]:
         """Speak a sentence."""
-        async for pcm in speech(self._http, text):
+        async for pcm in speech(self._http, self._key, text):
             yield TTSAudioRawFrame(pcm, OUT_RATE, 1, context_id=context_id)
 
 
-async def speech(session: aiohttp.ClientSession, text: str) -> AsyncGenerator[bytes, None]:
+async def speech(
+    session: aiohttp.ClientSession, key: str, text: str
+) -> AsyncGenerator[bytes, None]:
     """Yield a text's speech as int16."""
     body = {
         "model": SPEAK,
@@ -206,7 +210,7 @@ async def speech(session: aiohttp.ClientSession, text: str) -> AsyncGenerator[by
         "response_format": "pcm",
         "stream": True,
     }
-    headers = {"Authorization": f"Bearer {OPTIONS['key']}"}
+    headers = {"Authorization": f"Bearer {key}"}
     url = f"{OPTIONS['url']}/v1/audio/speech"
     async with session.post(url, json=body, headers=headers) as response:
         response.raise_for_status()
@@ -220,7 +224,7 @@ async def speech(session: aiohttp.ClientSession, text: str) -> AsyncGenerator[by
 class Call:
     """One call's pipeline."""
 
-    def __init__(self, number: int, session: aiohttp.ClientSession) -> None:
+    def __init__(self, number: int, key: str, session: aiohttp.ClientSession) -> None:
         params = TransportParams(
             audio_in_enabled=True,
             audio_out_enabled=True,
@@ -231,7 +235,7 @@ class Call:
             params.audio_out_10ms_chunks = 2
         self.input = PipeInput(params)
         self.started = asyncio.Event()
-        stt, llm, tts = services(session)
+        stt, llm, tts = services(session, key)
         users = LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer())
         if TUNED:
             # Half the silence, and a third of the wait where smart-turn says "not yet".
@@ -270,9 +274,9 @@ class Call:
         self.worker.add_event_handler("on_pipeline_started", started)
 
 
-def services(session: aiohttp.ClientSession) -> tuple[Any, Any, Any]:
+def services(session: aiohttp.ClientSession, key: str) -> tuple[Any, Any, Any]:
     """Return a call's transcriber, model and speech."""
-    url, key = OPTIONS["url"], OPTIONS["key"]
+    url = OPTIONS["url"]
     llm = MistralLLMService(
         api_key=key,
         base_url=f"{url}/v1",
@@ -281,7 +285,7 @@ def services(session: aiohttp.ClientSession) -> tuple[Any, Any, Any]:
         ),
     )
     if OPTIONS["variant"] != "mistral":
-        return IdealSTT(session), llm, IdealTTS(session)
+        return IdealSTT(session, key), llm, IdealTTS(session, key)
     stt = MistralSTTService(api_key=key, base_url=url)
     tts = MistralTTSService(api_key=key, settings=MistralTTSService.Settings(voice=VOICE))
     tts._client = Mistral(api_key=key, server_url=url)  # noqa: SLF001 (it has no base_url)
@@ -294,7 +298,7 @@ async def run() -> None:
     logger.add(sys.stderr, level="WARNING")
     await PIPE.open()
     async with aiohttp.ClientSession() as session:
-        calls = [Call(number, session) for number in range(OPTIONS["calls"])]
+        calls = [Call(number, key, session) for number, key in enumerate(OPTIONS["keys"])]
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(*(call.worker for call in calls))
         running = asyncio.create_task(runner.run(), name="pipecat")
