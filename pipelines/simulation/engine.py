@@ -1,0 +1,283 @@
+"""The engine: one simulated call, from its first ring to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from pipecat.frames.frames import Frame
+
+from vivavoce.agent.agent import Agent
+from vivavoce.agent.call import Call
+from vivavoce.agent.testing.engine import PATIENCE, SimulationError
+from vivavoce.agent.testing.steps import Replies
+from vivavoce.agent.transcript import Reply
+from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.simulation.line import SimulatedLine
+from vivavoce.pipelines.simulation.senses import LevelVad, TrackHearing
+from vivavoce.pipelines.simulation.thinking import ScriptedThinking
+from vivavoce.pipelines.simulation.track import RATE, Track
+from vivavoce.pipelines.simulation.voice import ToneVoice, length
+from vivavoce.pipelines.simulation.warp import virtual_time
+from vivavoce.pipelines.turns.heard import words
+
+REACTION = 0.09
+"""Seconds from a caller's first sound to the agent's last: so much earlier must they begin to be
+heard as cutting in at a certain word."""
+GAP = 0.3
+"""Seconds that a caller takes before they answer."""
+KEY = 0.15
+"""Seconds from one key to the next."""
+
+
+class TextEngine:
+    """A call in virtual time, with scripted models. Implements `Engine`.
+
+    Args:
+        agent: Who is called.
+        replies: What its model answers.
+        deps: What its tools need, instead of what the agent makes.
+        call_id: Names the call.
+    """
+
+    def __init__(
+        self, agent: Agent[Any], replies: Replies | None, *, deps: Any, call_id: str
+    ) -> None:
+        self._stack = contextlib.ExitStack()
+        self._agent, self._deps, self._call_id = agent, deps, call_id
+        self._thinking = ScriptedThinking([] if replies is None else replies, self._pulse)
+        self._track = Track()
+        self._beat = asyncio.Event()
+        self._line = SimulatedLine(self._track, self._see, self._pulse, virtual=True)
+        self._running: asyncio.Task[Call[Any]] | None = None
+        self._conversation: Conversation | None = None
+
+    @property
+    def call(self) -> Call[Any]:
+        """The call."""
+        return self._talk.call
+
+    @property
+    def asked(self) -> list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:
+        """What the model was sent."""
+        return self._thinking.asked
+
+    @property
+    def _talk(self) -> Conversation:
+        if self._conversation is None:
+            raise SimulationError("the call has not begun: use `async with simulate(...)`")
+        return self._conversation
+
+    # The call's beginning and end.
+
+    async def start(self) -> None:
+        """Open the line."""
+        self._stack.enter_context(virtual_time())
+        models = Models(
+            hearing=lambda _turns: TrackHearing(self._track),
+            thinking=self._thinking,
+            speaking=ToneVoice(self._line.wake),
+            names=dict.fromkeys(("hearing", "thinking", "speaking"), "scripted"),
+            vad=LevelVad,
+        )
+        self._conversation = Conversation(
+            self._agent, models, self._line, call_id=self._call_id, deps=self._deps
+        )
+        self._running = asyncio.create_task(self._conversation.run(), name="simulated call")
+        self._running.add_done_callback(lambda _: self._pulse())
+        try:
+            await self._until(lambda: self._talk.call.state != "connecting", "open the line")
+            await self.answer()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End the call."""
+        try:
+            running = self._running
+            if running is not None and not running.done():
+                if self._speaks():
+                    with contextlib.suppress(SimulationError):
+                        await self._until(lambda: not self._speaks(), "finish")
+                await self.hang_up("the caller hung up")
+        finally:
+            if self._running is not None and not self._running.done():
+                self._running.cancel()
+                await asyncio.wait({self._running})
+            self._stack.close()
+
+    async def hang_up(self, reason: str) -> None:
+        """The caller hangs up."""
+        self._line.farewell = reason
+        self._line.wake()
+        if self._running is not None:
+            await asyncio.shield(self._running)
+
+    # What the caller does.
+
+    async def listen(self, within: float = PATIENCE) -> None:
+        """Return when the agent has finished."""
+        await self._until(lambda: self._talk.settled, "finish", within)
+
+    async def speak(self, text: str) -> None:
+        """Say a text."""
+        if not words(text):
+            raise SimulationError(f"the caller cannot say {text!r}: there is no word in it")
+        self._say(text, self._soon())
+        await self._until(lambda: not self._track.sounding, "hear the caller out")
+
+    async def sound(self, seconds: float) -> None:
+        """Make a sound without words."""
+        self._track.sound(seconds, self._soon())
+        self._line.wake()
+        await self._until(lambda: not self._track.sounding, "hear the caller out")
+
+    async def answer(self, within: float = PATIENCE) -> None:
+        """Return when the agent's answer has begun and is written."""
+        await self._until(self._answered, "answer", within)
+
+    async def decided(self) -> None:
+        """Return when the caller's turn is decided."""
+        await self._until(lambda: self._talk.settled or not self._in_turn(), "decide")
+
+    async def cut_in(
+        self, text: str | None, *, after: float | None, at_word: int | None, sound: float = 0.0
+    ) -> None:
+        """Say a text, or make a sound, while the agent speaks."""
+        target = await self._target()
+        self._line.exact = True
+        try:
+            at = round(await self._moment(target, after, at_word) * RATE)
+            if text is None:
+                self._track.sound(sound, at)
+            else:
+                self._say(text, at)
+            await self._until(lambda: not self._track.sounding, "hear the caller out")
+            await self._until(lambda: target.closed or not self._in_turn(), "react")
+        finally:
+            self._line.exact = False
+
+    async def passes(self, seconds: float) -> None:
+        """Let time pass."""
+        until = self._talk.now() + seconds
+        await self._until(lambda: self._talk.now() >= until, "let time pass", seconds + PATIENCE)
+
+    async def press(self, keys: str) -> None:
+        """Press keys of a telephone."""
+        for key in keys:
+            await self._line.press(key)
+            await self.passes(KEY)
+
+    def noise(self, level: float, seconds: float) -> None:
+        """Have noise in the background."""
+        self._track.noise(round(32_768 * 10 ** (level / 20)), seconds)
+        self._line.wake()
+
+    # How it is done.
+
+    def _say(self, text: str, at: int) -> None:
+        self._track.say(text, at)
+        self._line.wake()
+
+    def _soon(self) -> int:
+        return self._track.position + round(GAP * RATE)
+
+    def _last(self) -> Reply | None:
+        """Return the reply that is being heard, or was last."""
+        replies = [r for r in self._talk.call.transcript.replies if r.started is not None]
+        return replies[-1] if replies else None
+
+    def _speaks(self) -> bool:
+        last = self._last()
+        return last is not None and not last.closed
+
+    def _in_turn(self) -> bool:
+        return self._talk.undecided
+
+    def _answered(self) -> bool:
+        talk = self._talk
+        if talk.settled:
+            return True
+        replies = talk.call.transcript.replies
+        return talk.answered and bool(replies) and replies[-1].started is not None
+
+    async def _target(self) -> Reply:
+        """Wait for the agent to speak."""
+        await self._until(lambda: self._speaks() or self._talk.settled, "speak")
+        last = self._last()
+        if last is None or last.closed:
+            raise SimulationError(
+                "there is nothing to cut in on: the agent has finished speaking"
+                + (f' ("{last.heard}")' if last else "")
+            )
+        return last
+
+    async def _moment(self, target: Reply, after: float | None, at_word: int | None) -> float:
+        """Return when the caller begins, in seconds since the call began."""
+        assert target.started is not None
+        if at_word is None:
+            return target.started + (0.0 if after is None else after)
+        places = words(target.generated)
+        if at_word > len(places):
+            await self._until(
+                lambda: len(words(target.generated)) >= at_word or self._talk.answered, "write"
+            )
+            places = words(target.generated)
+        if at_word > len(places):
+            raise SimulationError(
+                f"there is no word {at_word} to cut in at: the reply has {len(places)}"
+                f' ("{target.generated.strip()}")'
+            )
+        return target.started + length(target.generated[: places[at_word - 1][1]]) - REACTION
+
+    def _see(self, frame: Frame) -> None:
+        self._thinking.position.see(frame)
+
+    def _pulse(self) -> None:
+        self._beat.set()
+
+    async def _until(self, done: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
+        """Wait for something to become true in the call, or for the call's end.
+
+        Raises:
+            SimulationError: If it does not within so many seconds of the call.
+        """
+        assert self._running is not None
+        deadline = self._talk.now() + within
+        while not self._running.done() and not done():
+            self._check()
+            if self._talk.now() > deadline:
+                raise SimulationError(
+                    f"the agent did not {what} within {within:g} s of the call"
+                    f" (it is {self._talk.call.state})"
+                )
+            self._beat.clear()
+            await self._beat.wait()
+        if self._running.done():
+            self._running.result()
+
+    def _check(self) -> None:
+        thinking = self._thinking
+        if thinking.broken is not None:
+            error, thinking.broken = thinking.broken, None
+            raise error
+        if thinking.missing and not thinking.position.guessing:
+            messages = thinking.asked[-1][0]
+            last = messages[-1] if messages else {"role": "nobody", "content": ""}
+            raise SimulationError(
+                f"the model was asked once more than replies= has steps ({thinking.steps});"
+                f" the last message was of {last['role']}: {str(last['content'])[:200]!r}"
+            )
+
+
+def open_engine(
+    agent: Agent[Any], replies: Replies | None, *, deps: Any, audio: bool, call_id: str
+) -> TextEngine:
+    """Make the engine of one simulated call."""
+    if audio:
+        raise NotImplementedError
+    return TextEngine(agent, replies, deps=deps, call_id=call_id)

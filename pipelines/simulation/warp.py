@@ -1,0 +1,165 @@
+"""Virtual time on a running event loop: when nothing is ready, the next timer is due at once.
+
+The loop itself is kept, so that what a test and its tools share (locks, connections, fixtures)
+goes on working; only its clock and the wait of its selector are replaced while a simulation runs.
+Where something real is waited for, time does not run away: it stands still while a thread works,
+and passes as it does in the world while a socket is open that was opened meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+import weakref
+from collections.abc import Generator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any
+
+GRID = 2.0**-20
+"""Seconds between two moments of virtual time. A power of two, so that differences of moments
+are exact and the same in every run."""
+
+PATIENCE = 1.0
+"""Real seconds for which time stands still while a thread works; then it passes as it does."""
+
+
+class WarpError(RuntimeError):
+    """Time cannot be simulated here; the message says why."""
+
+
+class Warp:
+    """One event loop's virtual time.
+
+    Args:
+        loop: asyncio's own loop, running or not.
+
+    Raises:
+        WarpError: If it is another kind of loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # There is no public way to give a running loop another clock.
+        selector = getattr(loop, "_selector", None)
+        if selector is None or not hasattr(loop, "_clock_resolution"):
+            raise WarpError(
+                "simulated time needs asyncio's own event loop, not"
+                f" {type(loop).__module__}.{type(loop).__name__}: run this test without it"
+            )
+        self._loop: Any = loop
+        self._selector = selector
+        self._real_time = loop.time
+        self._real_executor = loop.run_in_executor
+        self._resolution = loop._clock_resolution  # noqa: SLF001
+        self._offset = 0.0
+        self._now = 0.0
+        self._users = 0
+        self._threads = 0
+        self._since: float | None = None
+        self._sockets = 0
+
+    def time(self) -> float:
+        """Return the loop's time: virtual while somebody simulates (s)."""
+        return self._now if self._users else self._real_time() + self._offset
+
+    def enter(self) -> None:
+        """Begin to simulate; may be nested."""
+        if self._users == 0:
+            loop = self._loop
+            # Never back, and on the grid.
+            self._now = math.ceil(self.time())
+            self._sockets = len(self._selector.get_map())
+            loop.time = self.time
+            loop.run_in_executor = self._run_in_executor
+            loop._clock_resolution = GRID  # noqa: SLF001
+            loop._selector = _Selector(self._selector, self)  # noqa: SLF001
+        self._users += 1
+
+    def leave(self) -> None:
+        """End it: time goes on from where it is, as fast as it really does."""
+        self._users -= 1
+        if self._users == 0:
+            self._offset = self._now - self._real_time()
+            loop = self._loop
+            loop._selector = self._selector  # noqa: SLF001
+            loop._clock_resolution = self._resolution  # noqa: SLF001
+            del loop.run_in_executor
+
+    def select(self, timeout: float | None) -> list[Any]:
+        """Wait for what is ready, or jump to the next timer."""
+        ready: list[Any] = self._selector.select(0)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if self._threads or len(self._selector.get_map()) > self._sockets:
+            return self._wait(timeout)
+        if timeout is None:
+            # No timer at all: only something real can go on from here.
+            return list(self._selector.select(None))
+        self._advance(timeout)
+        return ready
+
+    def _wait(self, timeout: float | None) -> list[Any]:
+        """Wait for something real."""
+        started = time.monotonic()
+        if self._threads and self._since is not None:
+            left = PATIENCE - (started - self._since)
+            if left > 0:
+                return list(self._selector.select(left))
+        ready = list(self._selector.select(timeout))
+        passed = time.monotonic() - started
+        self._advance(passed if timeout is None else min(passed, timeout))
+        return ready
+
+    def _advance(self, seconds: float) -> None:
+        # To the nearest moment of the grid: the loop runs what is due within one step of it.
+        self._now = max(self._now, round((self._now + seconds) / GRID) * GRID)
+
+    def _run_in_executor(
+        self, executor: Executor | None, function: Any, *args: Any
+    ) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self._real_executor(executor, function, *args)
+        if self._threads == 0:
+            self._since = time.monotonic()
+        self._threads += 1
+        future.add_done_callback(self._thread_done)
+        return future
+
+    def _thread_done(self, _future: asyncio.Future[Any]) -> None:
+        self._threads -= 1
+        self._since = time.monotonic() if self._threads else None
+
+
+class _Selector:
+    """The loop's selector, which waits in virtual time; everything else is the real one's."""
+
+    def __init__(self, real: Any, warp: Warp) -> None:
+        self._real = real
+        self._warp = warp
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        return self._warp.select(timeout)
+
+
+_warps: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Warp] = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def virtual_time() -> Generator[None]:
+    """Let the running loop's time jump within this block; blocks may overlap.
+
+    Raises:
+        WarpError: If the loop is not asyncio's own.
+    """
+    loop = asyncio.get_running_loop()
+    warp = _warps.get(loop)
+    if warp is None:
+        warp = _warps[loop] = Warp(loop)
+    warp.enter()
+    try:
+        yield
+    finally:
+        warp.leave()
