@@ -76,9 +76,7 @@ class Conversation:
             self._context,
             models.hearing(agent.turns.detector == "model"),
             models.smart_turn,
-            self._interruptible,
-            lambda: self._mouth.asking,
-            self._deaf,
+            self,
             models.vad() if models.vad else None,
         )
         self._mouth = Mouth(self._context, models.speaking, lambda: self._ears.began)
@@ -247,6 +245,15 @@ class Conversation:
             self.call.emit(CallEnded(self._context.at, self._over or reason))
 
     # Trouble.
+
+    @property
+    def asking(self) -> bool:
+        """Whether the agent has just asked something, and "yes" is an answer."""
+        return self._mouth.asking
+
+    def recent(self, seconds: float) -> Samples:
+        """Return the last of what was played (int16 at `rate`)."""
+        return self._mouth.recent(seconds)
 
     @property
     def deaf(self) -> bool:

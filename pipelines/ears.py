@@ -7,7 +7,7 @@ first phoneme is lost. What is heard becomes decisions: hold or stop the reply, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,7 @@ from vivavoce.pipelines.frames import (
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Hearing
 from vivavoce.pipelines.stage import Context, Stage
+from vivavoce.pipelines.turns import echo
 from vivavoce.pipelines.turns.bargein import Action, BargeIn
 from vivavoce.pipelines.turns.endpointing import (
     AskVoice,
@@ -70,8 +71,33 @@ SIGN = 0.5
 """Probability of one window from which the reply is ducked."""
 HOP = RATE // 125
 """Samples of one level."""
+COMPARE = RATE // 20
+"""Samples between two comparisons with what is being played."""
 JUDGED = 8 * RATE
 """Samples of the end of a turn that the end-of-turn model listens to."""
+
+
+class AgentSide(Protocol):
+    """What ears know of the agent."""
+
+    @property
+    def rate(self) -> int:
+        """Sample rate of what is played (Hz)."""
+
+    @property
+    def answering(self) -> bool:
+        """Whether there is a reply, spoken or being made, that the caller may cut."""
+
+    @property
+    def asking(self) -> bool:
+        """Whether it has just asked something, and "yes" is an answer."""
+
+    @property
+    def deaf(self) -> bool:
+        """Whether the caller is not listened to for now."""
+
+    def recent(self, seconds: float) -> NDArray[np.int16]:
+        """Return the last of what was played (int16 at `rate`)."""
 
 
 class Ears(Stage):
@@ -82,9 +108,7 @@ class Ears(Stage):
         context: Context,
         hearing: Hearing,
         smart_turn: SmartTurn | None,
-        answering: Callable[[], bool],
-        asked: Callable[[], bool],
-        deaf: Callable[[], bool],
+        agent: AgentSide,
         vad: Vad | None = None,
     ) -> None:
         """Prepare it.
@@ -93,18 +117,16 @@ class Ears(Stage):
             context: The call.
             hearing: Its transcription.
             smart_turn: The end-of-turn model; None leaves the decision to silence and words.
-            answering: Whether there is a reply, spoken or being made, that the caller may cut.
-            asked: Whether the agent has just asked something, and "yes" is an answer.
-            deaf: Whether the caller is not listened to for now.
+            agent: What the agent is doing.
             vad: The voice detector, instead of the one that the agent chose (at `RATE`).
         """
         super().__init__(context, "Ears")
         turns = context.agent.turns
         self._hearing = hearing
         self._smart_turn = smart_turn
-        self._answering = answering
-        self._asks = asked
-        self._deaf = deaf
+        self._agent = agent
+        self._compared = -COMPARE
+        self._echo = self._echoed = False
         self._vad: Vad = vad or (SileroVad(RATE) if turns.vad == "silero" else WebRtcVad(RATE))
         # A stop is told early, and acted on by the endpointing's own silences. Never while the
         # detector still hears a voice, unless it is silent for longer than any closure.
@@ -166,7 +188,7 @@ class Ears(Stage):
             if self._resampler is None or self._resampler.source_rate != frame.sample_rate:
                 self._resampler = Resampler(frame.sample_rate, RATE, aligned=False)
             pcm = self._resampler.feed(pcm)
-        if self._deaf():
+        if self._agent.deaf:
             pcm = np.zeros_like(pcm)
         now = self.context.clock.now()
         self._fed += len(pcm)
@@ -187,16 +209,37 @@ class Ears(Stage):
                 await self._stopped(self._time(stop.at_sample))
         if self._endpointing.open:
             await self._decide(self._endpointing.tick(now))
-            action = self._bargein.tick(now, busy=self._answering())
+            action = self._bargein.tick(now, busy=self._agent.answering, echo=self._is_echo)
             if action is not None:
                 await self._act(action)
 
     async def _duck(self, *, on: bool) -> None:
         """Lower the reply at the first sign of a voice, before it is sure that it is one."""
-        on = on and (self._ducked or (self._interruptible and self._answering()))
+        if on and not self._ducked:
+            on = self._interruptible and self._agent.answering and not self._is_echo()
         if on != self._ducked:
             self._ducked = on
             await self.push_frame(DuckFrame(on=on))
+
+    def _is_echo(self) -> bool:
+        """Whether what is heard just now is the agent's own voice, coming back."""
+        if self._fed - self._compared >= COMPARE:
+            self._compared = self._fed
+            heard = self._ring.last(min(len(self._ring), round(echo.HEARD * RATE)))
+            played = self._agent.recent(echo.HEARD + echo.LATEST)
+            self._echo = (
+                bool(played.any())
+                and echo.likeness(heard, played, RATE, self._agent.rate) >= echo.ECHO
+            )
+        self._echoed = self._echo
+        return self._echo
+
+    def _repeats(self, text: str) -> bool:
+        """Whether a turn is nothing but our own words, heard back."""
+        if not self._echoed:
+            return False
+        replies = self.context.call.transcript.replies[-2:]
+        return echo.repeats(text, " ".join(reply.generated for reply in replies))
 
     def _time(self, sample: int) -> float:
         """Return when a sample was heard (s on the call's clock)."""
@@ -227,7 +270,7 @@ class Ears(Stage):
                     self._ask()
                 case Guess():
                     # While a reply is held this may be a mere "mm-hm", which is not answered.
-                    if not self._bargein.held:
+                    if not self._bargein.held and not self._repeats(decision.text):
                         self._guessed = self._turn(decision.text, decision.number, None)
                         await self.push_frame(self._guessed)
                 case Drop():
@@ -295,7 +338,7 @@ class Ears(Stage):
 
     async def _turn_over(self, over: TurnOver) -> None:
         self._partials.clear()
-        action = self._bargein.over(over.text, asked=self._asks())
+        action = self._bargein.over(over.text, asked=self._agent.asking)
         if action is Action.RESUME:
             # A listener's "mm-hm": the agent goes on, and there is nothing to answer.
             await self._act(action)
@@ -303,6 +346,11 @@ class Ears(Stage):
             return
         if action is Action.STOP:
             await self._act(action)
+        if self._repeats(over.text):
+            self._echoed = False
+            await self.push_frame(UserStoppedSpeakingFrame())
+            return
+        self._echoed = False
         context = self.context
         turn = self._turn(over.text, None, over)
         guessed, self._guessed = self._guessed, None
@@ -358,7 +406,7 @@ class Ears(Stage):
         await self._decide(self._endpointing.understood(text, self.context.clock.now()))
         if not said or self._endpointing.speaking:
             return
-        if (action := self._bargein.settled(said, asked=self._asks())) is not None:
+        if (action := self._bargein.settled(said, asked=self._agent.asking)) is not None:
             # A listener's "mm-hm": the agent goes on at once, and there is nothing to answer.
             await self._act(action)
             await self._dismiss()

@@ -31,6 +31,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from vivavoce.agent.events import AgentSaid, AgentStarted
 from vivavoce.agent.ledger import Span, account
 from vivavoce.agent.transcript import Reply
+from vivavoce.pipelines.audio.ring import Ring
 from vivavoce.pipelines.clauses import Clauses
 from vivavoce.pipelines.frames import (
     CommitFrame,
@@ -55,6 +56,8 @@ QUICK = 0.25
 is there before it has been said. A slower synthesiser is given more at first, or there is a gap.
 """
 
+RECENT = 1.2
+"""Seconds of what was played that are kept, to know our own echo by."""
 BEYOND = 3
 """Words behind a question up to which "yes" still answers it."""
 CLOSE = 1.0
@@ -120,6 +123,7 @@ class Mouth(Stage):
         self._speaking = speaking
         self._began = began
         self._playout = Playout(speaking.rate)
+        self._recent = Ring(round(speaking.rate * RECENT))
         self._speeches: list[Speech] = []
         self._jobs: dict[Clause, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(AHEAD)
@@ -151,6 +155,10 @@ class Mouth(Stage):
     def interruptible(self) -> bool:
         """Whether something is being said, or about to be, that the caller may cut."""
         return any(not speech.protected and speech.guess is None for speech in self._speeches)
+
+    def recent(self, seconds: float) -> NDArray[np.int16]:
+        """Return the last of what was played (int16 at `rate`), up to `RECENT` seconds."""
+        return self._recent.last(min(len(self._recent), round(seconds * self.rate)))
 
     @property
     def asking(self) -> bool:
@@ -260,6 +268,7 @@ class Mouth(Stage):
         if block.audible is not None:
             offset, clause = block.audible
             self._audible(clause, now + offset / self.rate)
+        self._recent.push(block.samples)
         kind = TTSAudioRawFrame if block.speaking else OutputAudioRawFrame
         await self.push_frame(kind(block.samples.tobytes(), self.rate, 1))
         if block.speaking and not self._talking:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from enum import Enum, auto
 
 from vivavoce.agent.options import Turns
+
+AGAIN = 0.08
+"""Seconds after which it is asked again whether the caller speaks over an echo of ours."""
 
 # What a listener says without asking for the floor, in the languages Voxtral speaks.
 _BACKCHANNELS = frozenset(
@@ -53,6 +57,7 @@ class BargeIn:
         self._since: float | None = None
         self._began: float | None = None
         self._held = False
+        self._again = float("-inf")
 
     @property
     def held(self) -> bool:
@@ -72,16 +77,25 @@ class BargeIn:
         """The caller has gone silent."""
         self._since = None
 
-    def tick(self, now: float, *, busy: bool) -> Action | None:
+    def tick(
+        self, now: float, *, busy: bool, echo: Callable[[], bool] | None = None
+    ) -> Action | None:
         """Time has passed.
 
         Args:
             now: The time (s).
             busy: Whether there is a reply that may be cut: spoken, or about to be.
+            echo: Tells whether what is heard is the reply itself, coming back; asked only where
+                it matters, and again every `AGAIN` seconds while it is.
         """
         if not self._turns.interruptible or self._since is None:
             return None
         if self._held or not busy or now - self._since < self._turns.interrupt_after:
+            return None
+        if now < self._again:
+            return None
+        if echo is not None and echo():
+            self._again = now + AGAIN
             return None
         self._held = True
         self._began = self._since
