@@ -140,6 +140,7 @@ class MistralHearing:
         self._context_bias = tuple(context_bias)
         self._segments = Segments(unasked=self._turns is not None)
         self._wake = asyncio.Event()
+        self._owing = asyncio.Event()
         self._flushed_at: dict[int, float] = {}
         self._partial = bytearray()
         self._listener: HearingListener | None = None
@@ -177,6 +178,7 @@ class MistralHearing:
         number = self._segments.flush()
         loop = asyncio.get_running_loop()
         self._flushed_at[number] = loop.time()
+        self._owing.set()
         self._wake.set()
         if self._lost and not self._connected:
             loop.call_soon(self._settle_all)
@@ -330,6 +332,10 @@ class MistralHearing:
         """Notice a flush that is not answered."""
         loop = asyncio.get_running_loop()
         while True:
+            if not self._segments.owed:
+                # Mostly nothing is owed, and a call that wakes for nothing costs CPU.
+                self._owing.clear()
+                await self._owing.wait()
             await asyncio.sleep(0.1)
             owed = self._segments.owed
             if not owed:
