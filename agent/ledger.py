@@ -144,11 +144,51 @@ class Speculation:
 
 
 @dataclass(slots=True)
+class Health:
+    """How well the call ran, beside the delays of its replies.
+
+    Attributes:
+        reactions: Of each reply that the caller cut: from the caller's first voiced sample to
+            the last sample sent (ms).
+        partials: Of each utterance: from its first voiced sample to the first words that were
+            understood of it (ms).
+        underruns: How often the agent's speech paused because its synthesiser fell behind.
+        lags: How late the event loop was, sampled (ms).
+    """
+
+    reactions: list[float] = field(default_factory=list)
+    partials: list[float] = field(default_factory=list)
+    underruns: int = 0
+    lags: list[float] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON: percentiles in ms."""
+        return {
+            "reaction_ms": percentiles(self.reactions),
+            "partial_ms": percentiles(self.partials),
+            "underruns": self.underruns,
+            "loop_lag_ms": percentiles(self.lags),
+        }
+
+
+def percentiles(
+    values: Sequence[float], shares: Sequence[float] = (0.5, 0.95, 0.99, 1.0)
+) -> dict[str, float]:
+    """Return percentiles by name ("p50"; the largest is "max"), to 0.1; empty without values."""
+    return {
+        "max" if share == 1 else f"p{share * 100:g}": round(percentile(values, share), 1)
+        for share in shares
+        if values
+    }
+
+
+@dataclass(slots=True)
 class Ledger:
-    """The latencies of one call, or of many, and what guessing cost."""
+    """The latencies of one call, or of many, what guessing cost, and how well it ran."""
 
     latencies: list[Latency] = field(default_factory=list)
     speculation: Speculation = field(default_factory=Speculation)
+    health: Health = field(default_factory=Health)
 
     def add(self, latency: Latency) -> None:
         """Enter one reply."""

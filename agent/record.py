@@ -32,5 +32,6 @@ def record(
         "models": models,
         "latency_ms": {name: round(ms, 1) for name, ms in call.ledger.percentiles().items()},
         "speculation": call.ledger.speculation.to_dict(),
+        "health": call.ledger.health.to_dict(),
         "transcript": call.transcript.to_dict(),
     }

@@ -17,7 +17,7 @@ from vivavoce.agent import Agent, Call
 from vivavoce.agent.record import record
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
-from vivavoce.cli.show import Show, ledger_table
+from vivavoce.cli.show import Show, health_line, ledger_table
 from vivavoce.pipelines.caller import FileCaller
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.local import LocalTransport
@@ -138,6 +138,8 @@ def summarise(ended: Ended, console: Console, recording: Path | None) -> None:
     console.print()
     if table is not None:
         console.print(table)
+    if health := health_line(ended.call):
+        console.print(f"[dim]{health[0].upper()}{health[1:]}.[/]", soft_wrap=True)
     if not ended.call.transcript.caller:
         console.print("[yellow]No words were understood in the recording.[/]")
     where = f"; recorded in {recording}" if recording else ""

@@ -19,7 +19,7 @@ from vivavoce.agent.events import (
     Failed,
     ToolEnded,
 )
-from vivavoce.agent.ledger import STAGES
+from vivavoce.agent.ledger import STAGES, percentile, percentiles
 
 WIDE = 110
 """Characters from which the ledger's table has room for everything."""
@@ -128,6 +128,27 @@ def ledger_table(call: Call[Any], width: int) -> Table | None:
     for name, value in call.ledger.percentiles().items():
         table.add_row(f"[dim]{name}[/]", *[""] * len(STAGES), f"{value:.0f}")
     return table
+
+
+def health_line(call: Call[Any]) -> str:
+    """Return how well the call ran, in one line; what did not happen is left out."""
+    health, guessed = call.ledger.health, call.ledger.speculation
+    told = []
+    if health.partials:
+        told.append(f"first words understood after {percentile(health.partials, 0.5):.0f} ms")
+    if health.reactions:
+        told.append(f"silent {percentile(health.reactions, 0.5):.0f} ms after being cut")
+    if guessed.guesses:
+        told.append(
+            f"{guessed.hits} of {guessed.guesses} guesses came true"
+            f" ({guessed.wasted_tokens} tokens wasted)"
+        )
+    if health.underruns:
+        told.append(f"{health.underruns} gaps where speech was synthesised too slowly")
+    if health.lags:
+        lag = percentiles(health.lags)
+        told.append(f"event loop late by {lag['p99']:.0f} ms at most in 99 %")
+    return "; ".join(told)
 
 
 def _cell(latency: Latency, stage: Any, *, wide: bool) -> str:

@@ -133,7 +133,7 @@ class Ears(Stage):
         self._voice = VoiceActivity(
             RATE, VoiceSettings(min_silence=min(turns.flush_after, 0.1), max_doubt=0.15)
         )
-        self._endpointing = Endpointing(turns, context.agent.language)
+        self._endpointing = Endpointing(turns, context.call.language)
         self._bargein = BargeIn(turns)
         self._resampler: Resampler | None = None
         self._ring = Ring(JUDGED)
@@ -146,6 +146,7 @@ class Ears(Stage):
         self._ducked = False
         self._interruptible = turns.interruptible
         self._guessed: CallerTurnFrame | None = None
+        self._reported = True
 
     @property
     def busy(self) -> bool:
@@ -192,6 +193,7 @@ class Ears(Stage):
             pcm = np.zeros_like(pcm)
         now = self.context.clock.now()
         self._fed += len(pcm)
+        self.context.call.usage.heard += len(pcm) / RATE
         self._fed_at = now
         self._ring.push(pcm)
         self._hearing.send(pcm.tobytes())
@@ -251,6 +253,7 @@ class Ears(Stage):
         self._bargein.speech_started(at)
         await self.push_frame(VADUserStartedSpeakingFrame())
         if fresh:
+            self._reported = False
             self.context.emit(CallerStarted(self.context.since(at)))
             await self.push_frame(UserStartedSpeakingFrame())
 
@@ -394,6 +397,12 @@ class Ears(Stage):
     async def _understood(self) -> None:
         if not (said := self._said):
             return
+        if not self._reported:
+            self._reported = True
+            now = self.context.clock.now()
+            self.context.call.ledger.health.partials.append(
+                (now - self._endpointing.started) * 1000
+            )
         self.context.emit(CallerPartial(self.context.at, said))
         await self.push_frame(InterimTranscriptionFrame(said, "caller", time_now_iso8601()))
         if (action := self._bargein.words(said)) is not None:

@@ -49,8 +49,6 @@ from vivavoce.pipelines.stage import Context, Stage
 from vivavoce.pipelines.turns import heard
 from vivavoce.pipelines.turns.playout import Block, Clause, Playout
 
-AHEAD = 3
-"""Clauses synthesised at the same time at most."""
 QUICK = 0.25
 """Seconds to the first audio up to which one word is enough for a first clause: the next clause
 is there before it has been said. A slower synthesiser is given more at first, or there is a gap.
@@ -76,6 +74,8 @@ class Speech:
         guess: The guess that it is made on; it is not played before that comes true.
         failed: Why it could not be spoken, found out while it was a guess.
         wordless: It is a sound, and enters no transcript.
+        voice: Who speaks; stays the same to its end, whoever takes the call over.
+        language: What is spoken, likewise.
         ended: All of its text was given.
         clauses: Cuts the text into clauses.
         cursor: How much of the text was cut.
@@ -93,6 +93,8 @@ class Speech:
     guess: int | None = None
     failed: ModelError | None = None
     wordless: bool = False
+    voice: str | None = None
+    language: str = "en"
     ended: bool = False
     clauses: Clauses = field(default_factory=Clauses)
     cursor: int = 0
@@ -126,7 +128,7 @@ class Mouth(Stage):
         self._recent = Ring(round(speaking.rate * RECENT))
         self._speeches: list[Speech] = []
         self._jobs: dict[Clause, asyncio.Task[None]] = {}
-        self._slots = asyncio.Semaphore(AHEAD)
+        self._slots = asyncio.Semaphore(context.agent.speech.ahead)
         self._talking = False
         self._silent: float | None = None
         self._first_audio = QUICK
@@ -173,11 +175,6 @@ class Mouth(Stage):
         whole = speech.ended and all(clause.complete for clause in speech.places)
         ends = speech.reply.generated.rstrip().endswith("?")
         return whole and ends and left <= CLOSE * self.rate
-
-    @property
-    def underruns(self) -> int:
-        """How often the synthesiser fell behind in the middle of a clause."""
-        return self._playout.underruns
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Speak replies; hand everything else on."""
@@ -230,12 +227,14 @@ class Mouth(Stage):
         self._end(reply)
         return speech
 
-    def sound(self, samples: NDArray[np.int16], text: str = "") -> Speech:
+    def sound(
+        self, samples: NDArray[np.int16], text: str = "", *, protected: bool = True
+    ) -> Speech:
         """Play ready audio (int16 at `rate`), whose words are `text`, behind what is being said."""
         reply = Reply(generated=text)
         self.context.call.transcript.add(reply)
-        speech = self._start(reply, None, protected=True)
-        clause = Clause(speech, text, interruptible=False)
+        speech = self._start(reply, None, protected=protected)
+        clause = Clause(speech, text, interruptible=not protected)
         clause.add(samples)
         clause.complete = True
         speech.places[clause] = (0, len(text))
@@ -265,15 +264,19 @@ class Mouth(Stage):
         """
         now = self.context.clock.now()
         block = self._playout.pull(count)
+        self.context.call.ledger.health.underruns = self._playout.underruns
         if block.audible is not None:
             offset, clause = block.audible
             self._audible(clause, now + offset / self.rate)
         self._recent.push(block.samples)
         kind = TTSAudioRawFrame if block.speaking else OutputAudioRawFrame
         await self.push_frame(kind(block.samples.tobytes(), self.rate, 1))
+        if block.speaking:
+            self.context.call.usage.said += count / self.rate
         if block.speaking and not self._talking:
             self._talking = True
-            self.context.call.state = "speaking"
+            if not self.context.call.on_hold:
+                self.context.call.phase = "speaking"
             await self.broadcast_frame(BotStartedSpeakingFrame)
         if block.finished or (self._talking and self._playout.empty):
             await self._settle(now + count / self.rate)
@@ -303,6 +306,7 @@ class Mouth(Stage):
             began = self._began()
             if began is not None and reply.started is not None and not force:
                 reply.reaction = max(0.0, now - began)
+                self.context.call.ledger.health.reactions.append(reply.reaction * 1000)
             await self._close(speech, now)
         await self._settle(now)
 
@@ -313,7 +317,10 @@ class Mouth(Stage):
 
     def _start(self, reply: Reply, stopped: float | None, *, protected: bool) -> Speech:
         first_words = 1 if self._first_audio <= QUICK else 3
-        speech = Speech(reply, stopped, protected, clauses=Clauses(first_words=first_words))
+        agent, language = self.context.agent, self.context.call.language
+        clauses = Clauses(first_words=first_words, longest=agent.speech.longest)
+        speech = Speech(reply, stopped, protected, clauses=clauses)
+        speech.voice, speech.language = agent.voice_for(language), language
         self._speeches.append(speech)
         return speech
 
@@ -384,13 +391,14 @@ class Mouth(Stage):
         self._jobs[clause] = self.tasks.spawn(self._synthesise(speech, clause), "speech")
 
     async def _synthesise(self, speech: Speech, clause: Clause) -> None:
-        agent = self.context.agent
+        call = self.context.call
+        call.usage.characters += len(clause.text)
         started = self.context.clock.now()
         first = True
         try:
             async with self._slots:
                 stream = self._speaking.stream(
-                    clause.text, voice=agent.voice, language=agent.language
+                    clause.text, voice=speech.voice, language=speech.language
                 )
                 async with aclosing(stream) as chunks:
                     async for chunk in chunks:
@@ -458,8 +466,8 @@ class Mouth(Stage):
                 await self._close(speech, now)
         if self._talking and self._playout.empty:
             self._talking = False
-            if self.context.call.state == "speaking":
-                self.context.call.state = "listening"
+            if self.context.call.phase == "speaking":
+                self.context.call.phase = "listening"
             await self.broadcast_frame(BotStoppedSpeakingFrame)
 
     async def _close(self, speech: Speech, now: float) -> None:

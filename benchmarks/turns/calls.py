@@ -209,7 +209,7 @@ class Hall:
                     conversation = Conversation(agent, models, transport)
                     async with asyncio.timeout(LONGEST):
                         call = await conversation.run()
-                    underruns = conversation._mouth.underruns  # noqa: SLF001 (told nowhere else)
+                    underruns = call.ledger.health.underruns
                 with wave.open(str(recording)) as file:
                     rate = file.getframerate()
                     both = np.frombuffer(file.readframes(file.getnframes()), np.int16)

@@ -173,3 +173,18 @@ def test_what_guessing_cost_is_counted_and_told():
     }
     # Each call counts for itself.
     assert Ledger().speculation.guesses == 0
+
+
+def test_how_well_a_call_ran_is_told_by_percentiles():
+    health = Ledger().health
+    assert health.to_dict() == {
+        "reaction_ms": {},
+        "partial_ms": {},
+        "underruns": 0,
+        "loop_lag_ms": {},
+    }
+    health.reactions += [80.04, 120.0]
+    health.lags += [float(ms) for ms in range(1, 101)]
+    told = health.to_dict()
+    assert told["reaction_ms"] == {"p50": 80.0, "p95": 120.0, "p99": 120.0, "max": 120.0}
+    assert told["loop_lag_ms"] == {"p50": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
