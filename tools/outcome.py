@@ -1,7 +1,7 @@
 """What comes of a tool call, and what a tool raises to say that nothing good did."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal[
     "result",
@@ -80,6 +80,7 @@ class Outcome:
             `unknown_tool` (the model is to repair its call), `unconfirmed` (the caller is to
             be asked first), `timeout`, `error` (the function raised), `cancelled`.
         tries: How often the function was called; 0 when it was not.
+        value: What the function returned, where it did.
     """
 
     ok: bool
@@ -88,6 +89,7 @@ class Outcome:
     error: BaseException | None = field(default=None, repr=False, compare=False)
     kind: Kind = "result"
     tries: int = 1
+    value: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def cancelled(cls, name: str, seconds: float = 0.0, *, started: bool = True) -> "Outcome":

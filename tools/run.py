@@ -132,18 +132,18 @@ async def _run(
         values = arguments.values() if tried > 1 else dict(arguments.first)
         if tool.schema.context is not None:
             values[tool.schema.context] = call
-        kind, content, error = await _try(tool, values, on_progress)
+        kind, content, error, value = await _try(tool, values, on_progress)
         passing = kind == "timeout" or (kind == "error" and isinstance(error, Retry))
         if passing and tried <= tool.retries:
             await asyncio.sleep(retry_delay(tried, error))
             continue
         seconds = time.monotonic() - started
-        return Outcome(kind == "result", content, seconds, error, kind, tried)
+        return Outcome(kind == "result", content, seconds, error, kind, tried, value)
 
 
 async def _try(
     tool: Tool[..., Any], values: dict[str, Any], on_progress: OnProgress | None
-) -> tuple[Kind, str, BaseException | None]:
+) -> tuple[Kind, str, BaseException | None, Any]:
     """Call a tool's function once."""
     work = _perform(tool, values, on_progress)
     task = asyncio.create_task(work, name=f"tool {tool.name}")
@@ -155,19 +155,20 @@ async def _try(
                 f"{tool.name} took longer than {tool.timeout:g} s and was stopped; "
                 "it may or may not have taken effect."
             )
-            return "timeout", said, TimeoutError(said)
+            return "timeout", said, TimeoutError(said), None
     except asyncio.CancelledError:
         await _stop(task)
         raise
     if task.cancelled():  # by the tool itself: nobody else can
-        return "cancelled", Outcome.cancelled(tool.name).content, asyncio.CancelledError()
+        content = Outcome.cancelled(tool.name).content
+        return "cancelled", content, asyncio.CancelledError(), None
     value, failure = task.result()
     if failure is not None:
-        return "error", error_words(tool.name, failure), failure
+        return "error", error_words(tool.name, failure), failure, None
     try:
-        return "result", write_result(value, limit=tool.max_result), None
+        return "result", write_result(value, limit=tool.max_result), None, value
     except Exception as error:  # noqa: BLE001 (from a property or serialiser of the user's own)
-        return "error", error_words(tool.name, error), error
+        return "error", error_words(tool.name, error), error, None
 
 
 async def _perform(
