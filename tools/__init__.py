@@ -12,7 +12,7 @@ from .result import BadResultError, write_result
 from .run import OnProgress, run, run_named
 from .schema import ContextType, DefinitionError, Schema, read_schema
 from .secret import Secret
-from .tool import Tool, ToolOptions, tool
+from .tool import RunOptions, Tool, ToolOptions, tool
 from .toolbox import Toolbox
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Request",
     "Result",
     "Retry",
+    "RunOptions",
     "Schema",
     "Secret",
     "Tool",

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from .conversion import Path, TooComplicatedError, convert, describe
+from .conversion import Conversion, Path, TooComplicatedError, convert, describe
 from .schema import Schema
 from .secret import MARK, is_secret
 
@@ -228,7 +228,12 @@ def _convert(
     problems: list[tuple[Path, str]] = []
     for name, value in values.items():
         wanted = root["properties"].get(name, True)
-        result = convert(value, wanted, root=root)
+        try:
+            result = convert(value, wanted, root=root)
+        except (TypeError, ValueError, AttributeError, RecursionError):
+            if schema.model is not None:
+                raise
+            result = Conversion(value)  # a stranger's schema may be odd; its server will tell
         if value is None and result.mismatches and name not in required:
             continue
         converted[name] = result.value

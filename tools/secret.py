@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import GetJsonSchemaHandler
-from pydantic_core import CoreSchema
 
 from .conversion import Path, resolve
 
@@ -26,7 +25,7 @@ class Secret:
     """
 
     def __get_pydantic_json_schema__(
-        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+        self, core_schema: Any, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """Tell pydantic how the schema says so."""
         return {**handler(core_schema), "writeOnly": True}

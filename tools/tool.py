@@ -28,13 +28,10 @@ RESULT_MINIMUM = 200
 """The fewest bytes that a result may be bounded to: below, nothing but the mark remains."""
 
 
-class ToolOptions(TypedDict, total=False):
-    """The options of a tool, each as in `Tool`, with `Tool`'s defaults.
+class RunOptions(TypedDict, total=False):
+    """How a tool runs; each option as in `Tool`, with `Tool`'s default.
 
     Attributes:
-        name: What the model calls it; by default, the function's name.
-        description: What the model is told; by default, the docstring's summary and long
-            description.
         timeout: Seconds until one try is given up; 15 by default.
         filler: What the agent says while it runs; of several, the next one each time.
         interruptible: Whether the caller's barge-in ends the wait for it; True by default.
@@ -46,8 +43,6 @@ class ToolOptions(TypedDict, total=False):
         max_result: The most bytes of its result's text; 16384 by default.
     """
 
-    name: str | None
-    description: str | None
     timeout: float
     filler: str | Sequence[str] | None
     interruptible: bool
@@ -57,6 +52,19 @@ class ToolOptions(TypedDict, total=False):
     retries: int
     confirm: bool | str
     max_result: int
+
+
+class ToolOptions(RunOptions, total=False):
+    """The options of a tool: how it runs, and what a model is told of it.
+
+    Attributes:
+        name: What the model calls it; by default, the function's name.
+        description: What the model is told; by default, the docstring's summary and long
+            description.
+    """
+
+    name: str | None
+    description: str | None
 
 
 # By identity: a schema holds dicts, which have no hash.
