@@ -1,0 +1,95 @@
+"""Stations of ours for tests: bots that play a tone, keep what they hear, and tell keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.phone.peers import HERE, tone
+from vivavoce.phone import Exposure, PhoneLine, Station, Trunk
+
+
+class Bot:
+    """Answers (or makes) calls, plays a tone of its own, and keeps what it hears."""
+
+    def __init__(self, frequency: float = 440.0) -> None:
+        self.frequency = frequency
+        self.lines: list[PhoneLine] = []
+        self.heard: list[np.ndarray] = []
+        self.keys = ""
+        self.reject = 0
+        self.answering = True
+        self._changed = asyncio.Event()
+
+    async def take(self, line: PhoneLine) -> None:
+        self.lines.append(line)
+        self._changed.set()
+        if self.reject:
+            line.reject(self.reject)
+            return
+        if not self.answering:
+            await line.over(30)
+            return
+        if await line.answer():
+            await self.talk(line)
+
+    async def talk(self, line: PhoneLine) -> None:
+        sound, at = tone(1.0, self.frequency, line.rate), 0
+        with line.keys(self._pressed):
+            while blocks := await line.listen():
+                self._changed.set()
+                self.heard += [pcm for pcm, _ in blocks]
+                count = round(line.wanted * line.rate)
+                line.say(np.take(sound, range(at, at + count), mode="wrap"))
+                at = (at + count) % len(sound)
+
+    def _pressed(self, key: str) -> None:
+        self.keys += key
+        self._changed.set()
+
+    @property
+    def sound(self) -> np.ndarray:
+        return np.concatenate([np.zeros(0, np.int16), *self.heard])
+
+    async def until(self, condition: Callable[[], Any], within: float = 20.0) -> None:
+        """Wait for something to be so; looked at with each block heard, key and call."""
+        async with asyncio.timeout(within):
+            while not condition():
+                self._changed.clear()
+                try:
+                    async with asyncio.timeout(0.1):
+                        await self._changed.wait()
+                except TimeoutError:
+                    continue
+
+    async def hears(self, seconds: float) -> None:
+        await self.until(lambda: len(self.heard) * 0.02 >= seconds)
+
+
+def local_trunk(**given: Any) -> Trunk:
+    """A trunk of this machine."""
+    options: dict[str, Any] = {"transport": None, "allow": ("127.0.0.0/8",), "codecs": ("PCMU",)}
+    return Trunk("lab", **{"host": HERE, **options, **given})
+
+
+@pytest.fixture
+async def station():
+    """A factory: ``await station(bot.take, trunk options…, exposure={…})``, closed afterwards."""
+    async with AsyncExitStack() as stack:
+
+        async def make(answer=None, *, exposure=None, trunks=None, **given: Any) -> Station:
+            options: dict[str, Any] = {"listen": ("udp:127.0.0.1:0",), "rtp": range(40_000, 48_000)}
+            return await stack.enter_async_context(
+                Station(
+                    answer,
+                    trunks=[local_trunk(**given)] if trunks is None else trunks,
+                    exposure=Exposure(**{**options, **(exposure or {})}),
+                )
+            )
+
+        yield make

@@ -1,0 +1,258 @@
+"""Calls with a real telephone: baresip, in and out, over UDP, TCP and TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import ssl
+
+import numpy as np
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.phone.conftest import Bot
+from tests.phone.peers import HERE, Baresip, baresip, right, tone
+from vivavoce.phone import DialError, Outcome, Srtp, Station
+from vivavoce.phone.media.dtmf import KEYS
+
+SECONDS = 2.5
+
+
+def port_of(station: Station, transport: str = "udp") -> int:
+    return next(a.port for a in station.local if a.transport == transport)
+
+
+def check_tones(bot: Bot, phone: Baresip, *, plays: float = 1000.0) -> None:
+    """Both sides heard the other's tone, and nothing else, in 95 % of the windows."""
+    got, rate = phone.heard()
+    assert len(got) > rate * SECONDS * 0.5
+    assert right(got, bot.frequency, rate) >= 0.95
+    assert right(bot.sound, plays) >= 0.95
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_it_calls(station, tmp_path, transport):
+    bot = Bot()
+    there = await station(bot.take, exposure={"listen": (f"{transport}:127.0.0.1:0",)})
+    async with baresip(tmp_path, tone(30, 1000), transport=transport) as phone:
+        kind = "" if transport == "udp" else f";transport={transport}"
+        await phone.do("dial", f"sip:bot@{HERE}:{port_of(there, transport)}{kind}")
+        await phone.until("CALL_ESTABLISHED")
+        await bot.hears(SECONDS)
+        await phone.do("hangup")
+        assert await bot.lines[0].over(10)
+    assert bot.lines[0].farewell == "the caller hung up"
+    assert (bot.lines[0].number, bot.lines[0].caller) == ("bot", "alice")
+    check_tones(bot, phone)
+
+
+async def test_it_is_called_and_we_hang_up(station, tmp_path):
+    bot = Bot()
+    async with baresip(tmp_path, tone(30, 1000), account=";answermode=auto") as phone:
+        there = await station(bot.take, port=phone.port)
+        line = await there.dial("alice", caller="bot")
+        talking = asyncio.create_task(bot.talk(line))
+        await bot.hears(SECONDS)
+        line.hang_up("enough")
+        await asyncio.wait_for(talking, 5)
+        await phone.until("CALL_CLOSED")
+    assert line.farewell == "enough"
+    check_tones(bot, phone)
+
+
+async def test_it_is_busy(station, tmp_path):
+    async with baresip(tmp_path, tone(30, 1000)) as phone:
+        there = await station(port=phone.port)
+        dialling = asyncio.create_task(there.dial("alice"))
+        await phone.until("CALL_INCOMING")
+        await phone.do("hangup")
+        with pytest.raises(DialError) as caught:
+            await asyncio.wait_for(dialling, 15)
+        with pytest.raises(DialError) as unknown:
+            await there.dial("nobody")
+    assert caught.value.code == 486
+    assert unknown.value.code == 404
+    assert not there.lines
+
+
+async def test_it_rings_until_we_give_up(station, tmp_path):
+    async with baresip(tmp_path, tone(30, 1000)) as phone:
+        there = await station(port=phone.port)
+        with pytest.raises(DialError) as caught:
+            await there.dial("alice", ring_time=1.0)
+        await phone.until("CALL_CLOSED")
+    assert caught.value.code == 408
+
+
+async def test_keys_and_hold(station, tmp_path):
+    bot = Bot()
+    there = await station(bot.take)
+    async with baresip(tmp_path, tone(60, 1000)) as phone:
+        await phone.do("dial", f"sip:bot@{HERE}:{port_of(there)}")
+        await phone.until("CALL_ESTABLISHED")
+        await bot.hears(0.5)
+        line = bot.lines[0]
+        # Theirs, as telephone events.
+        for key in "5#":
+            await phone.do("sndcode", key)
+            await asyncio.sleep(0.4)
+        await bot.until(lambda: bot.keys == "5#")
+        # Ours.
+        line.press("19*")
+        for code in ("1", "9", "*"):
+            await phone_key(phone, code)
+        # They hold us: we wait, and go on.
+        await phone.do("hold")
+        await bot.until(lambda: line.held)
+        assert line.wanted == 0
+        await phone.do("resume")
+        await bot.until(lambda: not line.held)
+        # We hold them.
+        assert await line.hold()
+        assert line.held
+        before = len(bot.heard)
+        await bot.until(lambda: len(bot.heard) > before + 25)
+        assert not np.concatenate(bot.heard[-10:]).any()
+        assert await line.resume()
+        assert not line.held
+        await bot.until(lambda: np.abs(bot.heard[-1]).max() > 4000)
+        await phone.do("hangup")
+        assert await line.over(10)
+
+
+async def phone_key(phone: Baresip, code: str) -> None:
+    async with asyncio.timeout(15):
+        while not any(
+            event.get("type") == "CALL_DTMF_START" and event.get("param") == code
+            for event in phone.events
+        ):
+            await asyncio.sleep(0.05)  # noqa: ASYNC110 - the peer's events come on a socket
+
+
+def touch_tones(keys: str) -> np.ndarray:
+    """Keys as they sound: 100 ms of two tones, 100 ms of silence."""
+    low, high = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
+    pad = "123A456B789C*0#D"
+    parts = [np.zeros(8000, np.int16)]
+    for key in keys:
+        row, column = divmod(pad.index(key), 4)
+        parts += [tone(0.1, low[row]) // 2 + tone(0.1, high[column]) // 2, np.zeros(800, np.int16)]
+    return np.concatenate([*parts, np.zeros(40_000, np.int16)])
+
+
+async def test_keys_that_are_only_heard(station, tmp_path):
+    bot = Bot()
+    there = await station(bot.take)
+    async with baresip(tmp_path, touch_tones(KEYS)) as phone:
+        await phone.do("dial", f"sip:bot@{HERE}:{port_of(there)}")
+        await bot.until(lambda: bot.keys == KEYS)
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"), [(0, Outcome.DONE), (404, Outcome.FAILED)], ids=["done", "failed"]
+)
+async def test_it_is_transferred(station, tmp_path, code, outcome):
+    bot, other = Bot(), Bot(700)
+    other.reject = code
+    there, elsewhere = await station(bot.take), await station(other.take)
+    async with baresip(tmp_path, tone(60, 1000)) as phone:
+        await phone.do("dial", f"sip:bot@{HERE}:{port_of(there)}")
+        await bot.hears(0.3)
+        target = f"sip:desk@{HERE}:{port_of(elsewhere)}"
+        assert await bot.lines[0].transfer(target, within=30) is outcome
+        assert other.lines[0].number == "desk"
+        if outcome is Outcome.DONE:
+            await other.hears(0.5)
+
+
+# -- TLS and SRTP
+
+
+def certificate(folder, name: str, *, days: int = 1):
+    """Make a self-signed certificate for 127.0.0.1; return the PEM with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HERE)])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HERE))]), False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / f"{name}.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def server(pem) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+async def test_it_is_called_over_tls_and_srtp(station, tmp_path):
+    good, bad = certificate(tmp_path, "good"), certificate(tmp_path, "bad")
+    bot = Bot()
+    secure = ";answermode=auto;mediaenc=srtp-mand"
+    config = f"sip_certificate {good}"
+    async with baresip(
+        tmp_path, tone(60, 1000), account=secure, config=config, transport="tls"
+    ) as phone:
+        # baresip binds TLS on the port after its own.
+        trunk = {"port": phone.port + 1, "transport": "tls", "srtp": Srtp.REQUIRED}
+        exposure = {"listen": ("tls:127.0.0.1:0",), "server_tls": server(good)}
+        trusting = ssl.create_default_context(cafile=str(good))
+        there = await station(bot.take, exposure={**exposure, "client_tls": trusting}, **trunk)
+        line = await there.dial("alice")
+        talking = asyncio.create_task(bot.talk(line))
+        await bot.hears(SECONDS)
+        figures = line.statistics()
+        line.hang_up()
+        await asyncio.wait_for(talking, 5)
+        # Whoever trusts another certificate does not speak with it.
+        other = ssl.create_default_context(cafile=str(bad))
+        wary = await station(bot.take, exposure={**exposure, "client_tls": other}, **trunk)
+        with pytest.raises(DialError) as caught:
+            await wary.dial("alice")
+    assert figures is not None
+    assert figures.srtp is not None
+    assert figures.heard.packets.received > 50
+    assert caught.value.code == 503
+    check_tones(bot, phone)
+
+
+async def test_it_calls_over_tls_and_srtp(station, tmp_path):
+    good = certificate(tmp_path, "good")
+    bot = Bot()
+    exposure = {"listen": ("tls:127.0.0.1:0",), "server_tls": server(good)}
+    there = await station(bot.take, exposure=exposure, srtp=Srtp.REQUIRED)
+    config = f"sip_certificate {good}\nsip_cafile {good}"
+    async with baresip(
+        tmp_path, tone(60, 1000), account=";mediaenc=srtp-mand", config=config, transport="tls"
+    ) as phone:
+        await phone.do("dial", f"sip:bot@{HERE}:{port_of(there, 'tls')};transport=tls")
+        await phone.until("CALL_ESTABLISHED")
+        await bot.hears(SECONDS)
+        assert bot.lines[0].plan.receive_key is not None
+        await phone.do("hangup")
+        assert await bot.lines[0].over(10)
+    check_tones(bot, phone)
