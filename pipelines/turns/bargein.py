@@ -57,7 +57,7 @@ class BargeIn:
         self._since: float | None = None
         self._began: float | None = None
         self._held = False
-        self._again = float("-inf")
+        self._again = self._echo = float("-inf")
 
     @property
     def held(self) -> bool:
@@ -96,9 +96,11 @@ class BargeIn:
             return None
         if echo is not None and echo():
             self._again = now + AGAIN
+            self._echo = now
             return None
         self._held = True
-        self._began = self._since
+        # Over an echo the caller began behind the last moment at which it was nothing else.
+        self._began = max(self._since, self._echo)
         return Action.HOLD
 
     def words(self, text: str) -> Action | None:

@@ -56,11 +56,12 @@ async def test_the_agent_does_not_interrupt_itself(hold, gain):
     (reply,) = held.call.transcript.replies
     assert reply.heard == LONG
     assert [each.text for each in held.call.transcript.caller] == [HELLO]
-    # It was not even ducked: the recording has it at its level.
-    agent = held.side(1)
-    half = len(agent) // 2
-    loud = [np.abs(part).max() for part in np.array_split(agent[half - 48_000 : half], 4)]
-    assert min(loud) > 0.4 * np.abs(agent).max()
+    # Nor is it ducked, but for the moment in which its own beginning is first heard.
+    agent, plain = held.side(1), (await hold(Agent(turns=CALM), [HELLO], script=script)).side(1)
+    agent, plain = agent[agent != 0], plain[plain != 0]
+    size = min(len(agent), len(plain))
+    assert size > 0.98 * max(len(agent), len(plain))
+    assert np.mean(np.abs(agent[-size:] - plain[-size:]) > 300) < 0.1
 
 
 @pytest.mark.needs_flite
@@ -70,5 +71,5 @@ async def test_a_caller_is_heard_over_the_echo(hold):
     held = await hold(Agent(turns=CALM), [], caller=caller, script=script)
     reply, answer = held.call.transcript.replies
     assert reply.interrupted
-    assert reply.reaction < 0.6
+    assert reply.reaction < 0.5
     assert answer.heard == "All right."

@@ -284,3 +284,33 @@ def test_fewer_words_than_the_agent_wants_do_not_end_a_reply():
     machine = speaking(Turns(min_words=3))
     machine.tick(10.0 + AFTER, busy=True)
     assert machine.words("Wait a moment") is Action.STOP
+
+
+# -- our own voice, heard back
+
+
+def test_an_echo_does_not_hold_a_reply_and_is_looked_at_again():
+    machine = speaking()
+    asked = []
+
+    def echo():
+        asked.append(1)
+        return True
+
+    now = 10.0
+    while now < 11.0:
+        now += 0.02
+        assert machine.tick(now, busy=True, echo=echo) is None
+    assert 10 <= len(asked) <= 14
+    assert machine.tick(now + 0.1, busy=True, echo=lambda: False) is Action.HOLD
+    # The caller began behind the last moment at which there was nothing but the echo.
+    assert now - 0.1 <= machine.began <= now
+
+
+def test_nobody_is_asked_about_an_echo_where_nothing_would_be_held():
+    def echo():
+        raise AssertionError
+
+    machine = speaking()
+    assert machine.tick(10.0 + AFTER, busy=False, echo=echo) is None
+    assert machine.tick(10.0 + AFTER / 2, busy=True, echo=echo) is None
