@@ -3,6 +3,8 @@
 from vivavoce.agent.testing.caller import Caller, ToolCall, Turn, simulate
 from vivavoce.agent.testing.draw import draw
 from vivavoce.agent.testing.engine import SimulationError
+from vivavoce.agent.testing.expect import Expectation, expect
+from vivavoce.agent.testing.guard import ModelsBlockedError, allow_models
 from vivavoce.agent.testing.steps import (
     Model,
     Replies,
@@ -17,7 +19,9 @@ from vivavoce.agent.testing.steps import (
 
 __all__ = [
     "Caller",
+    "Expectation",
     "Model",
+    "ModelsBlockedError",
     "Replies",
     "ScriptError",
     "SimulationError",
@@ -25,8 +29,10 @@ __all__ = [
     "StepLike",
     "ToolCall",
     "Turn",
+    "allow_models",
     "call_tool",
     "draw",
+    "expect",
     "fail",
     "say",
     "simulate",

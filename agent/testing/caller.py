@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from vivavoce.agent.transcript import Reply, ToolUse, Transcript, Utterance
 Deps = TypeVar("Deps")
 
 KEYS = frozenset("0123456789*#")
+
+RECENT: deque[Caller[Any]] = deque(maxlen=8)
+"""The last calls that were simulated, for whoever reports a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Caller(Generic[Deps]):
         self._call = call
 
     def __repr__(self) -> str:
-        return f"<Caller of {self._call.id}, {self._call.state}>"
+        return f"<Caller of {self._call!r}>"
 
     # What the caller does.
 
@@ -277,19 +281,11 @@ async def simulate(
     engine = open_engine(agent, replies, deps=deps, audio=audio, call_id=call_id)
     await engine.start()
     caller: Caller[Deps] = Caller(engine, engine.call)
+    RECENT.append(caller)
     try:
         yield caller
-    except BaseException as error:
-        show(error, caller)
-        raise
     finally:
         await engine.stop()
-
-
-def show(error: BaseException, caller: Caller[Any]) -> None:
-    """Have a failed test show the conversation."""
-    if isinstance(error, Exception):
-        error.add_note(f"\nThe call so far:\n{caller.draw()}")
 
 
 def heard(reply: Reply) -> str:

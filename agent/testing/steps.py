@@ -85,7 +85,7 @@ def call_tool(tool: str, /, *, raw: str | None = None, **arguments: Any) -> Step
         raise ScriptError(f"call_tool({tool!r}): give the tool's name")
     if raw is not None and arguments:
         raise ScriptError("call_tool: give raw= or arguments, not both")
-    text = json.dumps(arguments, ensure_ascii=False, default=_plain) if raw is None else raw
+    text = json.dumps(arguments, ensure_ascii=False, default=plain) if raw is None else raw
     return Step((CallTool(tool, text),))
 
 
@@ -122,7 +122,8 @@ def as_step(given: object) -> Step:
     )
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Return what JSON has no type for as a model would write it."""
     if hasattr(value, "isoformat"):
         return value.isoformat()
     if hasattr(value, "value"):

@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 
+from vivavoce.agent.testing import guard
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
 from vivavoce.pipelines.audio.vad import Vad
 from vivavoce.pipelines.models.chat import ChatModel
@@ -58,7 +59,13 @@ class Models:
         timeouts: Timeouts | None = None,
         smart_turn: SmartTurn | None = None,
     ) -> Models:
-        """Connect to servers that speak Mistral's dialect; nothing is sent yet."""
+        """Connect to servers that speak Mistral's dialect; nothing is sent yet.
+
+        Raises:
+            vivavoce.agent.testing.ModelsBlockedError: If a test has blocked them.
+        """
+        for endpoint in (hear, think, speak):
+            guard.check(endpoint.url)
         timeouts = timeouts or Timeouts()
         http = Http(timeouts)
         return cls(

@@ -50,7 +50,7 @@ class TextEngine:
         self._agent, self._deps, self._call_id = agent, deps, call_id
         self._thinking = ScriptedThinking([] if replies is None else replies, self._pulse)
         self._track = Track()
-        self._beat = asyncio.Event()
+        self._waits: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._line = SimulatedLine(self._track, self._see, self._pulse, virtual=True)
         self._running: asyncio.Task[Call[Any]] | None = None
         self._conversation: Conversation | None = None
@@ -89,7 +89,7 @@ class TextEngine:
         self._running = asyncio.create_task(self._conversation.run(), name="simulated call")
         self._running.add_done_callback(lambda _: self._pulse())
         try:
-            await self._until(lambda: self._talk.call.state != "connecting", "open the line")
+            await self._until(lambda: self._line.open, "open the line")
             await self.answer()
         except BaseException:
             await self.stop()
@@ -238,7 +238,10 @@ class TextEngine:
         self._thinking.position.see(frame)
 
     def _pulse(self) -> None:
-        self._beat.set()
+        """Something happened: see whether it is what somebody waits for."""
+        for done, future in self._waits:
+            if not future.done() and done():
+                future.set_result(None)
 
     async def _until(self, done: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
         """Wait for something to become true in the call, or for the call's end.
@@ -247,20 +250,34 @@ class TextEngine:
             SimulationError: If it does not within so many seconds of the call.
         """
         assert self._running is not None
-        deadline = self._talk.now() + within
-        while not self._running.done() and not done():
+        running, talk = self._running, self._talk
+        deadline = talk.now() + within
+
+        def enough() -> bool:
+            return done() or running.done() or self._stuck() or talk.now() > deadline
+
+        if not enough():
+            entry = enough, asyncio.get_running_loop().create_future()
+            self._waits.append(entry)
+            try:
+                await entry[1]
+            finally:
+                self._waits.remove(entry)
+        if running.done():
+            running.result()
+        elif not done():
             self._check()
-            if self._talk.now() > deadline:
-                raise SimulationError(
-                    f"the agent did not {what} within {within:g} s of the call"
-                    f" (it is {self._talk.call.state})"
-                )
-            self._beat.clear()
-            await self._beat.wait()
-        if self._running.done():
-            self._running.result()
+            raise SimulationError(f"the agent did not {what} within {within:g} s of the call")
+
+    def _stuck(self) -> bool:
+        """Whether the script cannot go on."""
+        thinking = self._thinking
+        return thinking.broken is not None or (
+            thinking.missing > 0 and not thinking.position.guessing
+        )
 
     def _check(self) -> None:
+        """Raise what keeps the script from going on, if anything does."""
         thinking = self._thinking
         if thinking.broken is not None:
             error, thinking.broken = thinking.broken, None

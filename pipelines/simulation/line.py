@@ -11,6 +11,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from vivavoce.pipelines.local import Passage
 from vivavoce.pipelines.simulation.track import RATE, Samples, Track
+from vivavoce.pipelines.simulation.warp import jump
 from vivavoce.pipelines.transport import Carried
 
 BLOCK = RATE // 50
@@ -47,6 +48,7 @@ class SimulatedLine:
             is waited for, and every block is of 20 ms.
 
     Attributes:
+        open: Whether the call has begun.
         farewell: Why the caller hung up; empty while they stay.
         exact: Asks for small blocks: something is about to happen at a certain moment.
         played: Told what was played to the caller, where somebody wants to know.
@@ -60,6 +62,7 @@ class SimulatedLine:
         *,
         virtual: bool,
     ) -> None:
+        self.open = False
         self.farewell = ""
         self.exact = False
         self.played: Callable[[Samples], None] | None = None
@@ -90,6 +93,7 @@ class SimulatedLine:
     async def carry(self, conversation: Carried) -> str:
         """Carry the call until it is over; return why it ended."""
         began = conversation.clock.now()
+        self.open = True
         while not conversation.over:
             if self.farewell:
                 return self.farewell
@@ -133,7 +137,7 @@ class SimulatedLine:
 
     def _settled_down(self) -> bool:
         """Whether the caller has been silent for so long that nothing hangs on it."""
-        return self._track.position - self._track.end > 2 * RATE
+        return self._track.position - self._track.end > RATE // 2
 
     async def _rest(self, conversation: Carried, began: float) -> int:
         """Wait while nobody speaks; return for how many samples."""
@@ -157,4 +161,6 @@ class SimulatedLine:
         if not self._virtual and ahead > 0 and not conversation.busy:
             conversation.clock.skip(ahead)
             ahead = 0
+        if self._virtual and jump(ahead):
+            return
         await asyncio.sleep(max(0.0, ahead))

@@ -36,14 +36,6 @@ def seconds(text: str, pace: float = PACE) -> list[float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """A word that the caller says; `end` is the sample behind it."""
-
-    text: str
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
 class Stretch:
     """Sound without a gap, from sample `start` to sample `end`: a tone, or `samples`."""
 
@@ -60,12 +52,14 @@ class Track:
     Attributes:
         position: Samples that were taken.
         words: What was or will be said, in order.
+        ends: The sample behind each word.
         hush: Amplitude of the background noise, until sample `hushed`.
         hushed: Where the noise ends.
     """
 
     position: int = 0
-    words: list[Word] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
     hush: int = 0
     hushed: int = 0
     _stretches: list[Stretch] = field(default_factory=list)
@@ -98,7 +92,8 @@ class Track:
             end = start
             for (begin, stop), length in zip(words(part), seconds(part), strict=True):
                 end += round(length * RATE)
-                self.words.append(Word(part[begin:stop], end))
+                self.words.append(part[begin:stop])
+                self.ends.append(end)
             if end > start:
                 self._stretches.append(Stretch(start, end))
             start = end + round(HESITATION * RATE)
@@ -120,13 +115,12 @@ class Track:
 
     def next_edge(self) -> int | None:
         """Return the next sample at which a sound begins or ends; None if there is none."""
-        edges = [
-            edge
-            for stretch in self._stretches[-8:]
-            for edge in (stretch.start, stretch.end)
-            if edge > self.position
-        ]
-        return min(edges, default=None)
+        found: int | None = None
+        for stretch in reversed(self._stretches):
+            if stretch.end <= self.position:
+                break
+            found = stretch.start if stretch.start > self.position else stretch.end
+        return found
 
     def take(self, count: int) -> Samples:
         """Return the next `count` samples."""
@@ -144,10 +138,7 @@ class Track:
 
     def said(self, after: int, before: int) -> list[str]:
         """Return the words that ended behind sample `after` and not behind sample `before`."""
-        ends = [word.end for word in self.words]
-        return [
-            word.text for word in self.words[bisect_right(ends, after) : bisect_right(ends, before)]
-        ]
+        return self.words[bisect_right(self.ends, after) : bisect_right(self.ends, before)]
 
     @staticmethod
     def _fill(out: Samples, start: int, stretch: Stretch) -> None:

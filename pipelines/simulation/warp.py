@@ -2,14 +2,16 @@
 
 The loop itself is kept, so that what a test and its tools share (locks, connections, fixtures)
 goes on working; only its clock and the wait of its selector are replaced while a simulation runs.
-Where something real is waited for, time does not run away: it stands still while a thread works,
-and passes as it does in the world while a socket is open that was opened meanwhile.
+Where something real is waited for, time does not run away: it stands still while a thread works
+(for so long as it takes before it counts as stuck), and passes as it does in the world while a
+socket is open that was opened meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import threading
 import time
 import weakref
 from collections.abc import Generator
@@ -21,8 +23,10 @@ GRID = 2.0**-20
 """Seconds between two moments of virtual time. A power of two, so that differences of moments
 are exact and the same in every run."""
 
-PATIENCE = 1.0
-"""Real seconds for which time stands still while a thread works; then it passes as it does."""
+PATIENCE = 2.0
+"""Real seconds for which time stands still while a thread works; then it goes on without it."""
+TOOL = "tool "
+"""What the names of the threads begin with in which `vivavoce.tools` runs what is not async."""
 
 
 class WarpError(RuntimeError):
@@ -55,8 +59,8 @@ class Warp:
         self._offset = 0.0
         self._now = 0.0
         self._users = 0
-        self._threads = 0
-        self._since: float | None = None
+        self._threads: dict[asyncio.Future[Any], float] = {}
+        self._tools: dict[int | None, float] = {}
         self._sockets = 0
 
     def time(self) -> float:
@@ -88,46 +92,66 @@ class Warp:
 
     def select(self, timeout: float | None) -> list[Any]:
         """Wait for what is ready, or jump to the next timer."""
+        # Looked at first: a thread that ends in between has told the loop by then.
+        working = self._working()
         ready: list[Any] = self._selector.select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if self._threads or len(self._selector.get_map()) > self._sockets:
-            return self._wait(timeout)
+        if working:
+            return list(self._selector.select(working))
         if timeout is None:
             # No timer at all: only something real can go on from here.
             return list(self._selector.select(None))
+        if len(self._selector.get_map()) > self._sockets:
+            started = time.monotonic()
+            ready = list(self._selector.select(timeout))
+            self._advance(min(time.monotonic() - started, timeout))
+            return ready
         self._advance(timeout)
         return ready
 
-    def _wait(self, timeout: float | None) -> list[Any]:
-        """Wait for something real."""
-        started = time.monotonic()
-        if self._threads and self._since is not None:
-            left = PATIENCE - (started - self._since)
-            if left > 0:
-                return list(self._selector.select(left))
-        ready = list(self._selector.select(timeout))
-        passed = time.monotonic() - started
-        self._advance(passed if timeout is None else min(passed, timeout))
-        return ready
+    def jump(self, seconds: float) -> bool:
+        """Let time pass at once, without a turn of the loop.
+
+        Returns:
+            Whether it did; not if anything else has to run before.
+        """
+        loop = self._loop
+        if not self._users or loop._ready or self._working():  # noqa: SLF001
+            return False
+        if len(self._selector.get_map()) > self._sockets:
+            return False
+        timers = loop._scheduled  # noqa: SLF001
+        if timers and timers[0].when() <= self._now + seconds + GRID:
+            return False
+        self._advance(seconds)
+        return True
 
     def _advance(self, seconds: float) -> None:
         # To the nearest moment of the grid: the loop runs what is due within one step of it.
         self._now = max(self._now, round((self._now + seconds) / GRID) * GRID)
 
+    def _working(self) -> float:
+        """Return for how long time stands still yet because a thread works (real s); 0: it goes."""
+        now = time.monotonic()
+        tools = {
+            thread.ident: self._tools.get(thread.ident, now)
+            for thread in threading.enumerate()
+            if thread.name.startswith(TOOL)
+        }
+        self._tools = tools
+        if not tools and not self._threads:
+            return 0.0
+        youngest = max([*tools.values(), *self._threads.values()])
+        return max(0.0, PATIENCE - (now - youngest))
+
     def _run_in_executor(
         self, executor: Executor | None, function: Any, *args: Any
     ) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._real_executor(executor, function, *args)
-        if self._threads == 0:
-            self._since = time.monotonic()
-        self._threads += 1
-        future.add_done_callback(self._thread_done)
+        self._threads[future] = time.monotonic()
+        future.add_done_callback(self._threads.pop)
         return future
-
-    def _thread_done(self, _future: asyncio.Future[Any]) -> None:
-        self._threads -= 1
-        self._since = time.monotonic() if self._threads else None
 
 
 class _Selector:
@@ -163,3 +187,9 @@ def virtual_time() -> Generator[None]:
         yield
     finally:
         warp.leave()
+
+
+def jump(seconds: float) -> bool:
+    """Let virtual time pass at once if nothing else is to happen on this loop meanwhile."""
+    warp = _warps.get(asyncio.get_running_loop())
+    return warp is not None and warp.jump(seconds)
