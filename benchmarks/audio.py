@@ -111,8 +111,6 @@ def detectors() -> None:
     window, short, block = noise(512), noise(256), noise(320)
     show("Silero, a window of 32 ms", lambda: silero.feed(window))
     show("Silero at 8 kHz", lambda: eight.feed(short))
-    ten = [(SileroVad(), window) for _ in range(10)]
-    show("Silero, ten streams in a batch", lambda: SileroVad.batch(ten))
     show("WebRTC, a window of 20 ms", lambda: webrtc.feed(block))
     windows = iter(SileroVad().feed(noise(512 * 600)))
     activity = VoiceActivity()

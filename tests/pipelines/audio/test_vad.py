@@ -91,7 +91,7 @@ def test_silero_agrees_with_pipecats_reading_of_the_model():
         for at in range(0, audio.size, 512)
     ]
     ours = SileroVad(skip_silence=False)
-    ours._stream.state = np.zeros_like(ours._stream.state)  # as theirs begins
+    ours._stream.memory = np.zeros_like(ours._stream.memory)  # as theirs begins
     found = [window.probability for window in ours.feed(audio)]
     assert max(expected) > 0.9
     assert np.allclose(found, expected, atol=1e-5)
@@ -123,32 +123,9 @@ def test_silero_hears_speech_at_once_after_long_silence_and_music(rate, before):
     assert late - first <= rate * 0.1
 
 
-def test_a_batch_gives_what_feeding_one_by_one_gives():
-    audio = speech()
-    blocks = [audio[:1_700], audio[9_000:14_321], audio[:0], audio[20_000:20_100]]
-    alone, together = [SileroVad() for _ in blocks], [SileroVad() for _ in blocks]
-    for _ in range(4):
-        expected = [vad.feed(block) for vad, block in zip(alone, blocks, strict=True)]
-        found = SileroVad.batch(list(zip(together, blocks, strict=True)))
-        for ours, theirs in zip(found, expected, strict=True):
-            assert [(w.start, w.levels) for w in ours] == [(w.start, w.levels) for w in theirs]
-            assert np.allclose(
-                [w.probability for w in ours], [w.probability for w in theirs], atol=1e-4
-            )
-    assert SileroVad.batch([]) == []
-
-
-def test_a_batch_of_unlike_streams_is_refused():
-    block, vad = np.zeros(512, np.int16), SileroVad()
-    with pytest.raises(ValueError, match="twice"):
-        SileroVad.batch([(vad, block), (vad, block)])
-    with pytest.raises(ValueError, match="same rate"):
-        SileroVad.batch([(vad, block), (SileroVad(8_000), block)])
-
-
-def test_silero_streams_share_the_session_and_not_the_state():
+def test_silero_streams_share_the_weights_and_not_the_memory():
     one, other = SileroVad(), SileroVad()
-    assert one._session is other._session
+    assert one._network is other._network
     silence = np.zeros(512 * 20, np.int16)
     expected = SileroVad().feed(silence)
     one.feed(speech())
