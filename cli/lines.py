@@ -7,7 +7,7 @@ import contextlib
 import queue
 import sys
 import threading
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 LONGEST = 20_000
 """Bytes of a line; more is no turn of a conversation."""
@@ -121,10 +121,10 @@ def _settle(asked: asyncio.Future[str | None], line: str | None, error: InputErr
         asked.set_result(line)
 
 
-def _terminal_state() -> list[object] | None:
+def _terminal_state() -> Any:
     try:
         import termios
 
-        return list(termios.tcgetattr(sys.stdin.fileno()))
+        return termios.tcgetattr(sys.stdin.fileno())
     except (ImportError, OSError, ValueError):
         return None

@@ -22,14 +22,41 @@ app = typer.Typer(
     help="Real-time speech-to-speech voice agents on Mistral's Voxtral models.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
+    epilog="Exit codes: 0 all went well, 1 something failed in a call, 2 a mistake in what was"
+    " given, 130 Ctrl-C.",
 )
+WRITE, CARRY, LOOK = "Write an agent", "Let it take calls", "See how things are"
+
+
+def _agents(incomplete: str) -> list[str]:
+    """Return what a shell may complete an agent's name to: Python files and folders."""
+    folder = Path(incomplete or ".")
+    if incomplete and not incomplete.endswith("/"):
+        folder = folder.parent
+    found = []
+    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+        name = str(path)
+        if name.startswith(incomplete) and not path.name.startswith((".", "_")):
+            if path.is_dir():
+                found.append(f"{name}/")
+            elif path.suffix == ".py":
+                found.append(name)
+    return found
+
 
 ModelsOption = Annotated[
     str | None,
     typer.Option("--models", help="Where the models are: mistral, sandbox or auto."),
 ]
-AgentArgument = Annotated[str, typer.Argument(help="file.py, file.py:name or module:name.")]
+AgentArgument = Annotated[
+    str,
+    typer.Argument(
+        help="file.py, file.py:name or module:name.",
+        metavar="AGENT",
+        autocompletion=_agents,
+    ),
+]
 
 FAILED = 2
 
@@ -40,34 +67,50 @@ def main() -> None:
     from loguru import logger
 
     logger.remove()
-    # Imported late: most of the start-up time is pipecat's.
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not isinstance(error, mistakes()):
+            raise
+        print(f"vivavoce: {error}", file=sys.stderr)
+        sys.exit(FAILED)
+
+
+def mistakes() -> tuple[type[Exception], ...]:
+    """Return the errors whose message tells a user what to do, in one line.
+
+    They are imported only when something went wrong: most of the start-up time is pipecat's, and
+    neither `--help` nor the shell's completion needs it.
+    """
     from vivavoce.agent.agent import AgentError
     from vivavoce.agent.options import OptionError
     from vivavoce.agent.settings import SettingsError
     from vivavoce.cli.load import LoadError
     from vivavoce.cli.models import SandboxMissingError
+    from vivavoce.cli.new import ProjectError
     from vivavoce.phone.station import PhoneError
     from vivavoce.pipelines.audio.wav import AudioFileError
+    from vivavoce.pipelines.echo import EchoMissingError
+    from vivavoce.pipelines.microphone import MicrophoneError
     from vivavoce.tools import DefinitionError
     from vivavoce.web.report import ReportError
 
-    try:
-        app()
-    except (
+    return (
         AgentError,
         AudioFileError,
         DefinitionError,
+        EchoMissingError,
         LoadError,
+        MicrophoneError,
         OptionError,
         PhoneError,
+        ProjectError,
         ReportError,
         SandboxMissingError,
         SettingsError,
-    ) as error:
-        print(f"vivavoce: {error}", file=sys.stderr)
-        sys.exit(FAILED)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    )
 
 
 def configure_logging(level: str) -> None:
@@ -96,7 +139,113 @@ def read_settings(**flags: Any) -> Any:
     return settings
 
 
-@app.command()
+@app.command(rich_help_panel=WRITE)
+def new(
+    name: Annotated[str, typer.Argument(help="Of the project and its folder.", metavar="NAME")],
+) -> None:
+    """Begin a project: an agent, its tests, and all that surrounds them.
+
+    `vivavoce new x && cd x && make test` passes, without a key.
+    """
+    from vivavoce.cli.new import create
+
+    folder = create(name, Path.cwd())
+    print(f"{name} is made. Go on with:\n\n    cd {folder.name}\n    make test\n    make chat")
+
+
+@app.command(rich_help_panel=WRITE)
+def chat(
+    agent: AgentArgument,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print an event a line, and each record, as JSON.")
+    ] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Talk with an agent in text: the same pipeline, without audio.
+
+    Lines may come from a pipe: one line is one turn. /help shows the commands.
+    """
+    from vivavoce.cli.chat import chat as hold
+    from vivavoce.cli.load import load_agent
+
+    settings = read_settings(models=models)
+    raise typer.Exit(asyncio.run(hold(load_agent(agent), settings, Console(), as_json=as_json)))
+
+
+def _print_devices(value: bool) -> None:
+    if value:
+        from vivavoce.cli.talk import print_devices
+
+        print_devices(Console())
+        raise typer.Exit
+
+
+@app.command(rich_help_panel=WRITE)
+def talk(
+    agent: AgentArgument,
+    push: Annotated[
+        bool, typer.Option("--push", help="Keep the microphone closed until space is pressed.")
+    ] = False,
+    headphones: Annotated[
+        bool, typer.Option("--headphones", help="Do not cancel the speaker's echo: there is none.")
+    ] = False,
+    microphone: Annotated[
+        str | None, typer.Option("--microphone", help="Number or name of the one to use.")
+    ] = None,
+    speaker: Annotated[
+        str | None, typer.Option("--speaker", help="Number or name of the one to use.")
+    ] = None,
+    devices: Annotated[
+        bool,
+        typer.Option(
+            "--devices",
+            help="List microphones and speakers, and leave.",
+            callback=_print_devices,
+            is_eager=True,
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Record the call here: caller left, agent right.")
+    ] = None,
+    transcript: Annotated[
+        Path | None, typer.Option("--transcript", help="Write the record here, as JSON.")
+    ] = None,
+    models: ModelsOption = None,
+) -> None:
+    """Talk with an agent at this machine's microphone and speaker.
+
+    The speaker's echo is cancelled, so no headphones are needed. Cut in whenever you like.
+    """
+    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.talk import Card
+    from vivavoce.cli.talk import talk as hold
+
+    del devices  # its callback has printed them
+    settings = read_settings(models=models)
+    card = Card(microphone, speaker, headphones, push, out, transcript)
+    raise typer.Exit(asyncio.run(hold(load_agent(agent), settings, Console(), card=card)))
+
+
+@app.command(rich_help_panel=WRITE)
+def dev(
+    agent: AgentArgument,
+    talk: Annotated[
+        bool, typer.Option("--talk/--chat", help="At the microphone, or in text.")
+    ] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Write an agent while you talk with it: a saved file counts from the next reply on.
+
+    The call goes on with its history. A file that is broken shows its error, and the agent that
+    worked stays.
+    """
+    from vivavoce.cli.dev import develop
+
+    settings = read_settings(models=models)
+    raise typer.Exit(develop(agent, settings, Console(), talk=talk))
+
+
+@app.command(rich_help_panel=CARRY)
 def run(
     agent: AgentArgument,
     source: Annotated[Path, typer.Option("--in", help="What the caller says (WAV).")],
@@ -137,7 +286,7 @@ def run(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def sandbox(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
 ) -> None:
@@ -148,7 +297,7 @@ def sandbox(
     raise typer.Exit(serve(port))
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     models: ModelsOption = None,
@@ -161,7 +310,7 @@ def doctor(
     raise typer.Exit(0 if healthy else 1)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Where to leave the call.")] = Path("demo"),
     fast: Annotated[
@@ -181,45 +330,7 @@ def demo(
     raise typer.Exit(asyncio.run(hold(settings, Console(), out, fast=fast)))
 
 
-@app.command()
-def chat(
-    agent: AgentArgument,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print an event a line, and each record, as JSON.")
-    ] = False,
-    models: ModelsOption = None,
-) -> None:
-    """Talk with an agent in text: the same pipeline, without audio.
-
-    Lines may come from a pipe: one line is one turn. /help shows the commands.
-    """
-    from vivavoce.cli.chat import chat as hold
-    from vivavoce.cli.load import load_agent
-
-    settings = read_settings(models=models)
-    raise typer.Exit(asyncio.run(hold(load_agent(agent), settings, Console(), as_json=as_json)))
-
-
-@app.command()
-def dev(
-    agent: AgentArgument,
-    talk: Annotated[
-        bool, typer.Option("--talk/--chat", help="At the microphone, or in text.")
-    ] = False,
-    models: ModelsOption = None,
-) -> None:
-    """Write an agent while you talk with it: a saved file counts from the next reply on.
-
-    The call goes on with its history. A file that is broken shows its error, and the agent that
-    worked stays.
-    """
-    from vivavoce.cli.dev import develop
-
-    settings = read_settings(models=models)
-    raise typer.Exit(develop(agent, settings, Console(), talk=talk))
-
-
-@app.command()
+@app.command(rich_help_panel=CARRY)
 def phone(
     agents: Annotated[list[str], typer.Argument(help="file.py, file.py:name or module:name.")],
     listen: Annotated[

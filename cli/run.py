@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,8 @@ async def carry(
     console: Console,
     *,
     as_json: bool = False,
+    view: Show | None = None,
+    begun: Callable[[Conversation], None] | None = None,
 ) -> Ended:
     """Carry one call and show it as it happens.
 
@@ -52,8 +55,12 @@ async def carry(
         transport: Over what.
         console: Where it is shown.
         as_json: Show it as JSON, an event a line, with the record last.
+        view: How it is shown otherwise; line by line if None.
+        begun: Given the conversation before it runs.
     """
     conversation = Conversation(agent, models, transport)
+    if begun is not None:
+        begun(conversation)
     began = datetime.now(UTC)
     loop = asyncio.get_running_loop()
     pressed = False
@@ -74,9 +81,9 @@ async def carry(
             async for event in conversation.call:
                 print(json.dumps(event.to_dict(), ensure_ascii=False), flush=True)
             return
-        with Show(console) as view:
+        with view or Show(console) as shown:
             async for event in conversation.call:
-                view.event(event)
+                shown.event(event)
 
     showing = asyncio.create_task(show(), name="show")
     try:
