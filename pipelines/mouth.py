@@ -22,7 +22,6 @@ from pipecat.frames.frames import (
     Frame,
     InterruptionFrame,
     LLMTextFrame,
-    OutputAudioRawFrame,
     TTSAudioRawFrame,
     TTSSpeakFrame,
 )
@@ -258,7 +257,7 @@ class Mouth(Stage):
         return speech
 
     async def play(self, count: int) -> Block:
-        """Hand the next `count` samples to the transport: the frame goes downstream.
+        """Hand the next `count` samples to the transport; what is speech goes downstream, too.
 
         Called at the transport's pace; this is the only place where speech leaves.
         """
@@ -269,8 +268,9 @@ class Mouth(Stage):
             offset, clause = block.audible
             self._audible(clause, now + offset / self.rate)
         self._recent.push(block.samples)
-        kind = TTSAudioRawFrame if block.speaking else OutputAudioRawFrame
-        await self.push_frame(kind(block.samples.tobytes(), self.rate, 1))
+        if block.speaking:
+            # As in pipecat, silence is no frame: most of a call is, and each would cost 15 µs.
+            await self.push_frame(TTSAudioRawFrame(block.samples.tobytes(), self.rate, 1))
         if block.speaking:
             self.context.call.usage.said += count / self.rate
         if block.speaking and not self._talking:
