@@ -49,7 +49,7 @@ class Turns:
 
     eager: bool = True
     guesses: int = 3
-    flush_after: float = 0.06
+    flush_after: float = 0.045
     min_silence: float = 0.25
     unsure_silence: float = 0.5
     max_silence: float = 1.4
@@ -84,19 +84,48 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Speech:
+    """How the agent's words are spoken; Voxtral TTS has no speed of its own to set.
+
+    Attributes:
+        ahead: Clauses that are made ready at the same time, at most.
+        longest: A clause is cut beyond this many characters.
+        filler_after: Seconds that a tool runs before its filler is said.
+    """
+
+    ahead: int = 3
+    longest: int = 220
+    filler_after: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name, low, high, unit in (("ahead", 1, 16, "clauses"), ("longest", 40, 2_000, "")):
+            _within("Speech", name, getattr(self, name), low, high, unit)
+            if not isinstance(getattr(self, name), int):
+                raise OptionError(f"Speech({name}={getattr(self, name)}): must be a whole number")
+        _within("Speech", "filler_after", self.filler_after, 0, 15, "s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What bounds a call.
 
     Attributes:
         tool_rounds: How many times in one reply the model may call tools before it must speak.
+        history_tokens: How much of a long call the model is sent, at most, in tokens (about);
+            the beginning is left out first, what was remembered never.
+        history_turns: How many of the caller's last turns are sent, at most.
         call: The longest call (s).
+        lifespan: How long each part of `@agent.lifespan` may take (s).
         on_failure: What happens when a model server stays out of reach: the agent apologises,
             and then the call goes on ("continue") or ends ("end").
         apology: What the agent says then; None is a sentence in the agent's language.
     """
 
     tool_rounds: int = 5
+    history_tokens: int = 16_000
+    history_turns: int = 200
     call: float = 3600.0
+    lifespan: float = 15.0
     on_failure: Literal["continue", "end"] = "continue"
     apology: str | None = None
 
@@ -104,6 +133,9 @@ class Limits:
         _within("Limits", "tool_rounds", self.tool_rounds, 0, 50, "rounds")
         if not isinstance(self.tool_rounds, int):
             raise OptionError(f"Limits(tool_rounds={self.tool_rounds}): must be a whole number")
+        _within("Limits", "history_tokens", self.history_tokens, 200, 1_000_000, "tokens")
+        _within("Limits", "history_turns", self.history_turns, 1, 100_000, "turns")
+        _within("Limits", "lifespan", self.lifespan, 0.1, 300, "s")
         _within("Limits", "call", self.call, 1, 86_400, "s")
         if self.on_failure not in {"continue", "end"}:
             raise OptionError(f"Limits(on_failure={self.on_failure!r}): choose 'continue' or 'end'")
