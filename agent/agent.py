@@ -2,48 +2,74 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from typing import Any, Generic, TypeVar, cast, overload
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from datetime import datetime
+from typing import Any, Generic, TypeVar, Unpack, cast, overload
 
-from vivavoce.agent.call import Call
-from vivavoce.agent.options import Limits, Silence, Turns
-from vivavoce.tools import Tool, Toolbox
+from vivavoce.agent import instructions as templates
+from vivavoce.agent.call import Call, Deps, State
+from vivavoce.agent.checks import Check, CheckFunction, Judged, judge, takes_two
+from vivavoce.agent.history import REMEMBERED
+from vivavoce.agent.languages import SPOKEN, LanguageError, base, check
+from vivavoce.agent.options import Limits, Silence, Speech, Turns
+from vivavoce.agent.voices import Voice, VoiceError, check_voice, voice_for
+from vivavoce.tools import Tool, Toolbox, ToolOptions
 from vivavoce.tools import tool as make_tool
 
-Deps = TypeVar("Deps")
 Function = TypeVar("Function", bound=Callable[..., Any])
+Guard = TypeVar("Guard", bound=CheckFunction)
 
-Instructions = str | Callable[[Call[Deps]], str]
-Answerer = Callable[[Call[Deps], str], str | Awaitable[str] | AsyncIterator[str]]
+Instructions = str | Callable[[Call[Deps, State]], str | Awaitable[str]]
+Greeting = str | Callable[[Call[Deps, State]], str | Awaitable[str]]
+Answerer = Callable[[Call[Deps, State], str], str | Awaitable[str] | AsyncIterator[str]]
+Lifespan = Callable[[Call[Deps, State]], AsyncIterator[None]]
 
-_LANGUAGE = re.compile(r"[a-z]{2}(-[A-Za-z0-9]{2,8})?")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _TEXT = re.compile(r"\s*\S.*", re.DOTALL)
+
+CONSULT_TIMEOUT = 30.0
+"""Seconds that another agent may take as a tool, unless told otherwise."""
 
 
 class AgentError(ValueError):
     """An agent is defined wrongly; the message says what to change."""
 
 
-class Agent(Generic[Deps]):
+class Agent(Generic[Deps, State]):
     """A voice agent: what it is told, how it sounds, what it can do.
 
     The same object answers a browser, a phone, a microphone, a file and a test; it holds nothing
     of a single call.
 
     Args:
-        instructions: What the model is told, as text or as a function of the call (made anew for
-            each reply).
+        instructions: What the model is told: a text, in which `{name}` stands for a variable, or
+            a function of the call, async or not. Made anew for each reply.
         name: Names the agent in logs and records.
-        voice: A voice of the speech model (a preset's slug or a voice's id); None leaves it to
-            the server.
-        language: What the agent speaks, as "en" or "fr-CA".
-        greeting: Said when the line opens; None waits for the caller.
-        tools: Functions or `Tool`s the model may call; more with `@agent.tool`.
+        voice: A voice of the speech model (a preset's slug or a voice's id), or one for each
+            language; None leaves it to the server.
+        languages: What it speaks, as "en" or "fr-CA"; with several, the first until the caller
+            speaks another one of them.
+        greeting: Said when the line opens, or when it takes a call over: a text with variables,
+            or a function of the call; None waits for the caller.
+        tools: Functions, `Tool`s and `Toolbox`es the model may call; more with `@agent.tool`.
         deps: Makes what tools need (`call.deps`), anew for each call.
+        state: Makes what is kept of a call across its turns (`call.state`), such as a dataclass.
+        variables: What `{name}` stands for in instructions and greeting; a function among them
+            is called each time. Beside them there are {agent}, {language}, {caller}, {called},
+            {today}, {time}, {state.x}, {deps.x} and {memory.x}.
         turns: Who has the floor.
+        speech: How it is spoken.
         silence: What is done when nobody says anything.
         limits: What bounds a call.
 
@@ -54,81 +80,75 @@ class Agent(Generic[Deps]):
 
     def __init__(
         self,
-        instructions: Instructions[Deps] = "",
+        instructions: Instructions[Deps, State] = "",
         *,
         name: str = "agent",
-        voice: str | None = None,
-        language: str = "en",
-        greeting: str | None = None,
-        tools: Iterable[Tool[..., Any] | Callable[..., Any]] = (),
+        voice: Voice | None = None,
+        languages: str | Sequence[str] = "en",
+        greeting: Greeting[Deps, State] | None = None,
+        tools: Iterable[Tool[..., Any] | Toolbox | Callable[..., Any]] = (),
         deps: Callable[[], Deps] | None = None,
+        state: Callable[[], State] | None = None,
+        variables: Mapping[str, Any] | None = None,
         turns: Turns | None = None,
+        speech: Speech | None = None,
         silence: Silence | None = None,
         limits: Limits | None = None,
     ) -> None:
-        if not (isinstance(instructions, str) or callable(instructions)):
-            raise AgentError(
-                "Agent(instructions): give a text, or a function that takes the call and returns"
-                f" one, not {type(instructions).__name__}"
-            )
         if not _fits(_NAME, name):
             raise AgentError(
                 f"Agent(name={name!r}): use 1 to 64 letters, digits, dots, dashes or underscores"
             )
-        if not _fits(_LANGUAGE, language):
-            raise AgentError(
-                f'Agent(language={language!r}): use a code such as "en", "fr" or "pt-BR"'
-            )
-        if deps is not None and not callable(deps):
-            raise AgentError("Agent(deps): give a function or class that makes them for each call")
-        for option, text in (("voice", voice), ("greeting", greeting)):
-            if text is not None and not _fits(_TEXT, text):
-                raise AgentError(f"Agent({option}={text!r}): give a text, or leave it out")
-        if not isinstance(turns, Turns | None):
-            raise AgentError(f"Agent(turns={turns!r}): give Turns(...)")
-        if not isinstance(silence, Silence | None):
-            raise AgentError(f"Agent(silence={silence!r}): give Silence(...)")
-        if not isinstance(limits, Limits | None):
-            raise AgentError(f"Agent(limits={limits!r}): give Limits(...)")
+        for option, maker in (("deps", deps), ("state", state)):
+            if maker is not None and not callable(maker):
+                raise AgentError(
+                    f"Agent({option}): give a function or class that makes them for each call"
+                )
+        for option, value, kind in (
+            ("turns", turns, Turns),
+            ("speech", speech, Speech),
+            ("silence", silence, Silence),
+            ("limits", limits, Limits),
+        ):
+            if value is not None and not isinstance(value, kind):
+                raise AgentError(f"Agent({option}={value!r}): give {kind.__name__}(...)")
         self.name = name
-        self.voice = voice
-        self.language = language
-        self.greeting = greeting
+        self.languages = _languages(languages)
+        self.voice = _voice(voice)
         self.turns = turns or Turns()
+        self.speech = speech or Speech()
         self.silence = silence or Silence()
         self.limits = limits or Limits()
         self.tools = Toolbox()
-        self._instructions = instructions
+        self._variables = dict(variables or {})
+        self._instructions = self._template("instructions", instructions)
+        self._greeting = None if greeting is None else self._template("greeting", greeting)
+        if isinstance(greeting, str) and not _fits(_TEXT, greeting):
+            raise AgentError(f"Agent(greeting={greeting!r}): give a text, or leave it out")
         self._deps = deps
-        self._answerer: Answerer[Deps] | None = None
-        for tool in tools:
-            self.tools.add(tool if isinstance(tool, Tool) else make_tool(tool, context_type=Call))
+        self._state = state
+        self._answerer: Answerer[Deps, State] | None = None
+        self._lifespan: Lifespan[Deps, State] | None = None
+        self._heard_checks: list[Check] = []
+        self._reply_checks: list[Check] = []
+        for given in tools:
+            for tool in given if isinstance(given, Toolbox) else (given,):
+                self.tools.add(
+                    tool if isinstance(tool, Tool) else make_tool(tool, context_type=Call)
+                )
 
     def __repr__(self) -> str:
         return f"<Agent {self.name}>"
 
-    @overload
-    def tool(self, function: Function) -> Function: ...
+    # What an agent is given.
 
     @overload
-    def tool(
-        self,
-        *,
-        name: str | None = ...,
-        timeout: float = ...,
-        filler: str | None = ...,
-        interruptible: bool = ...,
-    ) -> Callable[[Function], Function]: ...
+    def tool(self, function: Function, /) -> Function: ...
 
-    def tool(
-        self,
-        function: Function | None = None,
-        *,
-        name: str | None = None,
-        timeout: float = 15.0,
-        filler: str | None = None,
-        interruptible: bool = True,
-    ) -> Function | Callable[[Function], Function]:
+    @overload
+    def tool(self, **options: Unpack[ToolOptions]) -> Callable[[Function], Function]: ...
+
+    def tool(self, function: Any = None, /, **options: Unpack[ToolOptions]) -> Any:
         """Let the model call a function; usable as `@agent.tool` or `@agent.tool(filler=...)`.
 
         The function is typed and documented: its signature is the schema, its docstring the
@@ -137,29 +157,19 @@ class Agent(Generic[Deps]):
 
         Args:
             function: The function.
-            name: What the model calls it by; the function's name if None.
-            timeout: Longest run (s).
-            filler: Said while it runs, if that takes noticeably long ("Let me look.").
-            interruptible: Whether it is cancelled when the caller cuts in. A tool that changes
-                something should not be.
+            **options: What `vivavoce.tools.ToolOptions` names.
+
+        Raises:
+            vivavoce.tools.DefinitionError: If it cannot be used as it is.
         """
 
         def register(function: Function) -> Function:
-            self.tools.add(
-                make_tool(
-                    function,
-                    context_type=Call,
-                    name=name,
-                    timeout=timeout,
-                    filler=filler,
-                    interruptible=interruptible,
-                )
-            )
+            self.tools.add(make_tool(function, context_type=Call, **options))
             return function
 
         return register if function is None else register(function)
 
-    def reply(self, function: Answerer[Deps]) -> Answerer[Deps]:
+    def reply(self, function: Answerer[Deps, State]) -> Answerer[Deps, State]:
         """Answer with a function instead of a model: `@agent.reply`.
 
         It takes the call and what the caller said, and returns the text to say, whole or as an
@@ -173,22 +183,157 @@ class Agent(Generic[Deps]):
         self._answerer = function
         return function
 
+    def lifespan(self, function: Lifespan[Deps, State]) -> Lifespan[Deps, State]:
+        """Do something before a call is answered and after it has ended: `@agent.lifespan`.
+
+        The function takes the call and yields once, as those of `contextlib.asynccontextmanager`
+        do. What stands before the `yield` runs before the greeting, what stands behind it after
+        the last word, when the transcript is complete. Each part may take `Limits.lifespan`
+        seconds.
+
+        Raises:
+            AgentError: If it is no async function with a `yield`, or there is one already.
+        """
+        if not inspect.isasyncgenfunction(function):
+            raise AgentError("@agent.lifespan: decorate an `async def` that takes the call and"
+                             " has one `yield`")  # fmt: skip
+        if self._lifespan is not None:
+            raise AgentError("@agent.lifespan: there is one already; do all of it in that one")
+        self._lifespan = function
+        return function
+
+    def check_heard(
+        self, function: Guard | None = None, *, timeout: float = 1.0, otherwise: str | None = None
+    ) -> Any:
+        """Judge what was heard before it is thought about: `@agent.check_heard`.
+
+        The function takes the call and the caller's words. It returns None to let them pass, a
+        text that the model is told in their place, or `Refuse("words")` to answer with these
+        words instead. It may run on a guess that the caller has finished, and must not act.
+
+        Args:
+            function: The function, async or not.
+            timeout: Seconds that it may take.
+            otherwise: Said when it refuses without words, fails or takes too long; None is a
+                sentence in the call's language.
+
+        Raises:
+            AgentError: If it does not take a call and a text.
+        """
+        return self._check("check_heard", self._heard_checks, function, timeout, otherwise)
+
+    def check_reply(
+        self, function: Guard | None = None, *, timeout: float = 1.0, otherwise: str | None = None
+    ) -> Any:
+        """Judge each clause of a reply before it is said: `@agent.check_reply`.
+
+        As `check_heard`; a clause that is refused ends the reply with the words said instead.
+        What your own code says (`call.say`, greetings, fillers) is not judged.
+        """
+        return self._check("check_reply", self._reply_checks, function, timeout, otherwise)
+
+    def as_tool(
+        self, name: str, description: str, *, timeout: float = CONSULT_TIMEOUT
+    ) -> Tool[..., Any]:
+        """Return this agent as a tool of another one.
+
+        The other model writes a request in words; this agent's model answers it in text, with its
+        own tools, bounded by its `Limits`. The caller hears nothing of it.
+
+        Args:
+            name: What the other model calls.
+            description: What it is told that the agent can do.
+            timeout: Longest run (s).
+        """
+
+        async def consult(call: Call, request: str) -> str:
+            """Consult another agent.
+
+            Args:
+                request: What is to be found out or done, with all that it needs to know.
+            """
+            return await call.consult(self, request)
+
+        return make_tool(
+            consult, context_type=Call, name=name, description=description, timeout=timeout
+        )
+
+    # What a call asks of it.
+
     @property
-    def answerer(self) -> Answerer[Deps] | None:
+    def answerer(self) -> Answerer[Deps, State] | None:
         """The function that answers instead of a model, if there is one."""
         return self._answerer
 
-    def instructions_for(self, call: Call[Deps]) -> str:
-        """Return what the model is told in this call."""
-        if callable(self._instructions):
-            return str(self._instructions(call))
-        return self._instructions
+    @property
+    def greets(self) -> bool:
+        """Whether it has a greeting."""
+        return self._greeting is not None
+
+    @property
+    def judges_replies(self) -> bool:
+        """Whether there are checks on replies."""
+        return bool(self._reply_checks)
+
+    def voice_for(self, language: str) -> str | None:
+        """Return the voice that speaks a language; None leaves it to the server."""
+        return voice_for(self.voice, language)
+
+    async def instructions_for(self, call: Call[Deps, State]) -> str:
+        """Return what the model is told in this call.
+
+        Raises:
+            AgentError: If the function that makes them returns no text.
+            Exception: What it raises.
+        """
+        told = await self._text("instructions", self._instructions, call)
+        if len(self.languages) > 1:
+            told += f"\n\nSpeak {SPOKEN[base(call.language)]}, as the caller does."
+        if call.memory:
+            facts = "".join(f"\n- {key}: {value}" for key, value in call.memory.items())
+            told += f"\n\n{REMEMBERED}{facts}"
+        return told.strip()
+
+    async def greeting_for(self, call: Call[Deps, State]) -> str:
+        """Return what is said first in this call; empty if nothing is.
+
+        Raises:
+            AgentError: If the function that makes it returns no text.
+            Exception: What it raises.
+        """
+        if self._greeting is None:
+            return ""
+        return await self._text("greeting", self._greeting, call)
 
     def new_deps(self) -> Deps:
         """Make what the tools of one call need."""
         return cast("Deps", None) if self._deps is None else self._deps()
 
-    async def answer(self, call: Call[Deps], heard: str) -> AsyncGenerator[str]:
+    def new_state(self) -> State:
+        """Make what is kept of one call."""
+        return cast("State", None) if self._state is None else self._state()
+
+    def fits_state(self, state: object) -> bool:
+        """Whether a state that another agent began can be gone on with."""
+        if self._state is None:
+            return True
+        return isinstance(self._state, type) and isinstance(state, self._state)
+
+    def living(self, call: Call[Deps, State]) -> contextlib.AbstractAsyncContextManager[None]:
+        """Return the lifespan of a call, to be entered before its greeting."""
+        if self._lifespan is None:
+            return contextlib.nullcontext()
+        return contextlib.asynccontextmanager(self._lifespan)(call)
+
+    async def judge_heard(self, call: Call[Deps, State], text: str) -> Judged:
+        """Have the checks judge what was heard."""
+        return await judge(self._heard_checks, call, text)
+
+    async def judge_reply(self, call: Call[Deps, State], clause: str) -> Judged:
+        """Have the checks judge a clause before it is said."""
+        return await judge(self._reply_checks, call, clause)
+
+    async def answer(self, call: Call[Deps, State], heard: str) -> AsyncGenerator[str]:
         """Iterate over what the answering function says."""
         if self._answerer is None:
             return
@@ -210,6 +355,88 @@ class Agent(Generic[Deps]):
                 "@agent.reply: return the text to say, or an async iterator of its pieces, not"
                 f" {type(answer).__name__}"
             )
+
+    # Within.
+
+    def _template(self, option: str, given: Any) -> Any:
+        if isinstance(given, str):
+            try:
+                templates.check(given, self._variables)
+            except templates.InstructionsError as error:
+                raise AgentError(f"Agent({option}): {error}") from None
+        elif not callable(given):
+            raise AgentError(
+                f"Agent({option}): give a text, or a function that takes the call and returns"
+                f" one, not {type(given).__name__}"
+            )
+        return given
+
+    async def _text(self, option: str, given: Any, call: Call[Deps, State]) -> str:
+        if isinstance(given, str):
+            return templates.fill(given, self._values(call))
+        text = given(call)
+        if inspect.isawaitable(text):
+            text = await text
+        if not isinstance(text, str):
+            raise AgentError(
+                f"Agent({option}): the function must return a text, not {type(text).__name__}"
+            )
+        return text
+
+    def _values(self, call: Call[Deps, State]) -> dict[str, Any]:
+        now = datetime.now().astimezone()
+        built_in = {
+            "agent": self.name,
+            "language": SPOKEN[base(call.language)],
+            "caller": call.caller,
+            "called": call.called,
+            "today": f"{now:%A}, {now.date().isoformat()}",
+            "time": f"{now:%H:%M}",
+            "state": call.state,
+            "deps": call.deps,
+            "memory": call.memory,
+        }
+        return built_in | self._variables
+
+    def _check(
+        self,
+        name: str,
+        checks: list[Check],
+        function: Any,
+        timeout: float,
+        otherwise: str | None,
+    ) -> Any:
+        if isinstance(timeout, bool) or not 0 < timeout <= 30:
+            raise AgentError(f"@agent.{name}(timeout={timeout}): give seconds, up to 30")
+        if otherwise is not None and not _fits(_TEXT, otherwise):
+            raise AgentError(f"@agent.{name}(otherwise={otherwise!r}): give a sentence, or None")
+
+        def register(function: Any) -> Any:
+            if not callable(function) or not takes_two(function):
+                raise AgentError(f"@agent.{name}: decorate a function of the call and a text")
+            checks.append(Check(function, timeout, otherwise))
+            return function
+
+        return register if function is None else register(function)
+
+
+def _languages(given: object) -> tuple[str, ...]:
+    codes = [given] if isinstance(given, str) else given
+    if not isinstance(codes, Sequence) or not codes:
+        raise AgentError(f'Agent(languages={given!r}): give a code such as "en", or several')
+    try:
+        return tuple(dict.fromkeys(check(code) for code in codes))
+    except LanguageError as error:
+        raise AgentError(f"Agent(languages): {error}") from None
+
+
+def _voice(voice: Voice | None) -> Voice | None:
+    if voice is not None:
+        try:
+            check_voice(voice)
+        except (VoiceError, LanguageError) as error:
+            raise AgentError(f"Agent(voice): {error}") from None
+    return voice
 
 
 def _fits(pattern: re.Pattern[str], value: object) -> bool:

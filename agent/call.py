@@ -4,72 +4,148 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from vivavoce.agent.events import CallEnded, Event
+from typing_extensions import TypeVar as DefaultTypeVar
+
+from vivavoce.agent.answers import Answer, free_text
+from vivavoce.agent.asking import Asking, Given, NoAnswer, Say, Step, Stop
+from vivavoce.agent.events import (
+    CallEnded,
+    CallerSaid,
+    CallerStarted,
+    CallerStopped,
+    Event,
+    HandedOff,
+    HoldEnded,
+    HoldStarted,
+    KeyPressed,
+    LanguageChanged,
+    MessageReceived,
+)
+from vivavoce.agent.handoff import HandOff
+from vivavoce.agent.languages import base, check, follow
 from vivavoce.agent.ledger import Ledger
-from vivavoce.agent.transcript import Reply, Transcript
+from vivavoce.agent.line import Line, Sound
+from vivavoce.agent.prices import Price, cost
+from vivavoce.agent.transcript import HandOver, Reply, Transcript
+from vivavoce.agent.usage import Usage
 
-Deps = TypeVar("Deps")
+if TYPE_CHECKING:
+    from vivavoce.agent.agent import Agent
 
-State = Literal["connecting", "listening", "thinking", "speaking", "ended"]
+Deps = DefaultTypeVar("Deps", default=Any)
+State = DefaultTypeVar("State", default=Any)
+T = TypeVar("T")
 
+Phase = Literal["connecting", "listening", "thinking", "speaking", "holding", "ended"]
 
-class Line(Protocol):
-    """What a running pipeline does for the call that it carries."""
-
-    def now(self) -> float:
-        """Return the seconds since the call began."""
-
-    async def say(self, text: str, *, interruptible: bool) -> Reply:
-        """Speak a text; return when it was played or cut."""
-
-    async def interrupt(self) -> None:
-        """Cut what is being said."""
-
-    async def hang_up(self, reason: str, *, after_speech: bool) -> None:
-        """End the call, after what is being said where asked."""
+KEYS = frozenset("0123456789*#ABCD")
+"""The keys of a telephone."""
 
 
-class Call(Generic[Deps]):
+class Call(Generic[Deps, State]):
     """One live conversation.
 
-    Every method is safe at any time: before the line is open it waits for nothing and does
-    nothing, and after the call has ended it does nothing.
+    Everything works from tools and from outside, and is safe at any time: before the line is open
+    it waits for nothing and does nothing, and after the call has ended it does nothing.
 
     Attributes:
         id: Names the call in logs and records.
+        agent: Who speaks now; another one after a hand-off.
         deps: What the agent's `deps` made for this call.
+        state: What the agent's `state` made for this call: yours to read and to change.
+        memory: What was noted with `remember`; the model is told of it.
+        caller: Who calls: a number or an address, where the line tells it.
+        called: What they called, likewise.
+        language: What the agent speaks now.
         transcript: What was said, heard and done so far.
         ledger: The latency of each reply so far.
-        state: What the call is doing.
+        usage: What the call took from the models so far.
+        models: Which model serves each stage ("thinking").
+        phase: What the call is doing.
         reason: Why it ended; empty while it goes on.
     """
 
-    def __init__(self, call_id: str, deps: Deps) -> None:
+    def __init__(
+        self,
+        agent: Agent[Deps, State],
+        call_id: str = "call",
+        deps: Deps | None = None,
+        *,
+        caller: str = "",
+        called: str = "",
+    ) -> None:
+        """Prepare a call that has no line yet.
+
+        Args:
+            agent: Who answers.
+            call_id: Names it.
+            deps: What the tools need, instead of what the agent's `deps` makes.
+            caller: Who calls.
+            called: What they called.
+        """
         self.id = call_id
-        self.deps = deps
+        self.agent: Agent[Any, Any] = agent
+        self.deps: Deps = agent.new_deps() if deps is None else deps
+        self.state: State = agent.new_state()
+        self.memory: dict[str, str] = {}
+        self.caller = caller
+        self.called = called
+        self.language = agent.languages[0]
         self.transcript = Transcript()
         self.ledger = Ledger()
-        self.state: State = "connecting"
+        self.usage = Usage()
+        self.models: dict[str, str] = {}
+        self.phase: Phase = "connecting"
         self.reason = ""
+        self.greeting_due = False
         self._line: Line | None = None
         self._seconds = 0.0
         self._listeners: list[asyncio.Queue[Event | None]] = []
         self._backlog: list[Event] = []
+        self._questions = 0
+        self._turn_to_ask = asyncio.Lock()
+        self._held = False
 
     def __repr__(self) -> str:
-        return f"<Call {self.id} {self.state}>"
+        return f"<Call {self.id} {self.phase}>"
 
     @property
     def ended(self) -> bool:
         """Whether the call is over."""
-        return self.state == "ended"
+        return self.phase == "ended"
 
     @property
     def now(self) -> float:
         """Seconds since the call began; stands still once it is over."""
         return self._line.now() if self._line else self._seconds
+
+    @property
+    def latency(self) -> Ledger:
+        """The latency of each reply so far: the ledger."""
+        return self.ledger
+
+    @property
+    def asking(self) -> bool:
+        """Whether a question waits for the caller's answer (`ask`)."""
+        return self._questions > 0
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether the caller is on hold."""
+        return self._held
+
+    def cost(self, prices: dict[str, Price] | None = None) -> float | None:
+        """Return what the call has cost so far (USD), or None where a price is not known.
+
+        Args:
+            prices: By model; `vivavoce.agent.prices.PRICES` if None.
+        """
+        served = [name.partition(" at ")[0] for name in self.models.values()]
+        return cost(self.usage, dict.fromkeys(served), prices) if served else None
+
+    # Speaking.
 
     async def say(self, text: str, *, interruptible: bool = True) -> Reply:
         """Speak a text, after what is being said.
@@ -88,10 +164,131 @@ class Call(Generic[Deps]):
             return Reply(generated=text, closed=True)
         return await self._line.say(text, interruptible=interruptible)
 
+    async def play(
+        self, sound: Sound, *, rate: int = 24_000, text: str = "", interruptible: bool = True
+    ) -> Reply:
+        """Play a sound, after what is being said.
+
+        Args:
+            sound: int16 mono samples (a numpy array, or bytes), or the path of a WAV file.
+            rate: Sample rate of the samples (Hz); a file says its own.
+            text: What is heard in it, for the transcript and the model.
+            interruptible: Whether the caller may cut it.
+
+        Raises:
+            OSError: If the file cannot be opened.
+            ValueError: If it is no WAV file, or there is half a sample.
+        """
+        if self._line is None or self.ended:
+            return Reply(generated=text, closed=True)
+        return await self._line.play(sound, rate=rate, text=text, interruptible=interruptible)
+
     async def interrupt(self) -> None:
         """Cut what is being said, as if the caller had spoken."""
         if self._line is not None and not self.ended:
             await self._line.interrupt()
+
+    async def ask(
+        self,
+        question: str,
+        answer: Answer[T] | None = None,
+        *,
+        retries: int = 2,
+        patience: float = 8.0,
+        again: str | None = None,
+    ) -> T:
+        """Ask the caller, and wait for an answer that fits.
+
+        What the caller says meanwhile goes to the question, not to the model; they may answer
+        before it was said to its end, and with keys.
+
+        Args:
+            question: What is asked.
+            answer: What counts as an answer: `digits(4)`, `yes_no()`, `date()`, `choice([…])`,
+                `spelling()`, `free_text()` (if None).
+            retries: How many times it is asked again.
+            patience: Silence after which it is asked again (s).
+            again: What is said then; None is a sentence that fits the kind of answer.
+
+        Returns:
+            The answer's value.
+
+        Raises:
+            NoAnswer: If there was none, or the call has ended.
+
+        Cancellation: the question is taken back; what was said of it was said.
+        """
+        kind: Any = free_text() if answer is None else answer
+        async with self._turn_to_ask:
+            if self._line is None or self.ended:
+                raise NoAnswer("the call has ended", [])
+            asking: Asking[T] = Asking(
+                question,
+                kind,
+                language=self.language,
+                retries=retries,
+                patience=patience,
+                again=again,
+            )
+            queue: asyncio.Queue[Event | None] = asyncio.Queue()
+            self._listeners.append(queue)
+            self._questions += 1
+            try:
+                return await _Interview(self, self._line, asking, queue).hold()
+            finally:
+                self._questions -= 1
+                self._listeners.remove(queue)
+
+    # The line.
+
+    async def hold(self, music: Sound | None = None, *, rate: int = 24_000) -> None:
+        """Put the caller on hold: they hear music or nothing, and are not answered.
+
+        Args:
+            music: Played again and again: samples or the path of a WAV file, as for `play`.
+            rate: Sample rate of the samples (Hz).
+        """
+        if self._line is not None and not self._held:
+            self._held = True
+            await self._line.hold(on=True, music=music, rate=rate)
+            self.phase = "holding"
+            self.emit(HoldStarted(self.now))
+
+    async def unhold(self) -> None:
+        """Take the caller back."""
+        if self._line is not None and self._held:
+            self._held = False
+            await self._line.hold(on=False, music=None, rate=0)
+            self.phase = "listening"
+            self.emit(HoldEnded(self.now))
+
+    async def transfer(self, to: str) -> None:
+        """Hand the caller over to another number or address, which ends this call.
+
+        Args:
+            to: As the line has it: "+33 1 23 45 67 89", "sip:desk@example.org".
+
+        Raises:
+            LineError: If the line cannot, or the other side refused.
+        """
+        if self._line is not None and not self.ended:
+            await self._line.transfer(to)
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Send key tones.
+
+        Args:
+            digits: 0 to 9, "*", "#", A to D.
+
+        Raises:
+            ValueError: If there are others among them.
+            LineError: If the line cannot.
+        """
+        wrong = sorted(set(digits.upper()) - KEYS)
+        if wrong or not digits:
+            raise ValueError(f"send_dtmf({digits!r}): give keys, 0 to 9, *, # and A to D")
+        if self._line is not None and not self.ended:
+            await self._line.send_dtmf(digits.upper())
 
     async def hang_up(
         self, reason: str = "the agent hung up", *, after_speech: bool = True
@@ -104,6 +301,79 @@ class Call(Generic[Deps]):
         """
         if self._line is not None and not self.ended:
             await self._line.hang_up(reason, after_speech=after_speech)
+
+    async def send(self, message: Any) -> None:
+        """Send a message to the application at the caller's end (a browser's page).
+
+        Args:
+            message: Anything that JSON can hold.
+
+        Raises:
+            LineError: If the line carries no messages.
+        """
+        if self._line is not None and not self.ended:
+            await self._line.send(message)
+
+    # The conversation.
+
+    def set_language(self, language: str) -> None:
+        """Speak another language from the next reply on.
+
+        Raises:
+            LanguageError: If Voxtral TTS does not speak it.
+        """
+        check(language)
+        if not self.ended and language != self.language:
+            self.language = language
+            self.emit(LanguageChanged(self.now, language))
+
+    def remember(self, key: str, value: object) -> None:
+        """Note something about this call; the model is told of it with every request.
+
+        It stays when the beginning of a long call is no longer sent, and after a hand-off.
+        """
+        if not self.ended:
+            self.memory[str(key)] = str(value)
+
+    async def hand_off(
+        self, agent: Agent[Any, Any] | HandOff, *, keep_history: bool = True, note: str = ""
+    ) -> None:
+        """Have another agent go on with the call, from the next reply on.
+
+        Its greeting is said, where it has one.
+
+        Args:
+            agent: Who takes over.
+            keep_history: Whether its model is told what was said before.
+            note: What its model is told of the caller's wish.
+        """
+        given = agent if isinstance(agent, HandOff) else HandOff(agent, keep_history, note)
+        if self.ended:
+            return
+        self.take_over(given)
+        if self._line is not None:
+            await self._line.handed_off()
+
+    async def consult(self, agent: Agent[Any, Any], request: str) -> str:
+        """Have another agent's model answer a request in text, with its own tools.
+
+        Nothing of it is said or stands in the transcript.
+
+        Args:
+            agent: Who is asked.
+            request: In words.
+
+        Returns:
+            Its answer; empty when there is no line.
+        """
+        if self._line is None or self.ended:
+            return ""
+        return await self._line.consult(agent, request)
+
+    @property
+    def events(self) -> AsyncGenerator[Event]:
+        """What happens, from the call's start to its end: `async for event in call.events`."""
+        return self.__aiter__()
 
     async def __aiter__(self) -> AsyncGenerator[Event]:
         """Iterate over what happens, from the call's start to its end.
@@ -122,22 +392,149 @@ class Call(Generic[Deps]):
         finally:
             self._listeners.remove(queue)
 
-    # For the pipeline that carries the call.
+    # For the pipeline and the transport that carry the call.
 
     def connect(self, line: Line) -> None:
         """Give the call its line."""
         self._line = line
-        self.state = "listening"
+        self.phase = "listening"
+
+    def pressed(self, key: str) -> None:
+        """The caller pressed a key; what is none is ignored."""
+        if not self.ended and key.upper() in KEYS:
+            self.emit(KeyPressed(self.now, key.upper()))
+
+    def received(self, message: Any) -> None:
+        """The application at the caller's end sent a message."""
+        if not self.ended:
+            self.emit(MessageReceived(self.now, message))
+
+    def would_speak(self, text: str) -> str:
+        """Return the language in which a caller who says this is answered."""
+        if len(self.agent.languages) < 2:
+            return self.language
+        return follow(text, self.agent.languages, self.language)
+
+    def take_over(self, handoff: HandOff) -> None:
+        """Let another agent go on; its greeting is due, where it has one."""
+        agent, previous = handoff.agent, self.agent
+        self.agent = agent
+        if not agent.fits_state(self.state):
+            self.state = agent.new_state()
+        if base(self.language) not in {base(each) for each in agent.languages}:
+            self.language = agent.languages[0]
+        self.greeting_due = agent.greets
+        entry = HandOver(agent.name, previous.name, handoff.keep_history, handoff.note, self.now)
+        self.transcript.add(entry)
+        self.emit(HandedOff(self.now, entry))
 
     def emit(self, event: Event) -> None:
         """Tell every listener."""
+        if isinstance(event, CallerSaid):
+            self.set_language(self.would_speak(event.utterance.text))
         self._backlog.append(event)
         for queue in self._listeners:
             queue.put_nowait(event)
         if isinstance(event, CallEnded):
-            self.state = "ended"
+            self.phase = "ended"
             self.reason = event.reason
             self._seconds = event.at
             self._line = None
             for queue in self._listeners:
                 queue.put_nowait(None)
+
+
+class _Interview(Generic[T]):
+    """Carries out one `ask`."""
+
+    def __init__(
+        self,
+        call: Call[Any, Any],
+        line: Line,
+        asking: Asking[T],
+        queue: asyncio.Queue[Event | None],
+    ) -> None:
+        self._call = call
+        self._line = line
+        self._asking = asking
+        self._queue = queue
+        self._speech: asyncio.Task[Reply] | None = None
+        self._timer: asyncio.Task[None] | None = None
+        self._due: float | None = None
+        self._event: asyncio.Task[Event | None] | None = None
+
+    async def hold(self) -> T:
+        """Ask until there is an answer, or none to be had."""
+        try:
+            self._say(self._asking.begin())
+            while True:
+                step = await self._next()
+                if isinstance(step, Given):
+                    await self._hush()
+                    value: T = step.value
+                    return value
+                if isinstance(step, Stop):
+                    raise NoAnswer(step.why, self._asking.heard)
+                if isinstance(step, Say):
+                    self._say(step)
+        finally:
+            tasks = [task for task in (self._speech, self._timer, self._event) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _next(self) -> Step[T] | None:
+        """Wait for the next thing that happens."""
+        self._set_timer()
+        if self._event is None:
+            self._event = asyncio.create_task(self._queue.get(), name="answer")
+        waited = [each for each in (self._event, self._speech, self._timer) if each is not None]
+        done, _ = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        now = self._line.now()
+        if self._event in done:
+            event = self._event.result()
+            self._event = None
+            return await self._happened(event, now)
+        if self._speech in done:
+            self._speech = None
+            self._asking.listening(now)
+            return None
+        self._timer = None
+        return self._asking.tick(now)
+
+    async def _happened(self, event: Event | None, now: float) -> Step[T] | None:
+        match event:
+            case None | CallEnded():
+                return Stop("the call has ended")
+            case CallerStarted():
+                self._asking.speaking()
+            case CallerStopped():
+                self._asking.silent(now)
+            case CallerSaid():
+                return self._asking.said(event.utterance.text, now)
+            case KeyPressed():
+                await self._hush()
+                return self._asking.pressed(event.key, now)
+            case _:
+                pass
+        return None
+
+    def _say(self, step: Say) -> None:
+        self._speech = asyncio.create_task(self._call.say(step.text), name="question")
+
+    async def _hush(self) -> None:
+        """Say no more of a question that is answered."""
+        if self._speech is not None and not self._speech.done():
+            await self._call.interrupt()
+
+    def _set_timer(self) -> None:
+        due = self._asking.due
+        if due == self._due and self._timer is not None:
+            return
+        self._due = due
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            wait = max(0.0, due - self._line.now())
+            self._timer = asyncio.create_task(self._line.sleep(wait), name="patience")

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from vivavoce.agent.transcript import Failure, Reply, ToolUse, Utterance
+from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,63 @@ class ToolEnded(Event):
     """A tool gave its result, failed, ran out of time or was interrupted."""
 
     use: ToolUse
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed(Event):
+    """The caller pressed a key: 0 to 9, "*", "#" or A to D."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived(Event):
+    """The application at the caller's end sent a message (JSON)."""
+
+    message: Any
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOff(Event):
+    """Another agent took the call over."""
+
+    handoff: HandOver
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageChanged(Event):
+    """The agent speaks another language from now on."""
+
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldStarted(Event):
+    """The caller is on hold: what they say is not answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldEnded(Event):
+    """The caller is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked(Event):
+    """A check did not let a text pass.
+
+    Attributes:
+        what: "heard" or "reply".
+        text: What it was given.
+        instead: What took its place.
+        refused: Whether it was refused, not merely replaced.
+        why: What went wrong where the check itself failed; empty otherwise.
+    """
+
+    what: str
+    text: str
+    instead: str
+    refused: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from vivavoce.agent.transcript import Entry, Failure, Reply, ToolUse, Utterance
+from vivavoce.agent.transcript import (
+    Entry,
+    Failure,
+    HandOver,
+    News,
+    Reply,
+    ToolUse,
+    Utterance,
+)
 
 Message = dict[str, Any]
 
@@ -25,27 +33,85 @@ _FORBIDDEN = re.compile(r"[^a-zA-Z0-9_-]")
 OPENING = "(The call has just been connected.)"
 """Stands in for the caller where a conversation would start with the agent's own words."""
 
+REMEMBERED = "What you have noted about this call:"
+"""Stands above what was remembered, at the end of the instructions."""
 
-def messages(instructions: str, entries: Iterable[Entry]) -> list[Message]:
+
+def messages(
+    instructions: str,
+    entries: Iterable[Entry],
+    *,
+    tokens: int | None = None,
+    turns: int | None = None,
+) -> list[Message]:
     """Make the history.
 
     Args:
         instructions: The system message; left out when empty.
-        entries: The transcript so far. Replies still being played count as said in full.
+        entries: The transcript so far. Replies still being played count as said in full. What
+            stands before a hand-over without the history is left out.
+        tokens: How much of it is kept, about; its beginning is left out first, the last turn
+            never. The instructions do not count.
+        turns: How many of the caller's turns are kept.
 
     Returns:
-        Messages in Mistral's shape, valid for a request if an utterance or a tool result stands
-        last.
+        Messages in Mistral's shape, valid for a request if an utterance, a tool result, news or a
+        hand-over stands last.
     """
-    history: list[Message] = []
+    system: list[Message] = []
     if instructions.strip():
-        history.append({"role": "system", "content": instructions})
-    first = len(history)
+        system.append({"role": "system", "content": instructions})
+    return [*system, *bound(_conversation(entries), tokens=tokens, turns=turns)]
+
+
+def bound(
+    history: list[Message], *, tokens: int | None = None, turns: int | None = None
+) -> list[Message]:
+    """Leave out the beginning of a history that is too long.
+
+    It is cut before a caller's message, so that what is left is valid, and no tool result loses
+    its call.
+
+    Args:
+        history: Without a system message.
+        tokens: About how much is kept; at least from the last caller's message on.
+        turns: How many of the caller's messages are kept.
+    """
+    starts = [index for index, message in enumerate(history) if message["role"] == "user"]
+    if not starts:
+        return history
+    first = 0
+    if turns is not None and len(starts) > turns:
+        first = starts[-turns]
+    if tokens is not None:
+        sizes = [_size(message) for message in history]
+        total = sum(sizes[first:])
+        for start in starts:
+            if total <= tokens:
+                break
+            if start > first:
+                total -= sum(sizes[first:start])
+                first = start
+    return history[first:]
+
+
+def _size(message: Message) -> int:
+    """Estimate a message's tokens: about 3.5 characters each in European languages."""
+    text = str(message.get("content", ""))
+    for call in message.get("tool_calls", ()):
+        text += call["function"]["name"] + call["function"]["arguments"]
+    wide = sum(ord(char) > 0x2FF for char in text)
+    return 4 + (len(text) - wide) * 2 // 7 + wide
+
+
+def _conversation(entries: Iterable[Entry]) -> list[Message]:
+    history: list[Message] = []
+    first = 0
     groups: dict[int, Message] = {}
     for entry in entries:
         match entry:
             case Utterance():
-                _say(history, "user", entry.text)
+                _say(history, "user", entry.text if entry.told is None else entry.told)
             case Reply():
                 if entry.said and not entry.aside:
                     if len(history) == first:
@@ -53,9 +119,24 @@ def messages(instructions: str, entries: Iterable[Entry]) -> list[Message]:
                     _say(history, "assistant", entry.said)
             case ToolUse():
                 _call(history, groups, entry)
+            case News():
+                _say(history, "user", entry.text)
+            case HandOver():
+                if not entry.keep_history:
+                    history.clear()
+                    groups.clear()
+                # The agent that takes over may have to speak first: there must be something to
+                # answer.
+                if not history or (entry.note and history[-1]["role"] != "tool"):
+                    _say(history, "user", _handed(entry))
             case Failure():
                 pass
     return history
+
+
+def _handed(entry: HandOver) -> str:
+    note = f" Note: {entry.note}" if entry.note else ""
+    return f"(The call has just been handed over to you by {entry.previous}.{note})"
 
 
 def _say(history: list[Message], role: str, text: str) -> None:

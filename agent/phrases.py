@@ -68,6 +68,19 @@ GOODBYE = {
 }
 """Said before the call ends because nobody was there."""
 
+NOT_ANSWERED = {
+    "en": "I'm sorry, I can't help with that. Is there anything else I can do for you?",
+    "fr": "Je suis désolé, je ne peux pas vous aider sur ce point. Puis-je faire autre chose ?",
+    "es": "Lo siento, en eso no puedo ayudarle. ¿Puedo hacer algo más por usted?",
+    "de": "Dabei kann ich leider nicht helfen. Kann ich sonst etwas für Sie tun?",
+    "it": "Mi dispiace, in questo non posso aiutarla. Posso fare altro per lei?",
+    "pt": "Lamento, nisso não posso ajudar. Posso fazer mais alguma coisa por si?",
+    "nl": "Het spijt me, daar kan ik niet mee helpen. Kan ik iets anders voor u doen?",
+    "hi": "क्षमा करें, इसमें मैं मदद नहीं कर सकती। क्या मैं कुछ और कर सकती हूँ?",
+    "ar": "عذرًا، لا أستطيع المساعدة في ذلك. هل يمكنني مساعدتك في شيء آخر؟",
+}
+"""Said where a check refuses what was heard, or what was about to be said."""
+
 
 def phrase(phrases: dict[str, str], language: str) -> str:
     """Return the sentence in a language ("fr" or "fr-CA"), in English where there is none."""

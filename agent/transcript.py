@@ -117,6 +117,7 @@ class ToolUse:
         seconds: How long it ran; None while it runs.
         result: JSON or plain text for the model; None while it runs.
         ok: It gave a result (not an error, time-out or interruption).
+        shown: The arguments as they may stand in records: without secrets. None: as they are.
     """
 
     id: str
@@ -127,6 +128,7 @@ class ToolUse:
     seconds: float | None = None
     result: str | None = None
     ok: bool = False
+    shown: str | None = None
     kind: Literal["tool"] = "tool"
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,12 +137,30 @@ class ToolUse:
             "kind": self.kind,
             "id": self.id,
             "name": self.name,
-            "arguments": self.arguments,
+            "arguments": self.arguments if self.shown is None else self.shown,
             "result": self.result,
             "ok": self.ok,
             "started": round(self.started, 3),
             "seconds": None if self.seconds is None else round(self.seconds, 4),
         }
+
+
+@dataclass(slots=True)
+class News:
+    """The model was told something that the caller did not say: a tool's late result.
+
+    Attributes:
+        text: What it was told.
+        at: In seconds since the call began.
+    """
+
+    text: str
+    at: float
+    kind: Literal["news"] = "news"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {"kind": self.kind, "text": self.text, "at": round(self.at, 3)}
 
 
 @dataclass(slots=True)
@@ -199,7 +219,7 @@ class Failure:
         }
 
 
-Entry = Utterance | Reply | ToolUse | HandOver | Failure
+Entry = Utterance | Reply | ToolUse | News | HandOver | Failure
 
 
 @dataclass(slots=True)

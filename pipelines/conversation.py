@@ -17,7 +17,6 @@ from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallEnded, CallStarted
 from vivavoce.agent.phrases import APOLOGY, FAREWELL, phrase
-from vivavoce.agent.transcript import Reply
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.ears import Ears
 from vivavoce.pipelines.mind import Mind
@@ -30,6 +29,7 @@ from vivavoce.pipelines.stage import Context
 from vivavoce.pipelines.transport import Transport
 from vivavoce.pipelines.turns.playout import Block
 from vivavoce.pipelines.turns.silence import Scene
+from vivavoce.pipelines.wire import Wire
 
 START = 20.0
 """Seconds the pipeline may take to start."""
@@ -38,7 +38,7 @@ STOP = 5.0
 
 
 class Conversation:
-    """One call from its first sample to its last. Implements `Line` and `Carried`.
+    """One call from its first sample to its last. Implements `Carried`.
 
     Attributes:
         call: The call's public face.
@@ -53,6 +53,8 @@ class Conversation:
         *,
         call_id: str | None = None,
         deps: Any = None,
+        caller: str = "",
+        called: str = "",
     ) -> None:
         """Put it together; call it on the event loop that will run it.
 
@@ -62,15 +64,17 @@ class Conversation:
             transport: What carries the call.
             call_id: Names the call; made up if None.
             deps: What the tools need, instead of what the agent's `deps` makes.
+            caller: Who calls, where that is known: a number or an address.
+            called: What they called, likewise.
         """
         self.clock = Clock()
         self.call: Call[Any] = Call(
-            call_id or secrets.token_hex(6), agent.new_deps() if deps is None else deps
+            agent, call_id or secrets.token_hex(6), deps, caller=caller, called=called
         )
-        self._agent = agent
+        self.call.models = dict(models.names)
         self._models = models
         self._transport = transport
-        self._context = Context(agent, self.call, self.clock, self.clock.now(), self._trouble)
+        self._context = Context(self.call, self.clock, self.clock.now(), self._trouble)
         self._mind = Mind(self._context, models.thinking)
         self._ears = Ears(
             self._context,
@@ -81,7 +85,16 @@ class Conversation:
         )
         self._mouth = Mouth(self._context, models.speaking, lambda: self._ears.began)
         self._patience = Patience(
-            agent.silence, self._mouth, lambda: self._agent.language, self.call.hang_up
+            agent.silence, self._mouth, lambda: self.call.language, self.call.hang_up
+        )
+        self._wire = Wire(
+            self._context,
+            ears=self._ears,
+            mind=self._mind,
+            mouth=self._mouth,
+            thinking=models.thinking,
+            transport=transport,
+            hang_up=self.hang_up,
         )
         self._greeting: Speech | None = None
         self._over = ""
@@ -133,7 +146,7 @@ class Conversation:
         """Why the call is over; empty while it goes on."""
         if self._leaving and not self._mind.busy and self._mouth.idle:
             self._over = self._over or self._leaving
-        if not self._over and self.now() > self._agent.limits.call:
+        if not self._over and self.now() > self.agent.limits.call:
             self._over = "the call reached its longest duration"
         return self._over
 
@@ -144,9 +157,12 @@ class Conversation:
             caller=not self._ears.quiet,
             agent=self._mouth.sounding,
             thinking=self._mind.busy,
-            tools=self._mind.working,
+            tools=self._mind.working and not self.call.asking and not self.call.on_hold,
         )
         await self._patience.tick(self.clock.now(), scene)
+        self._wire.tick()
+        if self._ears.quiet and self._mouth.idle:
+            self._mind.tell_news()
         return block
 
     # What the call sees.
@@ -154,16 +170,6 @@ class Conversation:
     def now(self) -> float:
         """Return the seconds since the call began."""
         return self._context.at
-
-    async def say(self, text: str, *, interruptible: bool) -> Reply:
-        """Speak a text; return when it was played or cut."""
-        speech = self._mouth.say(text, protected=not interruptible)
-        await speech.over.wait()
-        return speech.reply
-
-    async def interrupt(self) -> None:
-        """Cut what is being said."""
-        await self._ears.broadcast_interruption()  # type: ignore[no-untyped-call]
 
     async def hang_up(self, reason: str, *, after_speech: bool) -> None:
         """End the call, after what is being said where asked."""
@@ -176,15 +182,15 @@ class Conversation:
 
     @property
     def agent(self) -> Agent[Any]:
-        """Who answers."""
-        return self._context.agent
+        """Who speaks now."""
+        return self.call.agent
 
     def use(self, agent: Agent[Any]) -> None:
         """Have a newer version of the agent go on with the call, from the next reply on.
 
         The history, `call.deps` and how turns are taken stay as they are.
         """
-        self._agent = self._context.agent = agent
+        self.call.agent = agent
 
     # Running it.
 
@@ -220,18 +226,28 @@ class Conversation:
 
     async def _carry(self) -> str:
         self._context.began = self.clock.now()
-        self.call.connect(self)
+        self.call.connect(self._wire)
         self._context.emit(CallStarted(0.0, self.call.id))
         preparing = asyncio.create_task(self._prepare(), name="prepare the apology")
         try:
-            if self._agent.greeting:
-                protected = self._agent.turns.greeting != "interruptible"
-                self._greeting = self._mouth.say(self._agent.greeting, protected=protected)
+            await self._greet()
             return await self._transport.carry(self)
         finally:
             preparing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await preparing
+
+    async def _greet(self) -> None:
+        """Say the greeting, if there is one; a function of the user's own may make it."""
+        try:
+            text = await self.agent.greeting_for(self.call)
+        except Exception as error:  # noqa: BLE001 (the user's own function)
+            message = f"the agent's greeting failed: {type(error).__name__}: {error}"
+            self._context.fail("thinking", message)
+            return
+        if text:
+            protected = self.agent.turns.greeting != "interruptible"
+            self._greeting = self._mouth.say(text, protected=protected)
 
     async def _end(self, running: asyncio.Task[None], reason: str) -> None:
         try:
@@ -242,6 +258,7 @@ class Conversation:
                 await asyncio.wait({running}, timeout=STOP)
         finally:
             await self._transport.close()
+            self._wire.close()
             self.call.emit(CallEnded(self._context.at, self._over or reason))
 
     # Trouble.
@@ -259,7 +276,7 @@ class Conversation:
     def deaf(self) -> bool:
         """Whether the caller is not listened to: until a greeting is over, if the agent says so."""
         greeting = self._greeting
-        muted = self._agent.turns.greeting == "muted"
+        muted = self.agent.turns.greeting == "muted"
         return muted and greeting is not None and not greeting.over.is_set()
 
     @property
@@ -268,14 +285,18 @@ class Conversation:
         return self._mouth.interruptible or self._mind.answering
 
     def _apology_text(self) -> str:
-        limits, language = self._agent.limits, self._agent.language
+        limits, language = self.agent.limits, self.call.language
         ending = limits.on_failure == "end"
         return limits.apology or phrase(FAREWELL if ending else APOLOGY, language)
 
     async def _prepare(self) -> None:
         """Have the apology ready before it is needed, which is when the models fail."""
-        await self._models.clip(
-            self._apology_text(), voice=self._agent.voice, language=self._agent.language
+        await self._clip(self._apology_text())
+
+    async def _clip(self, text: str) -> Samples | None:
+        language = self.call.language
+        return await self._models.clip(
+            text, voice=self.agent.voice_for(language), language=language
         )
 
     async def _trouble(self, error: ModelError | None) -> None:
@@ -286,9 +307,7 @@ class Conversation:
             text = self._apology_text()
             self._apologising += 1
             try:
-                clip = await self._models.clip(
-                    text, voice=self._agent.voice, language=self._agent.language
-                )
+                clip = await self._clip(text)
             finally:
                 self._apologising -= 1
             if clip is not None:
@@ -296,7 +315,7 @@ class Conversation:
             else:
                 # Nothing can speak: two falling notes say that something is wrong.
                 self._apology = self._mouth.sound(_notes(self._mouth.rate))
-        if self._agent.limits.on_failure == "end":
+        if self.agent.limits.on_failure == "end":
             await self.hang_up("a model server failed", after_speech=True)
 
 

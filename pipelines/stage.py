@@ -27,7 +27,6 @@ class Context:
     """One call's agent, state and clock, as its stages see them.
 
     Attributes:
-        agent: Who answers.
         call: The call's public face.
         clock: Stamps everything.
         began: When the call began (s on the clock).
@@ -35,12 +34,16 @@ class Context:
             the agent apologise.
     """
 
-    agent: Agent[Any]
     call: Call[Any]
     clock: Clock
     began: float
     trouble: Trouble
     _reported: set[str] = field(default_factory=set)
+
+    @property
+    def agent(self) -> Agent[Any]:
+        """Who speaks now; another one after a hand-off."""
+        return self.call.agent
 
     def since(self, moment: float) -> float:
         """Return a moment of the clock as seconds since the call began."""

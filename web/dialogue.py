@@ -5,7 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from vivavoce.agent.transcript import CUT_MARK, Entry, Failure, Reply, ToolUse, Utterance
+from vivavoce.agent.transcript import (
+    CUT_MARK,
+    Entry,
+    Failure,
+    HandOver,
+    News,
+    Reply,
+    ToolUse,
+    Utterance,
+)
 from vivavoce.web.markup import Html, clock, el, join, milliseconds
 from vivavoce.web.story import Story
 from vivavoce.web.waterfall import strip
@@ -38,6 +47,11 @@ def _line(number: int, entry: Entry, audio: str | None) -> Html:
         case ToolUse():
             end = entry.started + (entry.seconds or 0.0)
             return _placed(number, "tool", entry.started, end, _tool(entry), audio)
+        case HandOver():
+            parts = iter([el("p", f"{entry.agent} takes over from {entry.previous}.")])
+            return _placed(number, "handoff", entry.at, entry.at, parts, audio)
+        case News():
+            return _placed(number, "news", entry.at, entry.at, iter([el("p", entry.text)]), audio)
         case Failure():
             return _placed(number, "failure", entry.at, entry.at, _failure(entry), audio)
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from vivavoce.agent.ledger import STAGES, Latency
-from vivavoce.agent.transcript import Entry, Failure, Reply, ToolUse, Utterance
+from vivavoce.agent.transcript import (
+    Entry,
+    Failure,
+    HandOver,
+    News,
+    Reply,
+    ToolUse,
+    Utterance,
+)
 
 _LONGEST = 7 * 24 * 3600.0
 """Seconds; a moment beyond a week is no moment of a call but a mistaken unit."""
@@ -227,11 +235,27 @@ def _failure(fields: _Fields) -> Failure:
     return Failure(fields.string("stage"), fields.string("message"), fields.seconds("at"))
 
 
+def _handover(fields: _Fields) -> HandOver:
+    return HandOver(
+        agent=fields.string("agent"),
+        previous=fields.string("previous"),
+        keep_history=fields.flag("keep_history"),
+        note=fields.string("note"),
+        at=fields.seconds("at"),
+    )
+
+
+def _news(fields: _Fields) -> News:
+    return News(fields.string("text"), fields.seconds("at"))
+
+
 _KINDS: dict[str, Callable[[_Fields], Entry]] = {
     "caller": _utterance,
     "agent": _reply,
     "tool": _tool,
     "failure": _failure,
+    "handoff": _handover,
+    "news": _news,
 }
 
 
@@ -243,7 +267,7 @@ def _last(entry: Entry) -> float:
             return max(entry.started or 0.0, entry.ended or 0.0)
         case ToolUse():
             return entry.started + (entry.seconds or 0.0)
-        case Failure():
+        case Failure() | HandOver() | News():
             return entry.at
 
 

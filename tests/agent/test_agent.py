@@ -8,9 +8,9 @@ from vivavoce.agent import Agent, AgentError, Call, Limits, Turns
 from vivavoce.tools import DefinitionError, tool
 
 
-def test_an_agent_needs_nothing():
+async def test_an_agent_needs_nothing():
     agent = Agent()
-    assert agent.instructions_for(Call("c", None)) == ""
+    assert await agent.instructions_for(Call(agent)) == ""
     assert agent.new_deps() is None
     assert agent.turns == Turns()
     assert agent.limits == Limits()
@@ -25,11 +25,14 @@ def test_an_agent_needs_nothing():
         ({"name": ""}, "use 1 to 64 letters"),
         ({"name": "chez marie"}, "use 1 to 64 letters"),
         ({"name": 5}, "use 1 to 64 letters"),
-        ({"language": "english"}, 'use a code such as "en"'),
-        ({"language": None}, 'use a code such as "en"'),
-        ({"voice": 3}, "Agent(voice=3): give a text"),
+        ({"languages": "english"}, 'write it as "en"'),
+        ({"languages": None}, 'give a code such as "en", or several'),
+        ({"languages": []}, 'give a code such as "en", or several'),
+        ({"languages": "ja"}, "Voxtral TTS does not speak 'ja': choose among en (English), fr"),
+        ({"languages": ["en", "zh-Hant"]}, "does not speak 'zh-Hant'"),
+        ({"voice": 3}, "voice=3: give a text"),
         ({"voice": " "}, "give a text"),
-        ({"greeting": ["Hello"]}, "Agent(greeting=['Hello']): give a text"),
+        ({"greeting": ["Hello"]}, "Agent(greeting): give a text"),
         ({"turns": {"min_silence": 1}}, "give Turns(...)"),
         ({"limits": 60}, "give Limits(...)"),
         ({"deps": "book"}, "give a function or class"),
@@ -42,14 +45,15 @@ def test_a_wrong_definition_is_told_in_one_line(given, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "fr-CA", "zh-Hant"])
+@pytest.mark.parametrize("language", ["en", "fr", "fr-CA", "pt-BR"])
 def test_languages_are_codes(language):
-    assert Agent(language=language).language == language
+    assert Agent(languages=language).languages == (language,)
+    assert Agent(languages=[language, "de", "de"]).languages == (language, "de")
 
 
-def test_instructions_may_depend_on_the_call():
+async def test_instructions_may_depend_on_the_call():
     agent = Agent(lambda call: f"You speak with {call.deps}.", deps=lambda: "Ann")
-    assert agent.instructions_for(Call("c", agent.new_deps())) == "You speak with Ann."
+    assert await agent.instructions_for(Call(agent)) == "You speak with Ann."
 
 
 def test_deps_are_made_anew_for_each_call():
@@ -102,7 +106,7 @@ def test_tools_by_decorator_with_and_without_options_and_by_argument():
     reserve = agent.tools.get("reserve")
     assert (reserve.filler, reserve.timeout, reserve.interruptible) == ("One moment.", 3, False)
     # What was decorated can still be called.
-    assert book(Call("c", None), 4) == "4"
+    assert book(Call(agent), 4) == "4"
 
 
 def test_two_tools_of_one_name_are_refused():
@@ -127,7 +131,7 @@ def test_only_a_function_can_answer():
 
 
 async def said(agent: Agent, heard: str = "hello") -> list[str]:
-    return [piece async for piece in agent.answer(Call("c", None), heard)]
+    return [piece async for piece in agent.answer(Call(agent), heard)]
 
 
 async def test_an_agent_that_answers_by_model_has_no_answer_of_its_own():
@@ -179,7 +183,7 @@ async def test_an_answer_that_is_cut_ends_its_function():
         finally:
             ended.append(True)
 
-    answer = agent.answer(Call("c", None), "go")
+    answer = agent.answer(Call(agent), "go")
     assert await anext(answer) == "and "
     await answer.aclose()
     assert ended == [True]

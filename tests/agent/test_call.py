@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallEnded, CallerStarted, CallStarted
 from vivavoce.agent.transcript import Reply
@@ -36,7 +37,7 @@ async def collect(call):
 
 @pytest.fixture
 def call():
-    return Call("c1", {"book": 1})
+    return Call(Agent(), "c1", {"book": 1})
 
 
 async def everything(call):
@@ -49,7 +50,7 @@ async def everything(call):
 async def test_before_the_line_is_open_nothing_waits_and_nothing_happens(call):
     reply = await asyncio.wait_for(everything(call), 1)
     assert (reply.generated, reply.heard, reply.closed) == ("Hello.", "", True)
-    assert call.state == "connecting"
+    assert call.phase == "connecting"
     assert call.now == 0.0
     assert not call.ended
 
@@ -58,7 +59,7 @@ async def test_a_call_on_the_line_hands_everything_to_it(call):
     wire = Wire()
     call.connect(wire)
     wire.clock = 2.5
-    assert call.state == "listening"
+    assert call.phase == "listening"
     assert call.now == 2.5
     reply = await call.say("Hello.", interruptible=False)
     await call.interrupt()

@@ -5,13 +5,33 @@ import json
 import pytest
 
 from vivavoce.agent import events
-from vivavoce.agent.transcript import Failure, Reply, ToolUse, Utterance
+from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Utterance
 
 ROWS = [
     (events.CallStarted(0.0, "c1"), {"event": "call_started", "at": 0.0, "call": "c1"}),
     (events.CallerStarted(1.23456), {"event": "caller_started", "at": 1.235}),
     (events.CallerStopped(2), {"event": "caller_stopped", "at": 2}),
     (events.CallerPartial(1, "a ta"), {"event": "caller_partial", "at": 1, "text": "a ta"}),
+    (events.KeyPressed(3, "#"), {"event": "key_pressed", "at": 3, "key": "#"}),
+    (
+        events.MessageReceived(3, {"page": 2}),
+        {"event": "message_received", "at": 3, "message": {"page": 2}},
+    ),
+    (events.LanguageChanged(3, "fr"), {"event": "language_changed", "at": 3, "language": "fr"}),
+    (events.HoldStarted(4), {"event": "hold_started", "at": 4}),
+    (events.HoldEnded(5), {"event": "hold_ended", "at": 5}),
+    (
+        events.Checked(6, "reply", "no", "sorry", refused=True),
+        {
+            "event": "checked",
+            "at": 6,
+            "what": "reply",
+            "text": "no",
+            "instead": "sorry",
+            "refused": True,
+            "why": "",
+        },
+    ),
     (events.CallEnded(9, "hung up"), {"event": "call_ended", "at": 9, "reason": "hung up"}),
 ]
 
@@ -29,6 +49,12 @@ def test_an_event_as_json(event, row):
         (events.AgentSaid(1, Reply("Hi")), "agent_said", "reply", "agent"),
         (events.ToolStarted(1, ToolUse("a" * 9, "f", "{}", 1, 0)), "tool_started", "use", "tool"),
         (events.ToolEnded(1, ToolUse("a" * 9, "f", "{}", 1, 0)), "tool_ended", "use", "tool"),
+        (
+            events.HandedOff(1, HandOver("desk", "host", keep_history=True, note="", at=1)),
+            "handed_off",
+            "handoff",
+            "handoff",
+        ),
         (events.Failed(1, Failure("tools", "no", 0)), "failed", "failure", "failure"),
     ],
 )
@@ -44,4 +70,4 @@ def test_every_event_has_been_looked_at():
         for kind in vars(events).values()
         if isinstance(kind, type) and issubclass(kind, events.Event) and kind is not events.Event
     }
-    assert len(kinds) == len(ROWS) + 6
+    assert len(kinds) == len(ROWS) + 7

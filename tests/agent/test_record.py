@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallEnded
 from vivavoce.agent.ledger import Span, account
@@ -11,7 +12,7 @@ from vivavoce.agent.transcript import Failure, Reply, ToolUse, Utterance
 
 
 def test_a_record_survives_json_and_says_everything():
-    call = Call("c1", None)
+    call = Call(Agent(), "c1")
     latency = account(1.0, 1.6543, [Span("endpointing", 1.0, 1.4)])
     call.ledger.add(latency)
     call.transcript.add(Utterance("Öffnen Sie heute?", 0.2, 1.0, "semantic"))
@@ -44,7 +45,7 @@ def test_a_record_survives_json_and_says_everything():
 
 def test_a_record_of_a_call_in_which_nothing_happened():
     made = record(
-        Call("c1", None), agent="a", began=datetime(2026, 1, 1, tzinfo=UTC), seconds=0, models={}
+        Call(Agent(), "c1"), agent="a", began=datetime(2026, 1, 1, tzinfo=UTC), seconds=0, models={}
     )
     assert made["transcript"] == []
     assert made["latency_ms"] == {}

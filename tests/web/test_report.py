@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.ledger import Span, account
 from vivavoce.agent.record import record as make_record
@@ -50,7 +51,7 @@ def unpack(page):
 
 
 def test_the_page_of_a_real_record(tmp_path, write):
-    call = Call("c-9", deps=None)
+    call = Call(Agent(), "c-9")
     stopped = 2.0
     latency = account(stopped, 2.8, [Span("endpointing", 2.0, 2.3), Span("thinking", 2.1, 2.6)])
     call.ledger.add(latency)
