@@ -73,9 +73,15 @@ def _hidden(path: Path, schema: Any, root: Mapping[str, Any], visits: list[int])
         return True
     if _marked(schema) or _marked(schema := resolve(schema, root)):
         return True
-    if not path or not isinstance(schema, Mapping):
+    if not isinstance(schema, Mapping):
         return False
     branches = _branches(schema)
+    if not path:
+        # Where an object is wanted, a bare value may be the secret that belongs into it.
+        wanted = [resolve(branch, root) for branch in branches] or [schema]
+        return any(_marked(each) or _kind(each) in ("object", "array") for each in wanted)
+    if not _may_be(schema, path[0]) and not branches:
+        return None
     if branches:
         found = [_hidden(path, branch, root, visits) for branch in branches]
         return True if True in found else False if False in found else None
@@ -124,6 +130,8 @@ def _redact(value: Any, schema: Any, root: Mapping[str, Any], visits: list[int])
     branches = _branches(schema)
     if branches:
         return _common(value, [_redact(value, branch, root, visits) for branch in branches])
+    if value is not None and not _may_be(schema, _step(value)):
+        return _UNKNOWN
     if isinstance(value, dict):
         found: dict[str, Any] = {}
         for name, item in value.items():
@@ -161,6 +169,26 @@ def _told(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _told(item) for name, item in value.items()}
     return [_told(item) for item in value] if isinstance(value, list) else value
+
+
+def _kind(schema: Any) -> str | None:
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    return kind if isinstance(kind, str) else None
+
+
+def _step(value: Any) -> str | int | None:
+    """What leads into a value: a key, an index, or nothing."""
+    return "key" if isinstance(value, dict) else 0 if isinstance(value, list) else None
+
+
+def _may_be(schema: Any, step: str | int | None) -> bool:
+    """Whether a schema's type is an object (for a key), a list (an index), or a bare value."""
+    kind = _kind(schema)
+    if kind is None:
+        return True
+    if step is None:
+        return kind not in ("object", "array", "null")
+    return kind == ("array" if isinstance(step, int) else "object")
 
 
 def _marked(schema: Any) -> bool:

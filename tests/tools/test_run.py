@@ -12,7 +12,7 @@ from typing import Annotated
 import pytest
 from pydantic import AfterValidator
 
-from vivavoce.tools import Outcome, Toolbox, ToolError, run, run_named, tool
+from vivavoce.tools import Outcome, Retry, Toolbox, ToolError, run, run_named, tool
 
 SECRET = "sk-hunter2"
 # The package's `run` is the function, which hides the module of that name.
@@ -439,3 +439,83 @@ def test_a_thread_that_outlives_its_loop_says_nothing(caplog):
         if thread.name == "tool block":
             thread.join(5)
     assert not caplog.records
+
+
+def failing(*outcomes, **options):
+    """A tool that does one thing after the other."""
+    coming = list(outcomes)
+    calls = []
+
+    async def work() -> str:
+        """Work."""
+        calls.append(asyncio.get_running_loop().time())
+        what = coming.pop(0)
+        if isinstance(what, BaseException):
+            raise what
+        if what is None:
+            await asyncio.sleep(3_600)
+        return what
+
+    return tool(work, idempotent=True, **options), calls
+
+
+async def test_it_is_tried_again_after_what_passes():
+    made, calls = failing(Retry("Busy.", after=0), None, "found", retries=2, timeout=0.05)
+    outcome = await run(made, None, None)
+    assert (outcome.kind, outcome.content, outcome.tries) == ("result", "found", 3)
+    assert len(calls) == 3
+    # The time-out is each try's own, and the pause between tries is real.
+    assert outcome.seconds >= 0.05 + 0.5
+    assert outcome.error is None
+
+
+async def test_the_last_try_is_what_counts():
+    made, calls = failing(*[Retry("Busy.", after=0)] * 3, retries=2)
+    outcome = await run(made, None, None)
+    assert (outcome.kind, outcome.content, outcome.tries) == ("error", "Busy.", 3)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("error", [ToolError("No."), ValueError("x"), TimeoutError("its own")])
+async def test_what_does_not_pass_is_not_tried_again(error):
+    made, calls = failing(error, "never", retries=5)
+    outcome = await run(made, None, None)
+    assert (outcome.kind, outcome.tries, len(calls)) == ("error", 1, 1)
+
+
+async def test_without_retries_a_retry_is_an_error():
+    made, calls = failing(Retry("Busy."), "never")
+    outcome = await run(made, None, None)
+    assert (outcome.kind, outcome.content, len(calls)) == ("error", "Busy.", 1)
+
+
+async def test_each_try_gets_its_arguments_anew():
+    seen = []
+
+    @tool(idempotent=True, retries=1)
+    async def collect(words: list[str]) -> str:
+        """Collect.
+
+        Args:
+            words: Words.
+        """
+        seen.append(list(words))
+        words.append("changed")
+        if len(seen) == 1:
+            raise Retry("Busy.", after=0)
+        return "done"
+
+    assert (await run(collect, None, {"words": ["a"]})).ok
+    assert seen == [["a"], ["a"]]
+
+
+async def test_cancellation_between_two_tries():
+    made, calls = failing(Retry("Busy.", after=99), "never", retries=1)
+    task = asyncio.create_task(run(made, None, None))
+    while not calls:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(calls) == 1

@@ -2,13 +2,11 @@ import copy
 import dataclasses
 import inspect
 import json
-from pathlib import Path
 
 import pytest
 from mistralai.client import models
-from mypy import api as mypy
 
-from vivavoce.tools import DefinitionError, Tool, Toolbox, tool
+from vivavoce.tools import DefinitionError, Tool, tool
 
 
 @tool
@@ -19,10 +17,6 @@ def opening_hours(day: str = "today") -> str:
         day: Which day.
     """
     return f"{day}: ten to six"
-
-
-def numbered(number: int) -> Tool[..., str]:
-    return tool(lambda: "x", name=f"tool{number}", description="It is one of many.")
 
 
 def test_it_is_still_the_function():
@@ -98,7 +92,24 @@ def test_it_cannot_be_changed():
         ({"filler": ""}, "or leave it out"),
         ({"filler": "  "}, "or leave it out"),
         ({"filler": 3}, "or leave it out"),
+        ({"filler": []}, "or leave it out"),
+        ({"filler": ["One.", ""]}, "or leave it out"),
+        ({"filler": ["One."] * 21}, "at most 20"),
         ({"interruptible": None}, "True or False"),
+        ({"cancellable": 1}, "cancellable is 1: give True or False"),
+        ({"background": "yes"}, "background is 'yes': give True or False"),
+        ({"idempotent": None}, "True or False"),
+        ({"retries": 2}, "add `idempotent=True` if that does no harm"),
+        ({"retries": 6, "idempotent": True}, "a whole number, 0 to 5"),
+        ({"retries": -1, "idempotent": True}, "a whole number, 0 to 5"),
+        ({"retries": True, "idempotent": True}, "a whole number, 0 to 5"),
+        ({"retries": 1.0, "idempotent": True}, "a whole number, 0 to 5"),
+        ({"max_result": 10}, "a whole number, at least 200"),
+        ({"max_result": None}, "a whole number, at least 200"),
+        ({"confirm": ""}, 'as in `confirm="Shall I book it?"`'),
+        ({"confirm": "x" * 201}, "at most 200 characters"),
+        ({"confirm": None}, "give True, or a question"),
+        ({"retry": 3}, "there is no option 'retry': the options are name, description, "),
         ({"name": "open hours"}, "1 to 64"),
         ({"description": " "}, "no description"),
     ],
@@ -113,6 +124,36 @@ def test_options_out_of_range(options, fix):
     assert f"{__file__}:{find.__code__.co_firstlineno}" in str(caught.value)
 
 
+def test_options_that_decide_how_it_is_interrupted():
+    def find() -> None:
+        """Find."""
+
+    assert tool(find).cancellable is True
+    # What is to be heard to its end is not cut off by hanging up.
+    assert tool(find, interruptible=False).cancellable is False
+    assert tool(find, interruptible=False, cancellable=True).cancellable is True
+    assert tool(find, cancellable=False).interruptible is True
+    made = tool(find, background=True, confirm="Shall I?", idempotent=True, retries=3)
+    assert (made.background, made.confirm, made.retries) == (True, "Shall I?", 3)
+    assert (tool(find).background, tool(find).confirm, tool(find).retries) == (False, False, 0)
+    assert tool(find, max_result=200).max_result == 200
+
+
+def test_fillers_take_turns():
+    def find() -> None:
+        """Find."""
+
+    one, two = tool(find, filler="Let me look."), tool(find, filler=["Let me look.", "One moment."])
+    assert [one.next_filler(said) for said in range(2)] == ["Let me look."] * 2
+    assert [two.next_filler(said) for said in range(3)] == [
+        "Let me look.",
+        "One moment.",
+        "Let me look.",
+    ]
+    assert two.filler == "Let me look."
+    assert (tool(find).filler, tool(find).next_filler(3)) == (None, None)
+
+
 def test_limits_are_inclusive():
     assert tool(filler="x" * 200)(opening_hours.function).filler == "x" * 200
 
@@ -120,93 +161,3 @@ def test_limits_are_inclusive():
 def test_a_tool_of_a_tool():
     with pytest.raises(DefinitionError, match="not a function"):
         tool(opening_hours)
-
-
-def test_a_toolbox_keeps_the_order():
-    box = Toolbox([numbered(2), numbered(1)])
-    box.add(opening_hours)
-    assert box.names == ("tool2", "tool1", "opening_hours")
-    assert [each.name for each in box] == list(box.names)
-    assert box["opening_hours"] is box.get("opening_hours") is opening_hours
-    assert box.get("nothing") is None
-    assert "tool1" in box
-    assert "nothing" not in box
-    assert len(box) == 3
-    assert [each["function"]["name"] for each in box.definitions] == list(box.names)
-    assert "tool2, tool1" in repr(box)
-
-
-def test_names_are_unique():
-    box = Toolbox([opening_hours])
-    with pytest.raises(DefinitionError, match=r"the name is taken by .*test_tool\.py:\d+"):
-        box.add(tool(lambda: "x", name="opening_hours", description="Another."))
-    assert len(box) == 1
-
-
-def test_a_model_takes_128():
-    box = Toolbox(numbered(number) for number in range(128))
-    with pytest.raises(DefinitionError, match="takes 128"):
-        box.add(numbered(128))
-    assert len(box) == 128
-
-
-def test_only_tools_go_in():
-    with pytest.raises(DefinitionError, match="decorate the function with @tool"):
-        Toolbox([opening_hours.function])
-
-
-SNIPPET = """
-from typing import assert_type
-from collections.abc import Coroutine
-from typing import Any
-from vivavoce.tools import Tool, Toolbox, tool
-
-@tool
-def plain(day: str, people: int = 2) -> list[str]:
-    "Find."
-    return [day] * people
-
-@tool(filler="Let me look.", timeout=8)
-async def slow(day: str) -> int:
-    "Find."
-    return len(day)
-
-assert_type(plain("x", people=3), list[str])
-coming = slow("x")
-same = assert_type(coming, Coroutine[Any, Any, int])
-assert_type(tool(lambda: 3, name="three", description="Three."), Tool[[], int])
-assert_type(Toolbox([plain, slow])["plain"], Tool[..., Any])
-"""
-WRONG = [
-    ("plain(3)", "arg-type"),
-    ("plain()", "call-arg"),
-    ("other = slow(day='x', people=1)", "call-arg"),
-    ("plain.timeout = 3", "misc"),
-    ("tool(plain, timeout='8')", "call-overload"),
-]
-
-
-def test_the_decorated_function_keeps_its_type(tmp_path):
-    root = Path(__file__).parents[2]
-    lines = SNIPPET.splitlines() + [wrong for wrong, _ in WRONG]
-    snippet = tmp_path / "snippet.py"
-    snippet.write_text("\n".join(lines))
-    config = tmp_path / "mypy.ini"
-    links = tmp_path / "links" / "vivavoce"
-    links.mkdir(parents=True)
-    (links / "tools").symlink_to(root / "tools")
-    config.write_text(
-        f"[mypy]\nstrict = true\nmypy_path = {links.parent}\n"
-        "namespace_packages = true\nexplicit_package_bases = true\n"
-    )
-    said, failed, _ = mypy.run(
-        ["--config-file", str(config), "--cache-dir", str(tmp_path / "cache"), str(snippet)]
-    )
-    first = len(SNIPPET.splitlines()) + 1
-    errors = {
-        int(line.split(":")[1]): line.rpartition("[")[2].rstrip("]")
-        for line in said.splitlines()
-        if ": error:" in line
-    }
-    assert not failed, failed
-    assert errors == {first + index: code for index, (_, code) in enumerate(WRONG)}, said
