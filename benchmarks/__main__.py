@@ -22,15 +22,12 @@ from benchmarks.latency.backend import LATENCY, REPLY
 from benchmarks.latency.engine import EngineError
 from benchmarks.latency.picture import draw
 from benchmarks.latency.roster import NAMES, RosterError, choose
-from benchmarks.latency.speech import SpeechError, load
-from benchmarks.latency.wire import RATE
+from benchmarks.latency.speech import SpeechError, chosen
 from vivavoce.sandbox.launch import SandboxError
 
 HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
 RESULTS = HERE / "results"
-LONGEST = 4.5
-"""Longest utterance of a run (s): longer ones only cost time."""
 TURNS = {"latency": 60, "bargein": 40, "pauses": 200, "load": 5}
 CALLS = 8
 """Of each engine side by side, where `pauses` are measured."""
@@ -59,11 +56,7 @@ def _arguments(given: list[str]) -> argparse.Namespace:
 
 async def _run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     entries = choose(options.only)
-    clips = [
-        clip
-        for clip in await asyncio.to_thread(load, CACHE, options.speech)
-        if clip.voiced_end < LONGEST * RATE or options.speech is not None
-    ]
+    clips = await asyncio.to_thread(chosen, CACHE, options.speech)
     before = machine.describe()
 
     def say(line: str) -> None:

@@ -37,16 +37,16 @@ def paused_clips(clips: Sequence[Clip], count: int) -> list[Clip]:
     Raises:
         RosterError: If no clip has a place for a pause.
     """
-    places = [(clip, at) for clip in clips for at in clip.pauses]
+    places = [(clip, pause) for clip in clips for pause in clip.pauses]
     if not places:
         raise roster.RosterError(
             "no clip has a place for a pause: write | between the words in transcripts.tsv"
         )
     found = []
     for number, index in enumerate(order(count, len(places), SEED)):
-        clip, at = places[index]
+        clip, pause = places[index]
         seconds = PAUSES[(index + number // len(places)) % len(PAUSES)]
-        found.append(clip.paused(at, seconds, room(seconds + 0.1, number)))
+        found.append(clip.paused(pause, seconds, room(seconds + 0.1, number)))
     return found
 
 

@@ -32,6 +32,8 @@ FLOOR = -48.0
 """Below this a frame is never speech (dBFS)."""
 BELOW_PEAK = 38.0
 """Nor when it is so much quieter than the clip's loudest frame (dB)."""
+LONGEST = 4.5
+"""Longest utterance of a run (s): longer ones only cost time."""
 TAIL = round(0.12 * RATE)
 """What is kept of a clip's own silence behind its last voiced sample."""
 LOUDNESS = -23.0
@@ -52,8 +54,10 @@ class Clip:
         samples: int16, 16 kHz, beginning with the first voiced sample.
         voiced_end: The last voiced sample's number.
         words: Its words, with their ends (s from the first voiced sample).
-        pauses: Where a speaker may pause: the sample, in a dip of the energy between two words.
-        gap: Where a pause was put in: its first sample and the one behind it; None if none was.
+        pauses: Where a speaker may pause: the silence there already is between two words, from
+            its first sample to the first voiced one behind it. Both are the same where the words
+            run into each other, in a dip of the energy.
+        gap: The silence of a pause that was put in, likewise; None if none was.
     """
 
     name: str
@@ -61,7 +65,7 @@ class Clip:
     samples: Samples
     voiced_end: int
     words: tuple[tuple[str, float], ...]
-    pauses: tuple[int, ...] = ()
+    pauses: tuple[tuple[int, int], ...] = ()
     gap: tuple[int, int] | None = None
 
     @property
@@ -74,27 +78,33 @@ class Clip:
         """The words as the sandbox's script of an utterance has them."""
         return [[word, round(end, 3)] for word, end in self.words]
 
-    def paused(self, at: int, seconds: float, room: Samples) -> Clip:
-        """Return the clip with a pause at a sample, filled with room noise.
+    def paused(self, pause: tuple[int, int], seconds: float, room: Samples) -> Clip:
+        """Return the clip with a silence made as long as a pause.
+
+        What the speaker's own silence has, breath and all, stays around the room noise that
+        lengthens it; where it is longer than the pause, its middle is left out.
 
         Args:
-            at: One of `pauses`.
-            seconds: How long.
+            pause: One of `pauses`.
+            seconds: How long it is to be silent in all.
             room: At least as much noise (int16).
         """
-        count = round(seconds * RATE)
-        head, tail = self.samples[:at], self.samples[at:]
+        start, end = pause
+        total = round(seconds * RATE)
+        half = min(end - start, total) // 2
+        count = total - 2 * half
+        more = total - (end - start)
+        head, tail = self.samples[: start + half], self.samples[end - half :]
         fade = min(80, len(head), len(tail))  # 5 ms: no click
         slope = np.linspace(1, 0, fade)
         head = np.concatenate([head[: len(head) - fade], head[len(head) - fade :] * slope])
         tail = np.concatenate([tail[:fade] * slope[::-1], tail[fade:]])
         joined = np.concatenate([head, room[:count], tail]).astype(np.int16)
         moved = tuple(
-            (word, end if end * RATE <= at + FRAME else end + seconds) for word, end in self.words
+            (word, at if at * RATE <= start + 1 else at + more / RATE) for word, at in self.words
         )
-        return Clip(
-            self.name, self.use, joined, self.voiced_end + count, moved, gap=(at, at + count)
-        )
+        gap = (start, start + total)
+        return Clip(self.name, self.use, joined, self.voiced_end + more, moved, gap=gap)
 
     def before(self, sample: int) -> str:
         """Return the words that have ended by a sample."""
@@ -154,15 +164,16 @@ def make_clip(name: str, use: str, samples: Samples, text: str) -> Clip:
     ends = [int(marks[min(len(marks) - 1, int(n / lengths[-1] * len(marks)))]) for n in lengths]
     times = [float((at + 1) * FRAME / RATE) for at in ends]
     pauses = []
-    quiet = levels(trimmed)
+    quiet, loud_frames = levels(trimmed), voiced(trimmed)
     for place in places:
         if not 0 < place < len(words):
             continue
         at = _dip(quiet, ends[place - 1])
-        pauses.append(at * FRAME)
-        # The words around a pause are where the dip is.
-        times[:place] = [min(time, at * FRAME / RATE) for time in times[:place]]
-        times[place:] = [max(time, (at + 6) * FRAME / RATE) for time in times[place:]]
+        start, stop = _silence(loud_frames, at)
+        pauses.append((start * FRAME, stop * FRAME))
+        # The words around a pause are around its silence: a word has been heard when it falls.
+        times[:place] = [min(time, start * FRAME / RATE) for time in times[:place]]
+        times[place:] = [max(time, (stop + 6) * FRAME / RATE) for time in times[place:]]
     voiced_end = int(end) - begin * FRAME - 1
     times[-1] = (voiced_end + 1) / RATE
     for index in range(len(times) - 2, -1, -1):
@@ -178,6 +189,15 @@ def _dip(level: NDArray[np.float64], near: int, reach: int = 30) -> int:
     smooth = np.convolve(level, np.ones(5) / 5, mode="same")
     distance = np.abs(np.arange(low, high) - near) * 0.3  # dB a frame: rather the nearer one
     return low + int(np.argmin(smooth[low:high] + distance))
+
+
+def _silence(voiced_frames: NDArray[np.bool_], at: int) -> tuple[int, int]:
+    """Return the frames around one that hold no voice, from the first to behind the last."""
+    before = np.flatnonzero(voiced_frames[:at])
+    behind = np.flatnonzero(voiced_frames[at:])
+    start = int(before[-1]) + 1 if len(before) else at
+    stop = at + int(behind[0]) if len(behind) else at
+    return start, stop
 
 
 def load(cache: Path, folder: Path | None = None) -> list[Clip]:
@@ -204,6 +224,16 @@ def load(cache: Path, folder: Path | None = None) -> list[Clip]:
             path = roots[PACKAGES[0]] / "usr/share/asterisk/sounds/en_US_f_Allison" / f"{name}.g722"
         clips.append(make_clip(name, use, read(path), text))
     return clips
+
+
+def chosen(cache: Path, folder: Path | None = None) -> list[Clip]:
+    """Return the clips of a run: all of a folder, or those of the default set that are short.
+
+    Raises:
+        SpeechError: If there are none.
+    """
+    clips = load(cache, folder)
+    return clips if folder is not None else [c for c in clips if c.voiced_end < LONGEST * RATE]
 
 
 def _load_folder(folder: Path) -> list[Clip]:

@@ -10,11 +10,11 @@ import asyncio
 import io
 import tempfile
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import numpy as np
@@ -33,6 +33,7 @@ from vivavoce.pipelines.turns.playout import AUDIBLE
 from vivavoce.sandbox.launch import Sandbox
 
 Samples = NDArray[np.int16]
+T = TypeVar("T")
 
 OPENING = "What do you have for me today?"
 MODELS = {
@@ -43,6 +44,8 @@ MODELS = {
 FILES = "voxtral-mini-2602"
 LONGEST = 120.0
 """Seconds of real time that one call, or one request, may take."""
+LEADS = (0.1, 0.25, 0.4)
+"""Silences before a recording, in seconds: how a recogniser hears a cut word depends on it."""
 PEACE = 1.2
 """Seconds without anything going on after which the caller leaves."""
 _SIZE = round(RATE * BLOCK)
@@ -174,6 +177,13 @@ class Hall:
                 answer.raise_for_status()
                 return str((await answer.json())["text"])
 
+    async def hear(self, audio: Samples, rate: int) -> list[str]:
+        """Return what a recording says behind each of three silences: the recogniser is moody."""
+        return [
+            await self.transcribe(np.pad(audio, (round(lead * rate), rate // 2)), rate)
+            for lead in LEADS
+        ]
+
     async def hold(
         self,
         reply: str,
@@ -223,6 +233,29 @@ class Hall:
     async def close(self) -> None:
         """Close the connections; idempotent."""
         await self._http.close()
+
+
+async def side_by_side(count: int, at_once: int, job: Callable[[int], Awaitable[T]]) -> list[T]:
+    """Do `count` jobs, some at the same time; return what they give, in their order.
+
+    Args:
+        count: How many.
+        at_once: How many of them run at any time.
+        job: Takes its number.
+
+    A job that fails ends the others; cancelling ends all.
+    """
+    found: dict[int, T] = {}
+    numbers = iter(range(count))
+
+    async def work() -> None:
+        for number in numbers:
+            found[number] = await job(number)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(at_once, count)):
+            group.create_task(work(), name="calls")
+    return [found[number] for number in range(count)]
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from benchmarks.turns import measure
-from benchmarks.turns.calls import Hall, Held
+from benchmarks.turns.calls import Hall, Held, side_by_side
 from benchmarks.turns.heard import REPLIES
 
 FIRST = {"think_first_token_ms": 200, "think_tokens_per_s": 60, "speak_first_audio_ms": 90}
@@ -60,7 +60,9 @@ async def _words(hall: Hall, held: Held, reply: str) -> int:
     return measure.reach(reply, await hall.transcribe(held.agent, held.rate))
 
 
-async def run(hall: Hall, count: int, seed: int, say: Callable[[str], None]) -> list[Trial]:
+async def run(
+    hall: Hall, count: int, seed: int, say: Callable[[str], None], calls: int = 4
+) -> list[Trial]:
     """Hold a call for each case and each of `count` replies.
 
     Args:
@@ -68,10 +70,12 @@ async def run(hall: Hall, count: int, seed: int, say: Callable[[str], None]) -> 
         count: How many replies of each case.
         seed: Not used: the sandbox's jitter is the same every time.
         say: Takes a line per call.
+        calls: How many replies are tried side by side.
     """
     del seed
-    trials = []
-    for number in range(count):
+
+    async def try_reply(number: int) -> list[Trial]:
+        trials = []
         reply = REPLIES[number % len(REPLIES)]
         # As slow to begin as the bad ones: its first clause is cut in the same place.
         plain = await hall.hold(reply, None, latency=FIRST)
@@ -91,7 +95,10 @@ async def run(hall: Hall, count: int, seed: int, say: Callable[[str], None]) -> 
             )
             trials.append(trial)
             say(f"{number + 1}/{count} {case}: {'ok' if trial.right else 'WRONG'} {trial}")
-    return trials
+        return trials
+
+    found = await side_by_side(count, calls, try_reply)
+    return [trial for trials in found for trial in trials]
 
 
 def show(trials: list[Trial]) -> tuple[Table, dict[str, object]]:

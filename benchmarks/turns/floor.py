@@ -14,10 +14,9 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.turns import measure, sounds
-from benchmarks.turns.calls import Hall, Held, Samples
+from benchmarks.turns.calls import Hall, Held, Samples, side_by_side
 from vivavoce.pipelines.caller import RATE
 from vivavoce.pipelines.turns.bargein import is_backchannel
-from vivavoce.pipelines.turns.playout import AUDIBLE
 
 KEEPS, STOPS = 0.95, 0.98
 """Goals: shares of sounds that leave the agent the floor, and of interruptions that take it."""
@@ -88,12 +87,7 @@ def judge(kind: str, what: str, sound: Samples, held: Held, plain: Samples) -> T
     voiced = measure.onset(sound) or 0
     began = round((at + voiced / RATE) * held.rate)
     if reply.interrupted:
-        # The next reply comes after a silence: what sounds before it is this one.
-        rest = held.agent[began:]
-        gaps = measure.pauses(rest, held.rate, 0.5)
-        last = gaps[0][0] if gaps else len(rest)
-        loud = np.flatnonzero(np.abs(rest[:last].astype(np.int32)) >= AUDIBLE)
-        reaction = (int(loud[-1]) + 1) / held.rate if len(loud) else 0.0
+        reaction = measure.reaction(held.agent, began, held.rate)
         return Trial(kind, what, kept=False, understood=said, reaction=reaction)
     match = measure.compare(held.agent, plain, held.rate)
     end = at + len(sound) / RATE
@@ -103,7 +97,9 @@ def judge(kind: str, what: str, sound: Samples, held: Held, plain: Samples) -> T
     return Trial(kind, what, kept, said, match, gap=gap, wait=wait)
 
 
-async def run(hall: Hall, count: int, seed: int, say: Callable[[str], None]) -> list[Trial]:
+async def run(
+    hall: Hall, count: int, seed: int, say: Callable[[str], None], calls: int = 4
+) -> list[Trial]:
     """Disturb `count` replies with what is not meant, and interrupt half as many.
 
     Args:
@@ -111,16 +107,19 @@ async def run(hall: Hall, count: int, seed: int, say: Callable[[str], None]) -> 
         count: How many sounds that are not meant; interruptions: as many, 30 texts in turn.
         seed: Of the sounds and moments.
         say: Takes a line per trial.
+        calls: How many calls are held side by side.
     """
-    moments, dice = random.Random(seed), np.random.default_rng(seed)
     plain = (await hall.hold(REPLY, None)).agent
     kinds = ["listening", "cough", "listening", "throat", "listening", "cough", "door", "keyboard"]
     plan = [
         (kinds[n % len(kinds)], n // len(kinds) * 3 + n % len(kinds) // 2) for n in range(count)
     ]
     plan += [("interruption", n) for n in range(count)]
-    trials = []
-    for place, (kind, number) in enumerate(plan):
+
+    async def disturb(place: int) -> Trial:
+        kind, number = plan[place]
+        # Its own dice: which call comes first makes no difference.
+        moments, dice = random.Random(f"{seed} {place}"), np.random.default_rng((seed, place))
         what, sound = await _sound(hall, kind, number, dice)
         held = await hall.hold(REPLY, sound, moments.uniform(0.5, 6.0), stay=14.0)
         trial = judge(kind, what, sound, held, plain)
@@ -128,9 +127,10 @@ async def run(hall: Hall, count: int, seed: int, say: Callable[[str], None]) -> 
             room = np.zeros(RATE // 2, np.int16)
             alone = await hall.transcribe(np.concatenate([room, sound, room]), RATE)
             trial = replace(trial, alone=alone)
-        trials.append(trial)
         say(f"{place + 1}/{len(plan)} {_line(trial)}")
-    return trials
+        return trial
+
+    return await side_by_side(len(plan), calls, disturb)
 
 
 def _line(trial: Trial) -> str:
@@ -151,15 +151,14 @@ def _line(trial: Trial) -> str:
 def _ms(values: list[float]) -> str:
     if not values:
         return "–"
-    p50, p90 = measure.percentile(values, 50), measure.percentile(values, 90)
-    return f"{p50 * 1000:.0f} / {p90 * 1000:.0f}"
+    return " / ".join(f"{measure.percentile(values, share) * 1000:.0f}" for share in (50, 90, 95))
 
 
 def show(trials: list[Trial]) -> tuple[Table, dict[str, object]]:
     """Return a table by kind, and the figures."""
-    table = Table(title="who has the floor")
-    columns = ("sound", "trials", "agent keeps it", "held", "whole", "silent p50 / p90 ms")
-    for name in (*columns, "resumes after p50 / p90 ms", "stops after p50 / p90 ms"):
+    table = Table(title="who has the floor", caption="p50 / p90 / p95, ms")
+    columns = ("sound", "trials", "agent keeps it", "held", "whole", "silent")
+    for name in (*columns, "resumes after", "stops after"):
         table.add_column(name)
     for kind in sorted({trial.kind for trial in trials}):
         some = [trial for trial in trials if trial.kind == kind]
@@ -191,8 +190,7 @@ def show(trials: list[Trial]) -> tuple[Table, dict[str, object]]:
         "resumed_whole": lossless / len(kept) if kept else 0.0,
         "interruptions": len(meant),
         "stopped": stops_share,
-        "reaction_p50_ms": round(measure.percentile(reactions, 50) * 1000, 1),
-        "reaction_p90_ms": round(measure.percentile(reactions, 90) * 1000, 1),
+        **measure.reactions(reactions),
         "wait_p50_ms": round(
             measure.percentile([t.wait for t in kept if t.wait is not None], 50) * 1000, 1
         ),

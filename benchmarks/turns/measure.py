@@ -51,6 +51,41 @@ def reach(reply: str, transcribed: str) -> int:
     return int(np.argmin(row))
 
 
+def prefix(reply: str, transcribed: str) -> int:
+    """Return how many words of a reply sound most like all of a transcription.
+
+    Unlike `reach`, letters count and not words: where a word is cut, or split in two, the
+    recogniser may write something that merely sounds like it.
+    """
+    words, said = spoken(reply), "".join(spoken(transcribed))
+    likeness = [_likeness(said, "".join(words[:count])) for count in range(len(words) + 1)]
+    return likeness.index(max(likeness)) if said else 0
+
+
+def reaction(agent: Samples, began: int, rate: int) -> float:
+    """Return how long a reply still sounds from a sample on (s).
+
+    Args:
+        agent: The agent's side of a recording (int16). The next reply comes after half a second
+            of silence: what sounds before is the one that was cut.
+        began: The caller's first audible sample.
+        rate: Hz.
+    """
+    rest = agent[began:]
+    gaps = pauses(rest, rate, 0.5)
+    last = gaps[0][0] if gaps else len(rest)
+    loud = np.flatnonzero(np.abs(rest[:last].astype(np.int32)) >= AUDIBLE)
+    return (int(loud[-1]) + 1) / rate if len(loud) else 0.0
+
+
+def reactions(values: list[float]) -> dict[str, object]:
+    """Return the figures of many reactions (s), in ms; None where there are none."""
+    return {
+        f"reaction_p{share}_ms": round(percentile(values, share) * 1000, 1) if values else None
+        for share in (50, 90, 95)
+    }
+
+
 def onset(samples: Samples, start: int = 0) -> int | None:
     """Return the first audible sample from `start` on."""
     loud = np.flatnonzero(np.abs(samples[start:].astype(np.int32)) >= AUDIBLE)

@@ -34,19 +34,38 @@ def test_loudness_is_the_same_for_all():
     assert np.abs(quiet.samples).max() == pytest.approx(np.abs(loud.samples).max(), rel=0.05)
 
 
-def test_a_pause_is_put_in_the_dip_and_words_keep_their_side():
+def test_a_pause_is_as_long_as_it_says_and_words_keep_their_side():
     clip = make_clip("x", "turn", bursts(0.8, 0.8, gap=0.1), "good morning | to you all")
-    (at,) = clip.pauses
-    assert at / RATE == pytest.approx(0.85, abs=0.05)
+    ((start, stop),) = clip.pauses
+    assert (start / RATE, stop / RATE) == pytest.approx((0.8, 0.9), abs=0.02)
     ends = [end for _word, end in clip.words]
     assert ends == sorted(ends)
-    assert ends[1] <= at / RATE < ends[2]
-    longer = clip.paused(at, 0.7, room(1.0, 1))
-    assert len(longer.samples) == len(clip.samples) + round(0.7 * RATE)
-    assert longer.voiced_end == clip.voiced_end + round(0.7 * RATE)
-    moved = [after - before for (_w, after), before in zip(longer.words, ends, strict=True)]
-    assert moved == pytest.approx([0, 0, 0.7, 0.7, 0.7])
-    assert np.abs(longer.samples[at + 100 : at + round(0.7 * RATE) - 100]).max() < 30
+    # A word has been heard when its voice falls, not in the middle of the silence behind it.
+    assert ends[1] <= start / RATE
+    assert ends[2] > stop / RATE
+    assert clip.before(start + 1) == "good morning"
+    for seconds in (0.7, 0.05):
+        other = clip.paused((start, stop), seconds, room(1.0, 1))
+        more = seconds - (stop - start) / RATE
+        assert len(other.samples) == len(clip.samples) + round(more * RATE)
+        assert other.voiced_end == clip.voiced_end + round(more * RATE)
+        assert other.gap == (start, start + round(seconds * RATE))
+        moved = [after - before for (_w, after), before in zip(other.words, ends, strict=True)]
+        assert moved == pytest.approx([0, 0, more, more, more])
+        assert np.abs(other.samples[slice(*other.gap)][100:-100]).max() < 300
+        # What was said before and behind it is as it was.
+        assert np.array_equal(other.samples[: start - 80], clip.samples[: start - 80])
+        behind = len(clip.samples) - stop - 80
+        assert np.array_equal(other.samples[-behind:], clip.samples[-behind:])
+
+
+def test_words_that_run_into_each_other_are_parted_in_the_dip():
+    clip = make_clip("x", "turn", bursts(1.6), "good morning | to you all")
+    ((start, stop),) = clip.pauses
+    assert start == stop
+    other = clip.paused((start, stop), 0.5, room(1.0, 1))
+    assert other.gap == (start, start + RATE // 2)
+    assert len(other.samples) == len(clip.samples) + RATE // 2
 
 
 def test_scripts_are_what_the_sandbox_takes():

@@ -44,6 +44,13 @@ def test_how_far_a_transcription_reaches(transcribed, words):
     assert measure.reach(REPLY, transcribed) == words
 
 
+def test_the_beginning_that_sounds_most_like_a_transcription():
+    assert measure.prefix(REPLY, "to night we serve on your soup") == 5
+    assert measure.prefix(REPLY, "Tonight we serve onion soup with ro") == 6
+    assert measure.prefix(REPLY, "") == 0
+    assert measure.prefix(REPLY, REPLY) == 13
+
+
 # -- samples
 
 
@@ -108,6 +115,15 @@ def test_what_is_missing_or_out_of_order_or_clicks_is_told(speech):
     assert measure.align(order, speech, RATE).strange == 1
     # The ends of the first and the second piece, the beginnings of the two others.
     assert len(measure.clicks(order, RATE)) == 4
+
+
+def test_a_reaction_lasts_until_the_reply_is_silent(speech):
+    later = np.concatenate([speech[: RATE // 2], np.zeros(RATE, np.int16), speech])
+    assert measure.reaction(later, RATE // 4, RATE) == pytest.approx(0.25, abs=0.001)
+    assert measure.reaction(np.zeros(RATE, np.int16), 0, RATE) == 0.0
+    found = measure.reactions([0.1] * 9 + [0.2])
+    assert found == {"reaction_p50_ms": 100.0, "reaction_p90_ms": 100.0, "reaction_p95_ms": 200.0}
+    assert measure.reactions([])["reaction_p50_ms"] is None
 
 
 def test_percentiles():
