@@ -28,9 +28,9 @@ def test_nearly_nothing_is_a_record():
 
 
 def test_kinds_of_a_later_version_are_named(record):
-    record["transcript"] += [{"kind": "handoff"}, {"kind": "handoff"}]
+    record["transcript"] += [{"kind": "hologram"}, {"kind": "hologram"}]
     story = read(record)
-    assert story.unknown == ("handoff",)
+    assert story.unknown == ("hologram",)
     assert len(story.entries) == 6
 
 
