@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -16,7 +16,7 @@ from vivavoce.agent.ledger import Latency
 from vivavoce.agent.testing.draw import draw
 from vivavoce.agent.testing.engine import PATIENCE, Engine, SimulationError, open_engine
 from vivavoce.agent.testing.steps import Replies
-from vivavoce.agent.transcript import Reply, ToolUse, Transcript, Utterance
+from vivavoce.agent.transcript import Entry, Reply, ToolUse, Transcript, Utterance
 
 Deps = TypeVar("Deps")
 
@@ -256,6 +256,8 @@ async def simulate(
     *,
     deps: Deps | None = None,
     audio: bool = False,
+    models: object | None = None,
+    history: Iterable[Entry] = (),
     call_id: str = "simulated",
 ) -> AsyncGenerator[Caller[Deps]]:
     """Call an agent in a test: the real pipeline, a scripted model, a virtual clock.
@@ -268,7 +270,12 @@ async def simulate(
         replies: What its model answers: steps in order, each for one request, or a function of
             the messages and the tools. None where the agent answers by a function, or greets.
         deps: What its tools need, instead of what the agent makes for each call.
-        audio: Speak and listen with the embedded models instead of scripted ones.
+        audio: Speak and listen with real models instead of scripted ones: those of the sandbox,
+            which is started when it is first needed. Time is then skipped where no model works.
+            Without `replies` the sandbox's model answers, too.
+        models: An open `vivavoce.pipelines.models.connect.Models` to use for `audio` instead;
+            without `audio` and `replies`, its model thinks and everything else is simulated.
+        history: What was said and done before, in order: the call goes on from there.
         call_id: Names the call.
 
     Yields:
@@ -278,11 +285,14 @@ async def simulate(
         SimulationError: If the call does not go as the test wants it to.
         ScriptError: If `replies` holds what is no step.
     """
-    engine = open_engine(agent, replies, deps=deps, audio=audio, call_id=call_id)
+    engine = open_engine(agent, replies, deps=deps, audio=audio, models=models, call_id=call_id)
     await engine.start()
     caller: Caller[Deps] = Caller(engine, engine.call)
     RECENT.append(caller)
     try:
+        if before := list(history):
+            await engine.listen()
+            caller.transcript.entries = before
         yield caller
     finally:
         await engine.stop()

@@ -82,10 +82,16 @@ class Engine(Protocol):
 
 
 def open_engine(
-    agent: Agent[Any], replies: Replies | None, *, deps: Any, audio: bool, call_id: str
+    agent: Agent[Any],
+    replies: Replies | None,
+    *,
+    deps: Any,
+    audio: bool,
+    models: object | None,
+    call_id: str,
 ) -> Engine:
     """Make the engine of one simulated call; call it on the event loop that will run it."""
     made = importlib.import_module(ENGINE).open_engine(
-        agent, replies, deps=deps, audio=audio, call_id=call_id
+        agent, replies, deps=deps, audio=audio, models=models, call_id=call_id
     )
     return cast("Engine", made)

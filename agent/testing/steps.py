@@ -68,7 +68,8 @@ Replies = Iterable[StepLike] | Model
 
 def say(text: str) -> Step:
     """Have the model write a text."""
-    if not isinstance(text, str):
+    given: object = text
+    if not isinstance(given, str):
         raise ScriptError(f"say({text!r}): give the text that the model writes")
     return Step((Say(text),))
 
@@ -81,7 +82,8 @@ def call_tool(tool: str, /, *, raw: str | None = None, **arguments: Any) -> Step
         raw: The arguments as the model writes them, to test what is malformed.
         arguments: The arguments; what JSON has no type for (a date) is written as its text.
     """
-    if not isinstance(tool, str) or not tool:
+    given: object = tool
+    if not (isinstance(given, str) and given):
         raise ScriptError(f"call_tool({tool!r}): give the tool's name")
     if raw is not None and arguments:
         raise ScriptError("call_tool: give raw= or arguments, not both")
@@ -99,7 +101,8 @@ def fail(kind: Trouble = "broken", detail: str = "the script says so") -> Step:
 
 def wait(seconds: float) -> Step:
     """Have the model take its time (s, virtual)."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
+    given: object = seconds
+    if isinstance(given, bool) or not isinstance(given, int | float) or not given >= 0:
         raise ScriptError(f"wait({seconds!r}): give the seconds, 0 or more")
     return Step((Wait(float(seconds)),))
 

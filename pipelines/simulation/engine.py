@@ -16,17 +16,15 @@ from vivavoce.agent.testing.steps import Replies
 from vivavoce.agent.transcript import Reply
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.models.interfaces import Thinking
 from vivavoce.pipelines.simulation.line import SimulatedLine
 from vivavoce.pipelines.simulation.senses import LevelVad, TrackHearing
-from vivavoce.pipelines.simulation.thinking import ScriptedThinking
+from vivavoce.pipelines.simulation.thinking import RealThinking, ScriptedThinking
 from vivavoce.pipelines.simulation.track import RATE, Track
 from vivavoce.pipelines.simulation.voice import ToneVoice, length
 from vivavoce.pipelines.simulation.warp import virtual_time
 from vivavoce.pipelines.turns.heard import words
 
-REACTION = 0.09
-"""Seconds from a caller's first sound to the agent's last: so much earlier must they begin to be
-heard as cutting in at a certain word."""
 GAP = 0.3
 """Seconds that a caller takes before they answer."""
 KEY = 0.15
@@ -40,18 +38,37 @@ class TextEngine:
         agent: Who is called.
         replies: What its model answers.
         deps: What its tools need, instead of what the agent makes.
+        models: Whose model answers where `replies` is None.
         call_id: Names the call.
     """
 
+    virtual = True
+    """Whether the event loop's time is."""
+    reaction = 0.09
+    """Seconds from a caller's first sound to the agent's last: so much earlier must they begin
+    to be heard as cutting in at a certain word."""
+
     def __init__(
-        self, agent: Agent[Any], replies: Replies | None, *, deps: Any, call_id: str
+        self,
+        agent: Agent[Any],
+        replies: Replies | None,
+        *,
+        deps: Any,
+        models: object | None,
+        call_id: str,
     ) -> None:
-        self._stack = contextlib.ExitStack()
+        if models is not None and not isinstance(models, Models):
+            raise SimulationError(
+                f"simulate(models={models!r}): give an open Models, or leave it out"
+            )
+        self._models = models
+        self._scripted = replies is not None
+        self._stack = contextlib.AsyncExitStack()
         self._agent, self._deps, self._call_id = agent, deps, call_id
         self._thinking = ScriptedThinking([] if replies is None else replies, self._pulse)
         self._track = Track()
         self._waits: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
-        self._line = SimulatedLine(self._track, self._see, self._pulse, virtual=True)
+        self._line = SimulatedLine(self._track, self._see, self._pulse, virtual=self.virtual)
         self._running: asyncio.Task[Call[Any]] | None = None
         self._conversation: Conversation | None = None
 
@@ -75,25 +92,34 @@ class TextEngine:
 
     async def start(self) -> None:
         """Open the line."""
-        self._stack.enter_context(virtual_time())
-        models = Models(
-            hearing=lambda _turns: TrackHearing(self._track),
-            thinking=self._thinking,
-            speaking=ToneVoice(self._line.wake),
-            names=dict.fromkeys(("hearing", "thinking", "speaking"), "scripted"),
-            vad=LevelVad,
-        )
-        self._conversation = Conversation(
-            self._agent, models, self._line, call_id=self._call_id, deps=self._deps
-        )
-        self._running = asyncio.create_task(self._conversation.run(), name="simulated call")
-        self._running.add_done_callback(lambda _: self._pulse())
         try:
+            models = await self._open()
+            self._conversation = Conversation(
+                self._agent, models, self._line, call_id=self._call_id, deps=self._deps
+            )
+            self._running = asyncio.create_task(self._conversation.run(), name="simulated call")
+            self._running.add_done_callback(lambda _: self._pulse())
             await self._until(lambda: self._line.open, "open the line")
             await self.answer()
         except BaseException:
             await self.stop()
             raise
+
+    async def _open(self) -> Models:
+        """Begin to simulate; return what the call is carried with."""
+        self._stack.enter_context(virtual_time())
+        names = dict.fromkeys(("hearing", "thinking", "speaking"), "scripted")
+        thinking: Thinking = self._thinking
+        if self._models is not None and not self._scripted:
+            thinking = RealThinking(self._models.thinking)
+            names["thinking"] = self._models.names.get("thinking", "real")
+        return Models(
+            hearing=lambda _turns: TrackHearing(self._track),
+            thinking=thinking,
+            speaking=ToneVoice(self._line.wake),
+            names=names,
+            vad=LevelVad,
+        )
 
     async def stop(self) -> None:
         """End the call."""
@@ -108,7 +134,7 @@ class TextEngine:
             if self._running is not None and not self._running.done():
                 self._running.cancel()
                 await asyncio.wait({self._running})
-            self._stack.close()
+            await self._stack.aclose()
 
     async def hang_up(self, reason: str) -> None:
         """The caller hangs up."""
@@ -121,19 +147,18 @@ class TextEngine:
 
     async def listen(self, within: float = PATIENCE) -> None:
         """Return when the agent has finished."""
-        await self._until(lambda: self._talk.settled, "finish", within)
+        await self._until(self._finished, "finish", within)
 
     async def speak(self, text: str) -> None:
         """Say a text."""
         if not words(text):
             raise SimulationError(f"the caller cannot say {text!r}: there is no word in it")
-        self._say(text, self._soon())
+        await self._say(text, self._soon)
         await self._until(lambda: not self._track.sounding, "hear the caller out")
 
     async def sound(self, seconds: float) -> None:
         """Make a sound without words."""
-        self._track.sound(seconds, self._soon())
-        self._line.wake()
+        self._rustle(seconds, self._soon())
         await self._until(lambda: not self._track.sounding, "hear the caller out")
 
     async def answer(self, within: float = PATIENCE) -> None:
@@ -142,7 +167,7 @@ class TextEngine:
 
     async def decided(self) -> None:
         """Return when the caller's turn is decided."""
-        await self._until(lambda: self._talk.settled or not self._in_turn(), "decide")
+        await self._until(lambda: not self._in_turn(), "decide")
 
     async def cut_in(
         self, text: str | None, *, after: float | None, at_word: int | None, sound: float = 0.0
@@ -151,11 +176,11 @@ class TextEngine:
         target = await self._target()
         self._line.exact = True
         try:
-            at = round(await self._moment(target, after, at_word) * RATE)
+            moment = await self._moment(target, after, at_word)
             if text is None:
-                self._track.sound(sound, at)
+                self._rustle(sound, round(moment * RATE))
             else:
-                self._say(text, at)
+                await self._say(text, lambda: round(moment * RATE))
             await self._until(lambda: not self._track.sounding, "hear the caller out")
             await self._until(lambda: target.closed or not self._in_turn(), "react")
         finally:
@@ -179,8 +204,14 @@ class TextEngine:
 
     # How it is done.
 
-    def _say(self, text: str, at: int) -> None:
-        self._track.say(text, at)
+    async def _say(self, text: str, at: Callable[[], int]) -> None:
+        """Have the caller say a text from sample `at()` on."""
+        self._track.say(text, at())
+        self._line.wake()
+
+    def _rustle(self, seconds: float, at: int) -> None:
+        """Have the caller make a sound without words from a sample on."""
+        self._track.sound(seconds, at)
         self._line.wake()
 
     def _soon(self) -> int:
@@ -195,19 +226,29 @@ class TextEngine:
         last = self._last()
         return last is not None and not last.closed
 
+    def _finished(self) -> bool:
+        """Whether it is the caller's turn."""
+        talk = self._talk
+        if talk.settled:
+            return True
+        # A tool that asks the caller something runs on meanwhile.
+        replies = talk.call.transcript.replies
+        return talk.call.asking and not talk.undecided and all(r.closed for r in replies)
+
     def _in_turn(self) -> bool:
         return self._talk.undecided
 
     def _answered(self) -> bool:
         talk = self._talk
-        if talk.settled:
+        if self._finished():
             return True
         replies = talk.call.transcript.replies
-        return talk.answered and bool(replies) and replies[-1].started is not None
+        written = talk.answered or (talk.call.asking and not talk.undecided)
+        return written and bool(replies) and replies[-1].started is not None
 
     async def _target(self) -> Reply:
         """Wait for the agent to speak."""
-        await self._until(lambda: self._speaks() or self._talk.settled, "speak")
+        await self._until(lambda: self._speaks() or self._finished(), "speak")
         last = self._last()
         if last is None or last.closed:
             raise SimulationError(
@@ -232,7 +273,11 @@ class TextEngine:
                 f"there is no word {at_word} to cut in at: the reply has {len(places)}"
                 f' ("{target.generated.strip()}")'
             )
-        return target.started + length(target.generated[: places[at_word - 1][1]]) - REACTION
+        return target.started + await self._spoken(target, at_word) - self.reaction
+
+    async def _spoken(self, target: Reply, count: int) -> float:
+        """Return how long the first `count` words of a reply take to say (s)."""
+        return length(target.generated[: words(target.generated)[count - 1][1]])
 
     def _see(self, frame: Frame) -> None:
         self._thinking.position.see(frame)
@@ -292,9 +337,17 @@ class TextEngine:
 
 
 def open_engine(
-    agent: Agent[Any], replies: Replies | None, *, deps: Any, audio: bool, call_id: str
+    agent: Agent[Any],
+    replies: Replies | None,
+    *,
+    deps: Any,
+    audio: bool,
+    models: object | None,
+    call_id: str,
 ) -> TextEngine:
     """Make the engine of one simulated call."""
     if audio:
-        raise NotImplementedError
-    return TextEngine(agent, replies, deps=deps, call_id=call_id)
+        from vivavoce.pipelines.simulation.spoken import SpokenEngine
+
+        return SpokenEngine(agent, replies, deps=deps, models=models, call_id=call_id)
+    return TextEngine(agent, replies, deps=deps, models=models, call_id=call_id)

@@ -10,7 +10,7 @@ from pipecat.frames.frames import Frame, InputAudioRawFrame, InputDTMFFrame
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from vivavoce.pipelines.local import Passage
-from vivavoce.pipelines.simulation.track import RATE, Samples, Track
+from vivavoce.pipelines.simulation.track import RATE, Track
 from vivavoce.pipelines.simulation.warp import jump
 from vivavoce.pipelines.transport import Carried
 
@@ -51,7 +51,7 @@ class SimulatedLine:
         open: Whether the call has begun.
         farewell: Why the caller hung up; empty while they stay.
         exact: Asks for small blocks: something is about to happen at a certain moment.
-        played: Told what was played to the caller, where somebody wants to know.
+        waited_for: Something outside the call is being waited for: no time is skipped.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class SimulatedLine:
         self.open = False
         self.farewell = ""
         self.exact = False
-        self.played: Callable[[Samples], None] | None = None
+        self.waited_for = False
         self._track = track
         self._pulse = pulse
         self._virtual = virtual
@@ -103,8 +103,6 @@ class SimulatedLine:
                 size = self._size()
                 block = await conversation.play(round(size / RATE * conversation.rate))
                 self._speaking = block.speaking
-                if self.played is not None:
-                    self.played(block.samples)
                 self._pulse()
                 await self._pace(conversation, began + (self._track.position + size) / RATE)
             pcm = self._track.take(size)
@@ -158,7 +156,7 @@ class SimulatedLine:
 
     async def _pace(self, conversation: Carried, until: float) -> None:
         ahead = until - conversation.clock.now()
-        if not self._virtual and ahead > 0 and not conversation.busy:
+        if not self._virtual and ahead > 0 and not (conversation.busy or self.waited_for):
             conversation.clock.skip(ahead)
             ahead = 0
         if self._virtual and jump(ahead):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any
 
 from pipecat.frames.frames import Frame
 
@@ -17,13 +18,20 @@ from vivavoce.agent.testing.steps import (
     Replies,
     Say,
     Step,
-    StepLike,
     Wait,
     as_step,
 )
 from vivavoce.pipelines.frames import CallerTurnFrame, CommitFrame, DropFrame
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.interfaces import Finished, TextDelta, Thought, ToolCallDelta, Usage
+from vivavoce.pipelines.models.interfaces import (
+    Finished,
+    TextDelta,
+    Thinking,
+    Thought,
+    ToolCallDelta,
+    Usage,
+)
+from vivavoce.pipelines.simulation.warp import real_time
 
 FIRST = 0.2
 """Seconds to the first token."""
@@ -77,6 +85,29 @@ class Position:
         self._base = self._next
 
 
+class RealThinking:
+    """A real model, for whose answers time passes as it does in the world.
+
+    Implements `Thinking`.
+    """
+
+    def __init__(self, thinking: Thinking) -> None:
+        self._thinking = thinking
+
+    async def stream(
+        self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]]
+    ) -> AsyncGenerator[Thought]:
+        """Answer a history.
+
+        Raises:
+            ModelError: If the server fails.
+        """
+        with real_time():
+            async with aclosing(self._thinking.stream(messages, tools)) as thoughts:
+                async for thought in thoughts:
+                    yield thought
+
+
 class ScriptedThinking:
     """Answers by a script or a function. Implements `Thinking`.
 
@@ -97,7 +128,7 @@ class ScriptedThinking:
         if callable(replies):
             self._model = replies
         else:
-            self._steps = [as_step(each) for each in cast("Iterable[StepLike]", replies)]
+            self._steps = [as_step(each) for each in replies]
         self._changed = changed
         self._calls = 0
         self.position = Position()

@@ -1,6 +1,6 @@
 """The track: what a simulated caller sounds like, sample by sample, and which word is where.
 
-Pure. A voice is a steady tone as long as its words take to say; a cough is one without words;
+Pure. A voice is a steady sound as long as its words take to say; a cough is one without words;
 noise is faint. So the voice detector's stand-in and the transcriber's both go by the samples that
 the pipeline was really given.
 """
@@ -27,6 +27,9 @@ HESITATION = 0.7
 VOICE = 4_000
 """Amplitude of a voice (about -18 dBFS)."""
 
+_SIGNS: Samples = (2 * np.random.default_rng(3).integers(0, 2, RATE) - 1).astype(np.int16)
+"""A second of noise at full swing: every sample is as loud as the others."""
+
 _ELLIPSIS = re.compile(r"\.\.\.|…")
 
 
@@ -37,7 +40,7 @@ def seconds(text: str, pace: float = PACE) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Sound without a gap, from sample `start` to sample `end`: a tone, or `samples`."""
+    """Sound without a gap, from sample `start` to sample `end`: steady, or `samples`."""
 
     start: int
     end: int
@@ -147,9 +150,10 @@ class Track:
         if stretch.samples is not None:
             out[first:last] = stretch.samples[start + first - stretch.start :][: last - first]
             return
-        # A tone at half the sample rate: steady, and of the same level in any part.
-        out[first:last] = stretch.amplitude
-        out[first:last:2] = -stretch.amplitude
+        # Of the same level in any part, and nothing like the agent's own voice, heard back.
+        begin = (start + first) % RATE
+        signs = np.resize(np.roll(_SIGNS, -begin), max(last - first, 0))
+        out[first:last] = stretch.amplitude * signs
 
 
 def _parts(text: str) -> list[str]:

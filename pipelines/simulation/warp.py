@@ -62,6 +62,7 @@ class Warp:
         self._threads: dict[asyncio.Future[Any], float] = {}
         self._tools: dict[int | None, float] = {}
         self._sockets = 0
+        self._holds = 0
 
     def time(self) -> float:
         """Return the loop's time: virtual while somebody simulates (s)."""
@@ -102,7 +103,7 @@ class Warp:
         if timeout is None:
             # No timer at all: only something real can go on from here.
             return list(self._selector.select(None))
-        if len(self._selector.get_map()) > self._sockets:
+        if self._real:
             started = time.monotonic()
             ready = list(self._selector.select(timeout))
             self._advance(min(time.monotonic() - started, timeout))
@@ -119,13 +120,28 @@ class Warp:
         loop = self._loop
         if not self._users or loop._ready or self._working():  # noqa: SLF001
             return False
-        if len(self._selector.get_map()) > self._sockets:
+        if self._real:
             return False
         timers = loop._scheduled  # noqa: SLF001
         if timers and timers[0].when() <= self._now + seconds + GRID:
             return False
         self._advance(seconds)
         return True
+
+    @property
+    def _real(self) -> bool:
+        """Whether time passes as it does in the world."""
+        return self._holds > 0 or len(self._selector.get_map()) > self._sockets
+
+    def hold(self) -> None:
+        """Let time pass as it does in the world, until `release`; may be nested."""
+        self._holds += 1
+
+    def release(self) -> None:
+        """End `hold`; the sockets that are open now may stay open."""
+        self._holds -= 1
+        if not self._holds:
+            self._sockets = len(self._selector.get_map())
 
     def _advance(self, seconds: float) -> None:
         # To the nearest moment of the grid: the loop runs what is due within one step of it.
@@ -187,6 +203,23 @@ def virtual_time() -> Generator[None]:
         yield
     finally:
         warp.leave()
+
+
+@contextmanager
+def real_time() -> Generator[None]:
+    """Let time pass as it does in the world within this block, if it is virtual around it.
+
+    For who waits for a server over sockets that outlive the wait.
+    """
+    warp = _warps.get(asyncio.get_running_loop())
+    if warp is None:
+        yield
+        return
+    warp.hold()
+    try:
+        yield
+    finally:
+        warp.release()
 
 
 def jump(seconds: float) -> bool:
