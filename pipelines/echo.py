@@ -56,5 +56,7 @@ class EchoCanceller:
                 f"both signals must be as long, in multiples of {FRAME} samples, not"
                 f" {len(near)} and {len(far)}"
             )
+        # It takes no views that begin at an odd byte, as those of a file's contents may.
+        near, far = np.require(near, np.int16, "AC"), np.require(far, np.int16, "AC")
         clean: Samples = self._aec.process(near, far)
         return clean

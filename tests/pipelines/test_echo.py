@@ -1,75 +1,93 @@
-"""A caller on a loudspeaker: the agent hears itself, and must not be taken in by it."""
-
-from __future__ import annotations
+"""The echo canceller: in rooms made of noise, with nobody and with somebody else speaking."""
 
 import numpy as np
 import pytest
 
-from tests.pipelines.conftest import RATE
 from tests.speech import speak
-from vivavoce.agent import Agent, Turns
-from vivavoce.pipelines.audio.resample import Resampler
-from vivavoce.pipelines.caller import Line, ScriptedCaller
+from vivavoce.pipelines.echo import FRAME, RATE, EchoCanceller
 
-HELLO = "What is the weather in Paris today?"
-LONG = (
-    "The weather in Paris is mild and sunny with a light wind from the west and by the evening"
-    " there may be a little rain over the northern hills but it will not last for very long."
+pytest.importorskip("pywebrtc_audio", reason="needs the extra mic: pip install 'vivavoce[mic]'")
+
+LINES = (
+    "Good evening. We open at six and close at eleven. The kitchen takes its last order at ten.",
+    "Would you like a table by the window, or one in the garden?",
 )
-CALM = Turns(eager=False)
 
 
-class Loudspeaker:
-    """A caller whose microphone hears the agent, `delay` seconds late and at `gain`."""
-
-    farewell = "the caller hung up"
-
-    def __init__(self, lines, *, gain: float, delay: float = 0.12, pause: float = 0.9):
-        self._caller = ScriptedCaller(lines, patience=6.0, pause=pause)
-        self._gain = gain
-        self._resampler = Resampler(24_000, RATE, aligned=False)
-        self._air = np.zeros(round(delay * RATE), np.float32)
-
-    def next(self, heard, *, settled):
-        said = self._caller.next(heard, settled=settled)
-        if said is None:
-            return None
-        self._air = np.concatenate([self._air, self._resampler.feed(heard) * self._gain])
-        echo, self._air = self._air[: len(said)], self._air[len(said) :]
-        echo = np.pad(echo, (0, len(said) - len(echo)))
-        return np.clip(said + echo, -32_000, 32_000).astype(np.int16)
-
-    def close(self):
-        self._caller.close()
+def far() -> np.ndarray:
+    gap = np.zeros(RATE // 4, np.int16)
+    lines = [np.concatenate([speak(line, RATE), gap]) for line in LINES]
+    pcm = np.concatenate([*lines, *lines])
+    return pcm[: len(pcm) - len(pcm) % FRAME]
 
 
-def lines(*texts):
-    return [Line(speak(text, RATE), into) for text, into in texts]
+def room(pcm: np.ndarray, delay_ms: int, *, gain: float = 0.4) -> np.ndarray:
+    """What a microphone hears of a speaker: late, reverberant (RT60 0.25 s), a little noisy."""
+    rng = np.random.default_rng(3)
+    time = np.arange(RATE // 4) / RATE
+    response = rng.normal(0, 1, len(time)) * 10 ** (-3 * time / 0.25)
+    response[0] = 4
+    response /= np.sqrt((response**2).sum())
+    size = len(pcm) + len(response)
+    spectrum = np.fft.rfft(pcm, size) * np.fft.rfft(response, size)
+    heard = np.fft.irfft(spectrum, size)[: len(pcm)] * gain
+    late = np.concatenate([np.zeros(RATE * delay_ms // 1000), heard])[: len(pcm)]
+    return (late + rng.normal(0, 10, len(pcm))).clip(-32_768, 32_767).astype(np.int16)
 
 
-@pytest.mark.needs_flite
-@pytest.mark.parametrize("gain", [0.1, 0.5])
-async def test_the_agent_does_not_interrupt_itself(hold, gain):
-    caller = Loudspeaker(lines((HELLO, None)), gain=gain)
-    script = {"hear": [HELLO, LONG[20:60]], "think": [LONG, "What?"]}
-    held = await hold(Agent(turns=CALM), [], caller=caller, script=script)
-    (reply,) = held.call.transcript.replies
-    assert reply.heard == LONG
-    assert [each.text for each in held.call.transcript.caller] == [HELLO]
-    # Nor is it ducked, but for the moment in which its own beginning is first heard.
-    agent, plain = held.side(1), (await hold(Agent(turns=CALM), [HELLO], script=script)).side(1)
-    agent, plain = agent[agent != 0], plain[plain != 0]
-    size = min(len(agent), len(plain))
-    assert size > 0.98 * max(len(agent), len(plain))
-    assert np.mean(np.abs(agent[-size:] - plain[-size:]) > 300) < 0.1
+def cancel(near: np.ndarray, far: np.ndarray, block: int = FRAME * 2) -> np.ndarray:
+    canceller = EchoCanceller()
+    size = len(near) - len(near) % block
+    return np.concatenate(
+        [
+            canceller.feed(near[at : at + block], far[at : at + block])
+            for at in range(0, size, block)
+        ]
+    )
 
 
-@pytest.mark.needs_flite
-async def test_a_caller_is_heard_over_the_echo(hold):
-    caller = Loudspeaker(lines((HELLO, None), ("Sorry, stop there for me please.", 2.5)), gain=0.1)
-    script = {"hear": [HELLO, "Sorry, stop there please."], "think": [LONG, "All right."]}
-    held = await hold(Agent(turns=CALM), [], caller=caller, script=script)
-    reply, answer = held.call.transcript.replies
-    assert reply.interrupted
-    assert reply.reaction < 0.5
-    assert answer.heard == "All right."
+def power(pcm: np.ndarray) -> float:
+    return float(10 * np.log10(np.mean(pcm.astype(np.float64) ** 2) + 1e-9))
+
+
+@pytest.mark.parametrize("delay_ms", [0, 40, 120, 300])
+def test_the_echo_is_20_db_lower_after_2_seconds(delay_ms: int) -> None:
+    speech = far()
+    near = room(speech, delay_ms)
+    clean = cancel(near, speech)
+    for second in range(2, len(clean) // RATE):
+        part = slice(second * RATE, (second + 1) * RATE)
+        if power(near[part]) > 45:  # where there is an echo at all
+            assert power(near[part]) - power(clean[part]) >= 20, f"in second {second}"
+
+
+def test_the_caller_is_heard_while_the_agent_speaks() -> None:
+    speech = far()
+    echo = room(speech, 40)
+    caller = np.zeros(len(speech), np.int16)
+    line = speak("No, thank you, I would rather sit inside.", RATE)
+    at = 4 * RATE
+    caller[at : at + len(line)] = line
+    near = (echo.astype(np.int32) + caller).clip(-32_768, 32_767).astype(np.int16)
+    clean = cancel(near, speech)[at : at + len(line)].astype(np.float64)
+    loud = np.abs(line) > 500
+    assert abs(power(clean[loud]) - power(line[loud])) < 6
+    # It is the caller's voice that is left: it rises and falls with their words.
+    hop = RATE // 50
+    theirs, left = (
+        [power(pcm[i : i + hop]) for i in range(0, len(pcm), hop)] for pcm in (line, clean)
+    )
+    assert np.corrcoef(np.maximum(theirs, 20), np.maximum(left, 20))[0, 1] > 0.5
+
+
+def test_without_an_echo_speech_passes() -> None:
+    line = speak("A table for four, please.", RATE)
+    line = line[: len(line) - len(line) % (2 * FRAME)]
+    clean = cancel(line, np.zeros_like(line))
+    assert abs(power(clean) - power(line)) < 3
+
+
+@pytest.mark.parametrize(("near", "far"), [(FRAME, FRAME * 2), (FRAME - 1, FRAME - 1)])
+def test_signals_that_do_not_fit_are_refused(near: int, far: int) -> None:
+    with pytest.raises(ValueError, match="as long"):
+        EchoCanceller().feed(np.zeros(near, np.int16), np.zeros(far, np.int16))
