@@ -277,7 +277,7 @@ class Station:
             ua = self._ua
             self.do(ua.close)
             deadline = time.monotonic() + DRAIN
-            while (ua.pending or ua.calls) and time.monotonic() < deadline:  # noqa: ASYNC110 - no event tells it
+            while (ua.unanswered or ua.calls) and time.monotonic() < deadline:  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0.02)
         deadline = time.monotonic() + HANDLER
         while len(self._tasks) and time.monotonic() < deadline:  # noqa: ASYNC110

@@ -26,7 +26,7 @@ from vivavoce.phone.sip.sdp import SdpError
 from vivavoce.phone.sip.sdp import parse as parse_sdp
 from vivavoce.phone.sip.session import SDP_TYPE, LocalMedia, sdp_in
 from vivavoce.phone.sip.timers import Timers
-from vivavoce.phone.sip.transaction import ServerTransaction
+from vivavoce.phone.sip.transaction import ServerTransaction, State
 from vivavoce.phone.sip.trunk import Trunk
 from vivavoce.phone.sip.uri import Uri
 
@@ -114,6 +114,12 @@ class UserAgent:
     def pending(self) -> int:
         """How many transactions are under way."""
         return len(self._exchange.clients) + len(self._exchange.servers)
+
+    @property
+    def unanswered(self) -> int:
+        """How many requests of ours wait for a final response."""
+        waiting = {State.TRYING, State.PROCEEDING}
+        return sum(client.state in waiting for client in self._exchange.clients.values())
 
     def start(self, now: float) -> list[Decision]:
         """Look trunks up and register with those that want it."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.phone.peers import HERE, tone
+from tests.phone.peers import HERE, right, tone
 from vivavoce.phone import Exposure, PhoneLine, Station, Trunk
 
 
@@ -66,6 +66,24 @@ class Bot:
                         await self._changed.wait()
                 except TimeoutError:
                     continue
+
+    async def hears_tone(self, frequency: float, seconds: float = 2.5) -> None:
+        """Wait until 95 % of the last seconds' windows were a tone.
+
+        A busy machine may stall both ends for a while, which is not what is tested.
+        """
+        count = round(seconds / 0.02)
+
+        def good() -> bool:
+            if len(self.heard) < count:
+                return False
+            return right(np.concatenate(self.heard[-count:]), frequency) >= 0.95
+
+        try:
+            await self.until(good, 25.0)
+        except TimeoutError:
+            figures = [line.statistics() for line in self.lines]
+            pytest.fail(f"no {frequency:g} Hz in {len(self.heard) * 0.02:.1f} s: {figures}")
 
     async def hears(self, seconds: float) -> None:
         await self.until(lambda: len(self.heard) * 0.02 >= seconds)

@@ -80,6 +80,8 @@ def right(pcm: np.ndarray, frequency: float, rate: int = RATE, window: float = 0
     """Return the share of windows, from the first to the last loud one, that are the tone."""
     size = round(rate * window)
     count = len(pcm) // size
+    if not count:
+        return 0.0
     rows = pcm[: count * size].reshape(count, size).astype(float)
     loud = np.sqrt((rows**2).mean(axis=1)) > 1000
     if not loud.any():
@@ -88,6 +90,13 @@ def right(pcm: np.ndarray, frequency: float, rate: int = RATE, window: float = 0
     rows, loud = rows[first : last + 1], loud[first : last + 1]
     peaks = np.abs(np.fft.rfft(rows * np.hanning(size), axis=1)).argmax(axis=1) * rate / size
     return float(((np.abs(peaks - frequency) <= 1.5 / window) & loud).mean())
+
+
+def best(pcm: np.ndarray, frequency: float, rate: int = RATE, seconds: float = 1.5) -> float:
+    """Return the share of windows that are the tone in the best stretch of a recording."""
+    size, step = round(rate * seconds), rate // 10
+    starts = range(0, max(1, len(pcm) - size), step)
+    return max(right(pcm[start : start + size], frequency, rate) for start in starts)
 
 
 @dataclass
@@ -209,9 +218,12 @@ class Baresip:
         self._writer.write(f"{len(text)}:{text},".encode())
         await self._writer.drain()
 
-    async def until(self, kind: str, within: float = 20.0) -> dict:
+    async def until(self, kind: str, within: float = 20.0, **more: str) -> dict:
+        """Wait for an event of a type, with some other fields."""
+        wanted = {"type": kind, **more}
+
         def found() -> dict | None:
-            return next((event for event in self.events if event.get("type") == kind), None)
+            return next((e for e in self.events if wanted.items() <= e.items()), None)
 
         try:
             async with asyncio.timeout(within):
