@@ -68,5 +68,5 @@ class SmartTurnAlone:
                 if found and found[-1].at >= heard.end:
                     break
         finally:
-            await vad.cleanup()
+            await vad.cleanup()  # type: ignore[no-untyped-call]
         return found

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivavoce.agent.ledger import STAGES, Latency, Ledger, Span, account, percentile
@@ -44,6 +46,40 @@ def test_what_was_hidden_is_never_negative_nor_more_than_was_worked(stopped, del
         assert 0 <= latency.hidden[stage] <= worked
         if stage != "output":
             assert latency.stages[stage] <= worked
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(st.integers(0, 2**64 - 1))
+def test_ten_thousand_turns_add_up_however_their_spans_overlap(seed):
+    dice = random.Random(seed)
+    for _ in range(10):
+        stopped = dice.uniform(0, 100_000)
+        delay = dice.choice([0.0, -1.0, 1e-6, dice.expovariate(1), dice.uniform(0, 120)])
+        # Before, across, within and behind the delay; empty, backwards, repeated.
+        work = [
+            Span(
+                dice.choice(STAGES),
+                start := stopped + dice.uniform(-0.2, 1.2) * max(delay, 0.1),
+                start + dice.choice([0.0, -0.1, dice.uniform(0, 1.5) * max(delay, 0.1), 1_000.0]),
+            )
+            for _ in range(dice.randrange(15))
+        ]
+        work += work[: dice.randrange(3)]
+        latency = account(stopped, stopped + delay, work)
+        assert latency.total == max(0, round((stopped + delay) * 1e6) - round(stopped * 1e6))
+        assert sum(latency.stages.values()) == latency.total
+        assert min(latency.stages.values()) >= 0
+        assert min(latency.hidden.values()) >= 0
+        assert all(type(part) is int for part in (*latency.stages.values(), latency.total))
+        # What was shown and hidden of a stage is what it worked within the delay, and no more.
+        low, high = round(stopped * 1e6), round(stopped * 1e6) + latency.total
+        for stage in STAGES[:-1]:
+            worked = sum(
+                max(0, min(high, round(span.end * 1e6)) - max(low, round(span.start * 1e6)))
+                for span in work
+                if span.stage == stage
+            )
+            assert latency.stages[stage] + latency.hidden[stage] == worked
 
 
 def test_one_stage_after_the_other():
