@@ -87,6 +87,7 @@ def mistakes() -> tuple[type[Exception], ...]:
     from vivavoce.agent.agent import AgentError
     from vivavoce.agent.options import OptionError
     from vivavoce.agent.settings import SettingsError
+    from vivavoce.agent.testing.replay import RecordError
     from vivavoce.cli.load import LoadError
     from vivavoce.cli.models import SandboxMissingError
     from vivavoce.cli.new import ProjectError
@@ -107,6 +108,7 @@ def mistakes() -> tuple[type[Exception], ...]:
         OptionError,
         PhoneError,
         ProjectError,
+        RecordError,
         ReportError,
         SandboxMissingError,
         SettingsError,
@@ -284,6 +286,31 @@ def run(
         raise typer.Exit(130)
     if ended.call.transcript.failures:
         raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=WRITE)
+def replay(
+    record: Annotated[Path, typer.Argument(help="A call's record (`run --transcript`).")],
+    agent: AgentArgument = "agent.py",
+    from_turn: Annotated[
+        int, typer.Option("--from-turn", min=1, help="Take the turns before this from the record.")
+    ] = 1,
+    models: ModelsOption = None,
+) -> None:
+    """Play the caller's lines of a recorded call to an agent; exit code 1 if other tools run."""
+    from vivavoce.agent.testing import SimulationError
+    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.replay import replay_file
+
+    settings = read_settings(models=models)
+    try:
+        done = asyncio.run(
+            replay_file(load_agent(agent), settings, Console(), record=record, from_turn=from_turn)
+        )
+    except SimulationError as error:
+        print(f"vivavoce: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    raise typer.Exit(0 if done.same_tools else 1)
 
 
 @app.command(rich_help_panel=LOOK)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from vivavoce.agent.agent import Agent
-from vivavoce.agent.call import Call
+from vivavoce.agent.call import KEYS, Call
 from vivavoce.agent.events import Event
 from vivavoce.agent.ledger import Latency
 from vivavoce.agent.testing.draw import draw
@@ -19,8 +19,6 @@ from vivavoce.agent.testing.steps import Replies
 from vivavoce.agent.transcript import Entry, Reply, ToolUse, Transcript, Utterance
 
 Deps = TypeVar("Deps")
-
-KEYS = frozenset("0123456789*#")
 
 RECENT: deque[Caller[Any]] = deque(maxlen=8)
 """The last calls that were simulated, for whoever reports a failure."""
@@ -163,11 +161,11 @@ class Caller(Generic[Deps]):
         """Press keys of the telephone, once the agent has finished, and wait for the answer.
 
         Args:
-            keys: Digits, `*` and `#`.
+            keys: Digits, `*`, `#`, A to D.
             within: Longest wait for the answer, if there is any (s of the call).
         """
         if not keys or not KEYS.issuperset(keys):
-            raise ValueError(f'presses({keys!r}): give digits, "*" or "#"')
+            raise ValueError(f'presses({keys!r}): give digits, "*", "#" or A to D')
         await self._engine.listen()
         await self._engine.press(keys)
         await self._engine.answer(within)

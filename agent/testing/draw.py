@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import textwrap
 
-from vivavoce.agent.transcript import Entry, Failure, Reply, ToolUse, Transcript, Utterance
+from vivavoce.agent.transcript import (
+    Entry,
+    Failure,
+    HandOver,
+    News,
+    Reply,
+    ToolUse,
+    Transcript,
+    Utterance,
+)
 
 
 def draw(transcript: Transcript, *, width: int = 78) -> str:
@@ -46,9 +55,12 @@ def _cells(entry: Entry) -> tuple[float | None, str, str]:
             mark = "" if entry.ok or entry.result is None else " (failed)"
             took = "" if entry.seconds is None else f" [{entry.seconds:.2f} s]"
             return entry.started, "", f"* {entry.name}({entry.arguments}) = {result}{mark}{took}"
+        case News():
+            return entry.at, "", f"(news) {entry.text}"
+        case HandOver():
+            return entry.at, "", f"> from {entry.previous} to {entry.agent}"
         case Failure():
             return entry.at, "", f"! {entry.stage}: {entry.message}"
-    return None, "", str(entry)
 
 
 def _reply(reply: Reply) -> str:

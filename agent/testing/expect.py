@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from vivavoce.agent.testing.caller import Caller, heard
 from vivavoce.agent.testing.steps import plain
+from vivavoce.agent.transcript import HandOver
 
 
 class Expectation:
@@ -93,11 +94,7 @@ class Expectation:
 
     def handed_off(self, agent: str) -> Self:
         """Expect that the call was handed to the agent of that name."""
-        names = [
-            str(getattr(entry, "agent", ""))
-            for entry in self._caller.transcript
-            if entry.kind == "handoff"
-        ]
+        names = [entry.agent for entry in self._caller.transcript if isinstance(entry, HandOver)]
         if agent not in names:
             raise AssertionError(
                 f"expected a hand-off to {agent!r}; "
