@@ -22,7 +22,10 @@ class SseParser:
     """
 
     def __init__(self) -> None:
-        self._bytes = b""
+        # What came behind the last line's end, in the pieces it came in: a line of megabytes is
+        # put together once, not with every piece.
+        self._rest: list[bytes] = []
+        self._held = 0
         self._event = ""
         self._data: list[str] = []
         self._size = 0
@@ -33,8 +36,14 @@ class SseParser:
         Raises:
             ValueError: If an event grows beyond `MAX_EVENT`.
         """
-        self._bytes += chunk
-        *lines, self._bytes = self._bytes.split(b"\n")
+        end = chunk.rfind(b"\n") + 1
+        lines: list[bytes] = []
+        if end:
+            lines = b"".join((*self._rest, chunk[: end - 1])).split(b"\n")
+            self._rest, self._held = [], 0
+        if end < len(chunk):
+            self._rest.append(chunk[end:])
+            self._held += len(chunk) - end
         events: list[ServerSentEvent] = []
         for raw in lines:
             line = raw.removesuffix(b"\r").decode("utf-8", "replace")
@@ -52,6 +61,6 @@ class SseParser:
                 self._size += len(raw) + 1
             if self._size > MAX_EVENT:
                 break
-        if self._size + len(self._bytes) > MAX_EVENT:
+        if self._size + self._held > MAX_EVENT:
             raise ValueError(f"an event of more than {MAX_EVENT} bytes")
         return events
