@@ -63,6 +63,10 @@ def soundcard(folder: Path, *, echo: bool = False) -> Iterator[SoundCard]:
         f"load-module module-native-protocol-unix socket={socket} auth-anonymous=1",
         "load-module module-null-sink sink_name=speaker rate=48000 channels=1",
         "load-module module-null-sink sink_name=mic rate=48000 channels=1",
+        # With nobody in a hurry, a device without hardware moves its sound every two seconds.
+        "load-module module-null-sink sink_name=void rate=48000 channels=1",
+        "load-module module-loopback source=speaker.monitor sink=void latency_msec=20",
+        "load-module module-loopback source=mic.monitor sink=void latency_msec=20",
     ]
     if echo:
         script.append("load-module module-loopback source=speaker.monitor sink=mic latency_msec=60")
