@@ -114,7 +114,7 @@ async def use(box: Toolbox) -> None:
 
 plain(3)  #! [arg-type] [reportArgumentType]
 plain()  #! [call-arg] [reportCallIssue]
-other = slow(day="x", people=1)  #! [call-arg] [reportCallIssue]
+other = slow(day="x", people=1)  #! [call-arg] [reportCallIssue reportUnknownVariableType]
 plain.timeout = 3  #! [misc] [reportAttributeAccessIssue]
 tool(plain, timeout="8")  #! [call-overload] [reportCallIssue reportArgumentType]
 tool(plain, retry=3)  #! [call-overload] [reportCallIssue]
