@@ -95,3 +95,16 @@ def open_engine(
         agent, replies, deps=deps, audio=audio, models=models, call_id=call_id
     )
     return cast("Engine", made)
+
+
+async def ask_model(models: object, messages: list[dict[str, Any]]) -> str:
+    """Return a real chat model's answer to some messages, without tools.
+
+    Args:
+        models: An open `vivavoce.pipelines.models.connect.Models`.
+        messages: In the chat format.
+
+    Raises:
+        SimulationError: If `models` is none, or its server fails.
+    """
+    return cast("str", await importlib.import_module(ENGINE).ask_model(models, messages))

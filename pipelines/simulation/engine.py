@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any
 
 from pipecat.frames.frames import Frame
@@ -16,7 +17,8 @@ from vivavoce.agent.testing.steps import Replies
 from vivavoce.agent.transcript import Reply
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.models.connect import Models
-from vivavoce.pipelines.models.interfaces import Thinking
+from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.interfaces import TextDelta, Thinking
 from vivavoce.pipelines.simulation.line import SimulatedLine
 from vivavoce.pipelines.simulation.senses import LevelVad, TrackHearing
 from vivavoce.pipelines.simulation.thinking import RealThinking, ScriptedThinking
@@ -351,3 +353,19 @@ def open_engine(
 
         return SpokenEngine(agent, replies, deps=deps, models=models, call_id=call_id)
     return TextEngine(agent, replies, deps=deps, models=models, call_id=call_id)
+
+
+async def ask_model(models: object, messages: list[dict[str, Any]]) -> str:
+    """Return a real chat model's answer to some messages, without tools.
+
+    Raises:
+        SimulationError: If `models` is none, or its server fails.
+    """
+    if not isinstance(models, Models):
+        raise SimulationError(f"models={models!r}: give an open Models")
+    try:
+        async with aclosing(RealThinking(models.thinking).stream(messages, [])) as thoughts:
+            texts = [thought.text async for thought in thoughts if isinstance(thought, TextDelta)]
+    except ModelError as error:
+        raise SimulationError(str(error)) from error
+    return "".join(texts)
