@@ -17,6 +17,7 @@ it sees what is left; over a call the longest ones are seen nearly whole."""
 _FINEST = 1e-4  # s; what is less late counts as on time
 _RATIO = 1.1  # between the bounds of neighbouring bins: percentiles are right to 10 %
 _BINS = 128  # up to 18 s
+_SHARES = {"p50": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
 
 
 class Lags:
@@ -52,6 +53,8 @@ class Lags:
         """
         if not 0 <= percent <= 100:
             raise ValueError(f"a percentile is within 0 and 100, not {percent}")
+        if percent == 100:
+            return self.longest
         wanted, seen = self.count * percent / 100, 0
         for place, number in enumerate(self._bins):
             seen += number
@@ -99,6 +102,13 @@ class LoopLag:
     def p99(self) -> float:
         """What one look in a hundred exceeds (ms)."""
         return self._lags.percentile(99) * 1000
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the figures in ms, as the ledger's percentiles; empty before the first look."""
+        if not self.count:
+            return {}
+        shares = {name: self._lags.percentile(share) for name, share in _SHARES.items()}
+        return {name: round(seconds * 1000, 1) for name, seconds in shares.items()}
 
     @property
     def max(self) -> float:

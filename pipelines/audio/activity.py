@@ -244,9 +244,18 @@ class VoiceActivity:
                 self._speaking = True
                 self._run = 0
                 events.append(VoiceStarted(self._onset(), window.end))
-        if (stop := self._stop(window.end)) is not None:
+        if (stop := self._stop(0)) is not None:
             events.append(stop)
         return events
+
+    def may_stop(self, size: int) -> bool:
+        """Whether it would have been silent for long enough to end the speech.
+
+        Args:
+            size: Samples behind the last window, if they are silent: what `glance` would find.
+        """
+        needed = max(self._min_silence, self._max_doubt) if self._sure else self._min_silence
+        return self._speaking and not self._open and self.silence + size >= needed
 
     def glance(self, levels: Sequence[float], size: int) -> VoiceStopped | None:
         """Look at audio behind the last window, before its own window is full.
@@ -263,17 +272,16 @@ class VoiceActivity:
         """
         if not self._speaking or any(level >= self._threshold() for level in levels):
             return None
-        return self._stop(self._now + size)
+        return self._stop(size)
 
-    def _stop(self, now: int) -> VoiceStopped | None:
-        """End the speech if it has been silent for long enough at sample `now`."""
-        needed = max(self._min_silence, self._max_doubt) if self._sure else self._min_silence
-        if not self._speaking or self._open or now - self._last_voiced < needed:
+    def _stop(self, size: int) -> VoiceStopped | None:
+        """End the speech if, with so many silent samples more, it has been silent for long."""
+        if not self.may_stop(size):
             return None
         self._speaking = False
         self._peak = -math.inf
         self._ended = self._last_voiced
-        return VoiceStopped(self._last_voiced, now)
+        return VoiceStopped(self._last_voiced, self._now + size)
 
     def _remember(self, window: VoiceWindow) -> None:
         hop = window.size // len(window.levels)

@@ -51,6 +51,9 @@ async def test_a_stall_is_seen():
     watch.close()
     assert watch.max >= 0.15 * 1000 - lag.EVERY * 1000 - 1
     assert watch.p50 <= watch.p99 <= watch.max
+    told = watch.to_dict()
+    assert list(told) == ["p50", "p95", "p99", "max"]
+    assert told["max"] == round(watch.max, 1)
 
 
 async def test_calls_share_a_timer_and_see_their_own_time():
@@ -75,6 +78,7 @@ async def test_calls_share_a_timer_and_see_their_own_time():
 
 async def test_it_may_be_started_again():
     watch = LoopLag()
+    assert watch.to_dict() == {}
     watch.start()
     await until(lambda: watch.count >= 1)
     watch.close()

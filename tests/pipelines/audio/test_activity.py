@@ -287,6 +287,8 @@ def test_a_stop_need_not_wait_for_the_next_window():
     assert len(run(activity, *windows(*[0.9] * 10, 0.05, start=at))) == 1
     voiced_to = at + 10 * SIZE
     # 32 ms are silent so far; 28 more make a stop, and 20 do not.
+    assert not activity.may_stop(320)
+    assert activity.may_stop(448)
     assert activity.glance([QUIET] * 3, 320) is None
     assert activity.glance([QUIET] * 4, 448) == VoiceStopped(voiced_to, voiced_to + SIZE + 448)
     assert not activity.speaking
@@ -303,6 +305,7 @@ def test_sound_behind_the_last_window_is_no_silence():
 def test_a_window_voiced_to_its_end_is_followed_by_no_silence_yet():
     activity, at = settled(min_silence=0.02)
     run(activity, *windows(*[0.9] * 10, start=at))
+    assert not activity.may_stop(448)
     assert activity.glance([QUIET] * 4, 448) is None
 
 

@@ -1,0 +1,29 @@
+"""Warming up, in a process of its own: it concerns the whole process."""
+
+import subprocess
+import sys
+
+SCRIPT = """
+import gc
+import numpy as np
+from vivavoce.pipelines.audio.smart_turn import SmartTurn
+from vivavoce.pipelines.audio import silero, weights
+from vivavoce.pipelines.warm import warm_up
+
+assert not gc.get_freeze_count()
+model = warm_up()
+assert isinstance(model, SmartTurn)
+assert (weights.locate(weights.SILERO), 16_000) in silero._networks
+assert gc.get_freeze_count() > 10_000
+# What remains to be looked through is next to nothing.
+assert len(gc.get_objects()) < gc.get_freeze_count() / 10
+again = warm_up()
+assert again._session is model._session
+"""
+
+
+def test_the_models_are_loaded_and_the_collector_leaves_them_alone():
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
