@@ -205,7 +205,8 @@ class Ears(Stage):
                     await self._started(self._time(event.at_sample))
                 else:
                     await self._stopped(self._time(event.at_sample))
-        if self._voice.speaking and (rest := min(self._fed - self._judged_to, len(self._ring))):
+        rest = min(self._fed - self._judged_to, len(self._ring))
+        if rest and self._voice.may_stop(rest):
             stop = self._voice.glance(levels(self._ring.last(rest), HOP), rest)
             if stop is not None:
                 await self._stopped(self._time(stop.at_sample))
