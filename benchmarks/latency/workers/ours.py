@@ -21,13 +21,12 @@ from vivavoce.agent import Agent, Turns  # noqa: E402
 from vivavoce.agent.events import AgentStarted, CallerSaid  # noqa: E402
 from vivavoce.agent.options import Limits  # noqa: E402
 from vivavoce.agent.settings import MISTRAL_MODELS  # noqa: E402
-from vivavoce.pipelines.audio.smart_turn import SmartTurn  # noqa: E402
-from vivavoce.pipelines.audio.vad import SileroVad  # noqa: E402
 from vivavoce.pipelines.conversation import Conversation  # noqa: E402
 from vivavoce.pipelines.local import Passage  # noqa: E402
 from vivavoce.pipelines.models.connect import Models  # noqa: E402
 from vivavoce.pipelines.models.http import Endpoint  # noqa: E402
 from vivavoce.pipelines.transport import Carried  # noqa: E402
+from vivavoce.pipelines.warm import warm_up  # noqa: E402
 
 VOXTRAL_3 = "voxtral-mini-transcribe-realtime-3-0"
 
@@ -85,8 +84,7 @@ async def run(options: dict[str, Any]) -> None:
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
     await PIPE.open()
-    SileroVad.warm()
-    smart_turn = SmartTurn()
+    smart_turn = warm_up()
     v3 = options["variant"] == "v3"
     agent: Agent[None] = Agent(
         "You are a helpful assistant on the phone.",
