@@ -71,6 +71,11 @@ SIGN = 0.5
 """Probability of one window from which the reply is ducked."""
 HOP = RATE // 125
 """Samples of one level."""
+SURE = 0.95
+"""Probability from which the voice detector is so sure that a silence may be a mere closure: it is
+slow to notice an end, and waiting for its doubt at 0.5 costs 19 ms of every turn."""
+CLOSURE = 0.08
+"""Silence that ends the speech all the same (s)."""
 COMPARE = RATE // 20
 """Samples between two comparisons with what is being played."""
 JUDGED = 8 * RATE
@@ -131,7 +136,8 @@ class Ears(Stage):
         # A stop is told early, and acted on by the endpointing's own silences. Never while the
         # detector still hears a voice, unless it is silent for longer than any closure.
         self._voice = VoiceActivity(
-            RATE, VoiceSettings(min_silence=min(turns.flush_after, 0.1), max_doubt=0.15)
+            RATE,
+            VoiceSettings(min_silence=min(turns.flush_after, 0.1), doubt=SURE, max_doubt=CLOSURE),
         )
         self._endpointing = Endpointing(turns, context.call.language)
         self._bargein = BargeIn(turns)
