@@ -28,7 +28,7 @@ BLOCK = 0.02
 """Seconds that are heard and answered at a time."""
 LATENCY = 0.04
 """Seconds that the card is asked to buffer each way: sound servers stumble over less."""
-STALL = 3.0
+STALL = 5.0
 """Seconds without a sample after which the card counts as gone."""
 _SIZE = round(RATE * BLOCK)
 
