@@ -1,24 +1,43 @@
 """What a user writes and holds: agents, calls, transcripts and latency; no I/O."""
 
 from vivavoce.agent.agent import Agent, AgentError
+from vivavoce.agent.answers import choice, date, digits, free_text, spelling, yes_no
+from vivavoce.agent.asking import NoAnswer
 from vivavoce.agent.call import Call
+from vivavoce.agent.checks import Refuse
+from vivavoce.agent.handoff import HandOff
 from vivavoce.agent.ledger import Latency, Ledger
-from vivavoce.agent.options import Limits, OptionError, Silence, Turns
-from vivavoce.agent.transcript import Failure, Reply, ToolUse, Transcript, Utterance
+from vivavoce.agent.line import LineError
+from vivavoce.agent.options import Limits, OptionError, Silence, Speech, Turns
+from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Transcript, Utterance
+from vivavoce.agent.usage import Usage
 
 __all__ = [
     "Agent",
     "AgentError",
     "Call",
     "Failure",
+    "HandOff",
+    "HandOver",
     "Latency",
     "Ledger",
     "Limits",
+    "LineError",
+    "NoAnswer",
     "OptionError",
+    "Refuse",
     "Reply",
     "Silence",
+    "Speech",
     "ToolUse",
     "Transcript",
     "Turns",
+    "Usage",
     "Utterance",
+    "choice",
+    "date",
+    "digits",
+    "free_text",
+    "spelling",
+    "yes_no",
 ]

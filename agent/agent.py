@@ -15,7 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from datetime import datetime
-from typing import Any, Generic, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, Protocol, TypeVar, Unpack, cast, overload, runtime_checkable
 
 from vivavoce.agent import instructions as templates
 from vivavoce.agent.call import Call, Deps, State
@@ -46,6 +46,23 @@ class AgentError(ValueError):
     """An agent is defined wrongly; the message says what to change."""
 
 
+@runtime_checkable
+class ToolSource(Protocol):
+    """Where tools come from while a call goes on, such as an MCP server.
+
+    It is opened for the first call that needs it, and closed after the last.
+    """
+
+    def add_to(self, toolbox: Toolbox) -> None:
+        """Add its tools; it is open."""
+
+    async def __aenter__(self) -> object:
+        """Open it."""
+
+    async def __aexit__(self, *_: object) -> object:
+        """Close it."""
+
+
 class Agent(Generic[Deps, State]):
     """A voice agent: what it is told, how it sounds, what it can do.
 
@@ -62,7 +79,8 @@ class Agent(Generic[Deps, State]):
             speaks another one of them.
         greeting: Said when the line opens, or when it takes a call over: a text with variables,
             or a function of the call; None waits for the caller.
-        tools: Functions, `Tool`s and `Toolbox`es the model may call; more with `@agent.tool`.
+        tools: Functions, `Tool`s, `Toolbox`es and MCP servers the model may call; more with
+            `@agent.tool`.
         deps: Makes what tools need (`call.deps`), anew for each call.
         state: Makes what is kept of a call across its turns (`call.state`), such as a dataclass.
         variables: What `{name}` stands for in instructions and greeting; a function among them
@@ -86,7 +104,7 @@ class Agent(Generic[Deps, State]):
         voice: Voice | None = None,
         languages: str | Sequence[str] = "en",
         greeting: Greeting[Deps, State] | None = None,
-        tools: Iterable[Tool[..., Any] | Toolbox | Callable[..., Any]] = (),
+        tools: Iterable[Tool[..., Any] | Toolbox | ToolSource | Callable[..., Any]] = (),
         deps: Callable[[], Deps] | None = None,
         state: Callable[[], State] | None = None,
         variables: Mapping[str, Any] | None = None,
@@ -131,11 +149,20 @@ class Agent(Generic[Deps, State]):
         self._lifespan: Lifespan[Deps, State] | None = None
         self._heard_checks: list[Check] = []
         self._reply_checks: list[Check] = []
+        self._sources: list[ToolSource] = []
+        self._serving = 0
+        self._served = contextlib.AsyncExitStack()
+        self._added: set[int] = set()
         for given in tools:
-            for tool in given if isinstance(given, Toolbox) else (given,):
-                self.tools.add(
-                    tool if isinstance(tool, Tool) else make_tool(tool, context_type=Call)
-                )
+            if isinstance(given, Toolbox):
+                for tool in given:
+                    self.tools.add(tool)
+            elif isinstance(given, Tool):
+                self.tools.add(given)
+            elif isinstance(given, ToolSource):
+                self._sources.append(given)
+            else:
+                self.tools.add(make_tool(given, context_type=Call))
 
     def __repr__(self) -> str:
         return f"<Agent {self.name}>"
@@ -148,7 +175,7 @@ class Agent(Generic[Deps, State]):
     @overload
     def tool(self, **options: Unpack[ToolOptions]) -> Callable[[Function], Function]: ...
 
-    def tool(self, function: Any = None, /, **options: Unpack[ToolOptions]) -> Any:
+    def tool(self, function: Any = None, **options: Any) -> Any:
         """Let the model call a function; usable as `@agent.tool` or `@agent.tool(filler=...)`.
 
         The function is typed and documented: its signature is the schema, its docstring the
@@ -324,6 +351,35 @@ class Agent(Generic[Deps, State]):
         if self._lifespan is None:
             return contextlib.nullcontext()
         return contextlib.asynccontextmanager(self._lifespan)(call)
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[list[Exception]]:
+        """Open the sources of tools for a call; several calls share them.
+
+        Yields:
+            What could not be opened; the call goes on without.
+        """
+        failed: list[Exception] = []
+        self._serving += 1
+        try:
+            if self._serving == 1:
+                for source in self._sources:
+                    await self._open(source, failed)
+            yield failed
+        finally:
+            self._serving -= 1
+            if self._serving == 0:
+                served, self._served = self._served, contextlib.AsyncExitStack()
+                await served.aclose()
+
+    async def _open(self, source: ToolSource, failed: list[Exception]) -> None:
+        try:
+            await self._served.enter_async_context(source)  # type: ignore[arg-type]
+            if id(source) not in self._added:
+                source.add_to(self.tools)
+                self._added.add(id(source))
+        except Exception as error:  # noqa: BLE001 (a server of somebody else's)
+            failed.append(error)
 
     async def judge_heard(self, call: Call[Deps, State], text: str) -> Judged:
         """Have the checks judge what was heard."""

@@ -100,6 +100,7 @@ class Call(Generic[Deps, State]):
         self.phase: Phase = "connecting"
         self.reason = ""
         self.greeting_due = False
+        self.considering = False
         self._line: Line | None = None
         self._seconds = 0.0
         self._listeners: list[asyncio.Queue[Event | None]] = []
@@ -128,7 +129,12 @@ class Call(Generic[Deps, State]):
 
     @property
     def asking(self) -> bool:
-        """Whether a question waits for the caller's answer (`ask`)."""
+        """Whether a question (`ask`) waits for the caller, who has not answered by now."""
+        return self._questions > 0 and not self.considering
+
+    @property
+    def questioning(self) -> bool:
+        """Whether what the caller says goes to a question (`ask`)."""
         return self._questions > 0
 
     @property
@@ -237,6 +243,7 @@ class Call(Generic[Deps, State]):
                 return await _Interview(self, self._line, asking, queue).hold()
             finally:
                 self._questions -= 1
+                self.considering = False
                 self._listeners.remove(queue)
 
     # The line.
@@ -432,6 +439,9 @@ class Call(Generic[Deps, State]):
         """Tell every listener."""
         if isinstance(event, CallerSaid):
             self.set_language(self.would_speak(event.utterance.text))
+        if isinstance(event, CallerSaid | KeyPressed):
+            # Until the question has looked at it, nobody knows whether the caller must go on.
+            self.considering = self.questioning
         self._backlog.append(event)
         for queue in self._listeners:
             queue.put_nowait(event)
@@ -486,6 +496,8 @@ class _Interview(Generic[T]):
     async def _next(self) -> Step[T] | None:
         """Wait for the next thing that happens."""
         self._set_timer()
+        if self._queue.empty() and (self._event is None or not self._event.done()):
+            self._call.considering = False
         if self._event is None:
             self._event = asyncio.create_task(self._queue.get(), name="answer")
         waited = [each for each in (self._event, self._speech, self._timer) if each is not None]

@@ -33,6 +33,9 @@ _FORBIDDEN = re.compile(r"[^a-zA-Z0-9_-]")
 OPENING = "(The call has just been connected.)"
 """Stands in for the caller where a conversation would start with the agent's own words."""
 
+SILENT = "(The caller says nothing.)"
+"""Stands in for the caller where the agent is to speak again unasked."""
+
 REMEMBERED = "What you have noted about this call:"
 """Stands above what was remembered, at the end of the instructions."""
 
@@ -62,6 +65,29 @@ def messages(
     if instructions.strip():
         system.append({"role": "system", "content": instructions})
     return [*system, *bound(_conversation(entries), tokens=tokens, turns=turns)]
+
+
+def make_ready(history: list[Message]) -> None:
+    """Make a user's or a tool's message the last one of a history, as a request must have it.
+
+    What a tool had said while it ran (`call.say`) stands behind its result; it belongs to the
+    message that called it. Otherwise the agent is to speak again unasked.
+    """
+    if not history or history[-1]["role"] != "assistant" or "tool_calls" in history[-1]:
+        return
+    owner = next(
+        (
+            message
+            for message in reversed(history)
+            if "tool_calls" in message or message["role"] == "user"
+        ),
+        None,
+    )
+    if owner is not None and "tool_calls" in owner:
+        words = history.pop()["content"]
+        owner["content"] = f"{owner['content']} {words}".strip()
+    else:
+        history.append({"role": "user", "content": SILENT})
 
 
 def bound(

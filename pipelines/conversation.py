@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
+from collections.abc import Awaitable
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from vivavoce.agent.events import CallEnded, CallStarted
 from vivavoce.agent.phrases import APOLOGY, FAREWELL, phrase
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.ears import Ears
+from vivavoce.pipelines.lifespan import Lifespan
 from vivavoce.pipelines.mind import Mind
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
@@ -96,6 +97,7 @@ class Conversation:
             transport=transport,
             hang_up=self.hang_up,
         )
+        self._lifespan = Lifespan(agent, self.call)
         self._greeting: Speech | None = None
         self._over = ""
         self._leaving = ""
@@ -124,12 +126,17 @@ class Conversation:
     @property
     def busy(self) -> bool:
         """Whether a model is being waited for: time must pass as it does."""
-        return self._ears.busy or self._mind.busy or self._mouth.waiting or self._apologising > 0
+        return self._ears.busy or self._works or self._mouth.waiting or self._apologising > 0
+
+    @property
+    def _works(self) -> bool:
+        # A tool that asks the caller something waits for them, not they for it.
+        return self._mind.busy and not self.call.asking
 
     @property
     def settled(self) -> bool:
         """Whether nobody speaks and nothing is being made."""
-        return self._ears.quiet and not self._mind.busy and self._mouth.idle
+        return self._ears.quiet and not self._works and self._mouth.idle
 
     @property
     def undecided(self) -> bool:
@@ -139,7 +146,7 @@ class Conversation:
     @property
     def answered(self) -> bool:
         """Whether the caller's turn is decided and all of its answer is written."""
-        return self._ears.quiet and not self._mind.busy
+        return self._ears.quiet and not self._works
 
     @property
     def over(self) -> str:
@@ -156,7 +163,7 @@ class Conversation:
         scene = Scene(
             caller=not self._ears.quiet,
             agent=self._mouth.sounding,
-            thinking=self._mind.busy,
+            thinking=self._mind.busy or self.call.on_hold,
             tools=self._mind.working and not self.call.asking and not self.call.on_hold,
         )
         await self._patience.tick(self.clock.now(), scene)
@@ -225,29 +232,45 @@ class Conversation:
         return self.call
 
     async def _carry(self) -> str:
+        # Before the line opens: a phone rings on meanwhile.
+        begun = await self._attempt("agent", "the agent could not begin", self._lifespan.enter())
         self._context.began = self.clock.now()
         self.call.connect(self._wire)
         self._context.emit(CallStarted(0.0, self.call.id))
         preparing = asyncio.create_task(self._prepare(), name="prepare the apology")
+        opening = asyncio.create_task(self._context.prepare(self.agent), name="open the tools")
         try:
-            await self._greet()
+            if begun:
+                await self._greet()
+            else:
+                await self._apologise(phrase(FAREWELL, self.call.language))
+                await self.hang_up("the agent could not begin", after_speech=True)
             return await self._transport.carry(self)
         finally:
             preparing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await preparing
+            opening.cancel()
+            await asyncio.gather(preparing, opening, return_exceptions=True)
+
+    async def _attempt(self, stage: str, what: str, work: Awaitable[object]) -> bool:
+        """Do something of the user's own; what it raises is reported, and does not end us."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 (the user's own function)
+            self._context.fail(stage, f"{what}: {type(error).__name__}: {error}")
+            return False
+        return True
 
     async def _greet(self) -> None:
-        """Say the greeting, if there is one; a function of the user's own may make it."""
-        try:
-            text = await self.agent.greeting_for(self.call)
-        except Exception as error:  # noqa: BLE001 (the user's own function)
-            message = f"the agent's greeting failed: {type(error).__name__}: {error}"
-            self._context.fail("thinking", message)
-            return
-        if text:
-            protected = self.agent.turns.greeting != "interruptible"
-            self._greeting = self._mouth.say(text, protected=protected)
+        """Say the greeting, if there is one."""
+
+        async def say() -> None:
+            async with asyncio.timeout(self.agent.limits.lifespan):
+                text = await self.agent.greeting_for(self.call)
+            if text.strip():
+                protected = self.agent.turns.greeting != "interruptible"
+                self._greeting = self._mouth.say(text, protected=protected)
+
+        await self._attempt("agent", "the agent's greeting failed", say())
 
     async def _end(self, running: asyncio.Task[None], reason: str) -> None:
         try:
@@ -260,6 +283,8 @@ class Conversation:
             await self._transport.close()
             self._wire.close()
             self.call.emit(CallEnded(self._context.at, self._over or reason))
+            await self._attempt("agent", "the agent could not end", self._lifespan.leave())
+            await self._context.close()
 
     # Trouble.
 
@@ -303,8 +328,13 @@ class Conversation:
         """A model server failed: apologise once, and end the call if the agent is set to."""
         if error is not None:
             self._context.fail(error.stage, str(error))
+        await self._apologise(self._apology_text())
+        if self.agent.limits.on_failure == "end":
+            await self.hang_up("a model server failed", after_speech=True)
+
+    async def _apologise(self, text: str) -> None:
+        """Say that something is wrong, once at a time."""
         if self._apology is None or self._apology.over.is_set():
-            text = self._apology_text()
             self._apologising += 1
             try:
                 clip = await self._clip(text)
@@ -315,8 +345,6 @@ class Conversation:
             else:
                 # Nothing can speak: two falling notes say that something is wrong.
                 self._apology = self._mouth.sound(_notes(self._mouth.rate))
-        if self.agent.limits.on_failure == "end":
-            await self.hang_up("a model server failed", after_speech=True)
 
 
 def _notes(rate: int) -> Samples:

@@ -44,11 +44,13 @@ class Grip:
         executions: The calls, in the message's order.
         toolbox: What the model was offered.
         tasks: What runs them.
+        filler: What is to be said if they take long; empty if nothing is, or it was.
     """
 
     executions: list[Execution]
     toolbox: Toolbox
     tasks: list[asyncio.Task[None]]
+    filler: str = ""
 
 
 class Hands:
@@ -126,6 +128,7 @@ class Hands:
         self._groups += 1
         requests = [Request(call.id, call.name, call.arguments) for call in calls]
         grip = Grip(self._book.receive(requests, toolbox), toolbox, [])
+        grip.filler = self._filler(grip)
         for execution in grip.executions:
             use = ToolUse(
                 execution.id,
@@ -148,18 +151,17 @@ class Hands:
         self._write()
         return grip
 
-    async def wait(self, grip: Grip, say: Say | None) -> None:
+    async def wait(self, grip: Grip, say: Say) -> None:
         """Wait for the tools of a message, but for those that go on in the background.
 
         Cancelling the wait stops no tool.
 
         Args:
             grip: What `take` gave.
-            say: Says a filler, once; None where something was said already.
+            say: Says its filler.
         """
         clock = asyncio.get_running_loop().time
         began = clock()
-        filler = self._filler(grip) if say is not None else None
         filler_due = began + self._context.agent.speech.filler_after
         release_due = began + BACKGROUND_AFTER
         background = any(each.tool is not None and each.tool.background for each in grip.executions)
@@ -172,7 +174,7 @@ class Hands:
             if not pending:
                 break
             dues = [release_due] if background else []
-            dues += [filler_due] if filler else []
+            dues += [filler_due] if grip.filler else []
             until = max(0.0, min(dues) - clock()) if dues else None
             await asyncio.wait(pending, timeout=until, return_when=asyncio.FIRST_COMPLETED)
             now = clock()
@@ -180,20 +182,19 @@ class Hands:
                 background = False
                 self._book.release()
                 self._write()
-            if filler and now >= filler_due and any(not task.done() for task in pending):
-                text, filler = filler, None
-                if say is not None:
-                    await say(text)
+            if grip.filler and now >= filler_due and any(not task.done() for task in pending):
+                filler, grip.filler = grip.filler, ""
+                await say(filler)
         self._write()
 
-    def _filler(self, grip: Grip) -> str | None:
+    def _filler(self, grip: Grip) -> str:
         for execution in grip.executions:
             tool = execution.tool
             if tool is not None and tool.fillers:
                 said = self._fillers.get(tool.name, 0)
                 self._fillers[tool.name] = said + 1
-                return tool.next_filler(said)
-        return None
+                return tool.next_filler(said) or ""
+        return ""
 
     def _carry_out(self, interruption: Interruption) -> None:
         for execution in interruption.stop:

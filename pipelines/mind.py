@@ -112,7 +112,7 @@ class Mind(Stage):
         match frame:
             case InterruptionFrame():
                 # What is said while a question waits, or on hold, is no objection to the reply.
-                if not call.asking and not call.on_hold:
+                if not call.questioning and not call.on_hold:
                     self._stop()
                     self._hands.interrupt()
                     self._owed = self._hands.waited_for
@@ -140,7 +140,7 @@ class Mind(Stage):
         call = self.context.call
         if self.busy and (self._thinks or self._hands.waited_for):
             return
-        if (self._owed or self._hands.has_news) and not call.asking and not call.on_hold:
+        if (self._owed or self._hands.has_news) and not call.questioning and not call.on_hold:
             self._begin_answer(Answer(None))
 
     async def greet(self) -> None:
@@ -160,7 +160,7 @@ class Mind(Stage):
         call = self.context.call
         if turn.guess is None:
             self._hands.caller_spoke(turn.utterance)
-        if call.asking or call.on_hold:
+        if call.questioning or call.on_hold:
             self._pass_by(turn)
             return
         if turn.guess is not None and call.would_speak(turn.text) != call.language:
@@ -196,7 +196,7 @@ class Mind(Stage):
         answer.guess = answer.turn.guess = None
         answer.turn.stopped, answer.turn.spans = frame.stopped, frame.spans
         self._hands.caller_spoke(answer.turn.utterance)
-        if call.asking or call.on_hold:
+        if call.questioning or call.on_hold:
             self._stop()
             await self.push_frame(DropFrame(frame.guess))
             return False
@@ -329,15 +329,20 @@ class Mind(Stage):
             await answer.committed.wait()
             started = context.clock.now()
             grip = self._hands.take(calls)
+            if draft.generated or not grip.filler:
+                # Nothing is to be said any more: what a tool says itself must not wait for it.
+                await self._close(draft)
+                grip.filler = ""
 
             async def say(filler: str, draft: Reply = draft) -> None:
                 now = context.clock.now()
                 await self._push_text(draft, filler, (Span("thinking", now, now),))
                 await self._close(draft)
 
-            await self._hands.wait(grip, None if draft.generated else say)
+            await self._hands.wait(grip, say)
             spans = (*spans, Span("tools", started, context.clock.now()))
-            await self._close(draft)
+            if grip.filler:
+                await self._close(draft)
             if context.call.greeting_due:
                 return
 
@@ -358,6 +363,7 @@ class Mind(Stage):
         """Have the model write; return what it took and the tools that it calls."""
         context = self.context
         agent, call = context.agent, context.call
+        await context.prepare(agent)
         entries: list[Entry] = [entry for entry in call.transcript if entry is not draft]
         if answer.turn is not None and not answer.committed.is_set():
             entries.append(answer.turn.utterance)
@@ -368,6 +374,7 @@ class Mind(Stage):
             tokens=limits.history_tokens,
             turns=limits.history_turns,
         )
+        history.make_ready(messages)
         tools = agent.tools.definitions if with_tools else []
         call.ledger.speculation.requests += 1
         call.usage.requests += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,18 +34,43 @@ class Context:
         began: When the call began (s on the clock).
         trouble: Told when a model server (or, with None, something already reported) failed; makes
             the agent apologise.
+        serving: Holds what was opened for the agents of this call.
     """
 
     call: Call[Any]
     clock: Clock
     began: float
     trouble: Trouble
+    serving: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _prepared: dict[Agent[Any], asyncio.Task[None]] = field(default_factory=dict)
     _reported: set[str] = field(default_factory=set)
 
     @property
     def agent(self) -> Agent[Any]:
         """Who speaks now; another one after a hand-off."""
         return self.call.agent
+
+    async def prepare(self, agent: Agent[Any]) -> None:
+        """Have an agent's sources of tools open; what cannot be opened is reported, and missing.
+
+        Cancelling it stops no opening: another turn will need it.
+        """
+        if agent not in self._prepared:
+            self._prepared[agent] = asyncio.create_task(
+                self._open(agent), name=f"tools of {agent.name}"
+            )
+        await asyncio.shield(self._prepared[agent])
+
+    async def _open(self, agent: Agent[Any]) -> None:
+        for error in await self.serving.enter_async_context(agent.serving()):
+            self.fail("tools", f"{type(error).__name__}: {error}")
+
+    async def close(self) -> None:
+        """Close what was opened; idempotent."""
+        for task in self._prepared.values():
+            task.cancel()
+        await asyncio.gather(*self._prepared.values(), return_exceptions=True)
+        await self.serving.aclose()
 
     def since(self, moment: float) -> float:
         """Return a moment of the clock as seconds since the call began."""

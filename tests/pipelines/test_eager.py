@@ -237,7 +237,7 @@ async def test_thinking_that_fails_for_good_is_apologised_for_once_a_turn(hold, 
     # One attempt on the guess, and one when it had come true.
     assert len(held.asked) <= 4
     assert held.call.reason == "the caller hung up"
-    assert held.call.state != "thinking"
+    assert held.call.phase != "thinking"
     check_histories(held)
 
 
