@@ -31,9 +31,9 @@ $(VENV)/.debian: | $(VENV)
 	@sh .ci/debian libflite1
 	@touch $@
 
-# A real phone for the tests.
+# Real phones and a registrar for the tests.
 $(VENV)/.peers: | $(VENV)
-	@sh .ci/debian libflite1 sip-tester
+	@sh .ci/debian libflite1 sip-tester baresip-core kamailio
 	@touch $@
 
 $(VENV):

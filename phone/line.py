@@ -141,8 +141,13 @@ class PhoneLine:
 
     @property
     def held(self) -> bool:
-        """Whether one side has put the other on hold: the agent is to wait."""
-        return self._holding or (self.plan is not None and not self.plan.sends)
+        """Whether the far end has put us on hold: what is said is to wait."""
+        return self.plan is not None and not self.plan.sends
+
+    @property
+    def holding(self) -> bool:
+        """Whether we have put the far end on hold: it hears us, and is not heard."""
+        return self._holding
 
     @property
     def farewell(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 import weakref
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from vivavoce.agent import Agent, Call
-from vivavoce.agent.events import KeyPressed
 from vivavoce.phone.line import PhoneLine
 from vivavoce.phone.policy import Pace, Policy
 from vivavoce.phone.sip.trunk import Trunk
@@ -192,8 +190,15 @@ class Phone:
     def _conversation(self, line: PhoneLine, agent: Agent[Any], deps: Any) -> Conversation:
         call_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{id(line) & 0xFFFFFF:06x}"
         recording = self._recordings / f"{call_id}.wav" if self._recordings is not None else None
-        transport = PhoneTransport(line, recording)
-        conversation = Conversation(agent, self._models, transport, call_id=call_id, deps=deps)
+        conversation = Conversation(
+            agent,
+            self._models,
+            PhoneTransport(line, recording),
+            call_id=call_id,
+            deps=deps,
+            caller=line.caller,
+            called=line.number,
+        )
         _lines[conversation.call] = line
         if self._began is not None:
             self._began(conversation, line)
@@ -203,14 +208,13 @@ class Phone:
         call = conversation.call
 
         def pressed(key: str) -> None:
-            call.emit(KeyPressed(conversation.now(), key))
+            if key in "ABCD":  # pipecat's keypad, which tells the others, has no such keys
+                call.pressed(key)
 
         try:
             with line.keys(pressed):
                 await conversation.run()
         finally:
             line.hang_up()
-            if not call.ended:
-                await asyncio.sleep(0)
             if self._ended is not None:
                 self._ended(conversation, line)

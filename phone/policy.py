@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _PATTERN = re.compile(r"\+?[0-9A-Za-z_.\-]*\*?\Z")
@@ -46,9 +46,14 @@ class Policy:
         if self.hours is not None and self.hours[0] >= self.hours[1]:
             raise ValueError("hours: the first is before the second; a night is no time to call")
         try:
-            object.__setattr__(self, "_zone", ZoneInfo(self.zone))
+            # UTC needs no database of zones, which a small container may lack.
+            zone = UTC if self.zone == "UTC" else ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"zone={self.zone!r}: give one such as Europe/Paris") from error
+            raise ValueError(
+                f"zone={self.zone!r}: give one such as Europe/Paris (a machine without a database"
+                " of time zones needs the package tzdata)"
+            ) from error
+        object.__setattr__(self, "_zone", zone)
 
     def forbids(self, number: str, moment: datetime) -> str:
         """Return why a number may not be called at a moment (with its zone); "" if it may."""

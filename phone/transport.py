@@ -14,8 +14,11 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection
 
+from vivavoce.agent.line import LineError
 from vivavoce.phone.line import PhoneLine
 from vivavoce.phone.media.receiver import BLOCK
+from vivavoce.phone.sip.decisions import Outcome
+from vivavoce.phone.sip.leg import CallError
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.local import Passage
 from vivavoce.pipelines.recorder import Recorder
@@ -25,6 +28,11 @@ from vivavoce.pipelines.transport import Carried
 GOODBYE = 3.0
 """Seconds that the far end is given to take our hanging up."""
 
+_WHY = {
+    Outcome.REFUSED: "the far end does not transfer calls (allow REFER on the trunk)",
+    Outcome.FAILED: "the far end tried, and nobody answered there",
+    Outcome.UNKNOWN: "the far end never told whether it went well",
+}
 _PIPECAT = {entry.value for entry in KeypadEntry}  # A to D are not among them
 
 
@@ -95,6 +103,31 @@ class PhoneTransport:
                 await self._speak(conversation)
             await line.said()
         return conversation.over
+
+    async def transfer(self, to: str) -> None:
+        """Hand the caller over to a number or URI (REFER); the call ends when it is done.
+
+        Raises:
+            LineError: The far end refused, or could not.
+        """
+        try:
+            outcome = await self._line.transfer(to)
+        except (CallError, ValueError) as error:
+            raise LineError(f"no transfer to {to}: {error}") from error
+        if outcome is not Outcome.DONE:
+            raise LineError(f"no transfer to {to}: {_WHY[outcome]}")
+        self._line.hang_up(f"transferred to {to}")
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Press keys: 0 to 9, "*", "#", A to D."""
+        self._line.press(digits)
+
+    async def hold(self, *, on: bool) -> None:
+        """Put the far end on hold, or take it back.
+
+        Where it does not take that the call goes on as it is; whoever holds plays music anyway.
+        """
+        await (self._line.hold() if on else self._line.resume())
 
     async def close(self) -> None:
         """Hang up and finish the recording; idempotent."""

@@ -142,6 +142,10 @@ PURE = (
     "pipelines/models/segments.py",
     "pipelines/models/sse.py",
     *(f"pipelines/turns/{name}.py" for name in ("bargein", "endpointing", "heard", "playout")),
+    "phone/plan.py",
+    "phone/policy.py",
+    *(f"phone/sip/{path.name}" for path in modules("phone/sip") if path.stem != "transport"),
+    *(f"phone/media/{path.name}" for path in modules("phone/media") if path.stem != "endpoint"),
 )
 
 

@@ -112,12 +112,12 @@ async def test_keys_and_hold(station, tmp_path):
         await bot.until(lambda: not line.held)
         # We hold them.
         assert await line.hold()
-        assert line.held
+        assert line.holding
         before = len(bot.heard)
         await bot.until(lambda: len(bot.heard) > before + 25)
         assert not np.concatenate(bot.heard[-10:]).any()
         assert await line.resume()
-        assert not line.held
+        assert not line.holding
         await bot.until(lambda: np.abs(bot.heard[-1]).max() > 4000)
         await phone.do("hangup")
         assert await line.over(10)
