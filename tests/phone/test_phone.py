@@ -1,0 +1,315 @@
+"""Agents on the telephone: whole calls, with the models of the sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aiohttp import ClientSession, FormData
+
+from tests.phone.conftest import Bot, local_trunk
+from tests.phone.peers import HERE, baresip, read, tone, write
+from tests.speech import speak
+from vivavoce.agent import Agent, Call
+from vivavoce.agent.events import KeyPressed
+from vivavoce.agent.line import LineError
+from vivavoce.cli.load import load_agent
+from vivavoce.phone import DialError, Exposure, Phone, PhoneError, Policy, Trunk, line_of
+from vivavoce.pipelines.audio.smart_turn import SmartTurn
+from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.models.http import Endpoint, Timeouts
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+MODELS = {
+    "hear": "voxtral-mini-transcribe-realtime-2602",
+    "think": "embedded-rules",
+    "speak": "voxtral-mini-tts-2603",
+}
+LONG = "Tonight we serve onion soup with roasted garlic bread followed by grilled salmon from the coast"
+
+
+@pytest.fixture
+def key(profile):
+    return profile()
+
+
+@pytest.fixture
+async def models(key):
+    where = {stage: Endpoint(key.url, key.key, model) for stage, model in MODELS.items()}
+    async with Models.mistral(
+        **where, timeouts=Timeouts(5, 5, 10, 5), smart_turn=SmartTurn()
+    ) as made:
+        yield made
+
+
+class Seen:
+    """The calls of a phone."""
+
+    def __init__(self) -> None:
+        self.begun: list = []
+        self.over = asyncio.Event()
+
+    def began(self, conversation, line) -> None:
+        self.begun.append((conversation, line))
+
+    def ended(self, conversation, line) -> None:
+        self.over.set()
+
+    @property
+    def call(self) -> Call:
+        return self.begun[0][0].call
+
+
+@asynccontextmanager
+async def phone(agents, models, **options):
+    seen = Seen()
+    exposure = Exposure(
+        **{"listen": ("udp:127.0.0.1:0",), "rtp": range(40_000, 48_000)}
+        | options.pop("exposure", {})
+    )
+    options.setdefault("trunks", [local_trunk()])
+    async with Phone(
+        agents, models, exposure=exposure, began=seen.began, ended=seen.ended, **options
+    ) as made:
+        seen.phone = made
+        seen.port = made.station.local[0].port
+        yield seen
+
+
+def words(text: str) -> list[str]:
+    numbers = {"4": "four", "8": "eight", "goodbye": "good bye"}
+    cleaned = "".join(c if c.isalnum() or c == "'" else " " for c in text.lower())
+    return " ".join(numbers.get(word, word) for word in cleaned.split()).split()
+
+
+def error_rate(said: str, heard: str) -> float:
+    """Word error rate: changes it takes to make one of the other, over the words said."""
+    left, right = words(said), words(heard)
+    row = list(range(len(right) + 1))
+    for i, word in enumerate(left, 1):
+        before, row = row, [i, *row[1:]]
+        for j, other in enumerate(right, 1):
+            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (word != other))
+    return row[-1] / len(left)
+
+
+async def transcribe(key, pcm: np.ndarray, rate: int, folder: Path) -> str:
+    form = FormData()
+    form.add_field("model", "voxtral-mini-2602")
+    path = write(folder / "heard.wav", pcm, rate)
+    form.add_field("file", path.read_bytes(), filename="a.wav")
+    async with (
+        ClientSession(headers={"Authorization": f"Bearer {key.key}"}) as session,
+        session.post(f"{key.url}/v1/audio/transcriptions", data=form) as answer,
+    ):
+        return (await answer.json())["text"]
+
+
+LINES = ("What time do you open this evening?", "I would like a table for four.", "On Friday.")
+
+
+@pytest.mark.needs_flite
+async def test_a_spoken_conversation_with_baresip(models, key, tmp_path):
+    """The caller is a telephone that plays a WAV and records; the agent is the restaurant's."""
+    silence = np.zeros(7 * 8000, np.int16)
+    parts = [silence[: 5 * 8000]]
+    for line in LINES:
+        parts += [speak(line, 8000), silence]
+    agent = load_agent(str(EXAMPLES / "restaurant.py"))
+    async with phone(agent, models, recordings=tmp_path) as seen:
+        async with baresip(tmp_path / "phone", np.concatenate(parts)) as peer:
+            await peer.do("dial", f"sip:reservations@{HERE}:{seen.port}")
+            # The telephone hangs up where its WAV ends.
+            await asyncio.wait_for(seen.over.wait(), 60)
+        heard, rate = peer.heard()
+        understood = " ".join(each.text for each in seen.call.transcript.caller)
+        assert error_rate(" ".join(LINES), understood) <= 0.2, understood
+        spoken = " ".join(reply.heard for reply in seen.call.transcript.replies)
+        assert "from six to eleven" in spoken
+        assert "table for 4 is free on Friday" in spoken
+        # What the telephone heard is what the agent says that it said.
+        got = await transcribe(key, heard, rate, tmp_path)
+        first = seen.call.transcript.replies[1].heard
+        assert error_rate("We are open every evening from six to eleven", first) <= 0.4
+        assert "every evening" in got.lower()
+        assert "friday" in got.lower()
+    assert seen.call.reason == "the caller hung up"
+    assert line_of(seen.call).number == "reservations"
+    both, _ = read(tmp_path / f"{seen.call.id}.wav")
+    assert len(both) > 20 * 24_000
+
+
+async def test_what_is_cut_is_silent_with_the_packet_after_the_next(models, station):
+    agent = Agent(greeting=LONG)
+    caller = Bot()
+    async with phone(agent, models) as seen:
+        here = await station(trunks=[local_trunk(port=seen.port, transport="udp")])
+        line = await here.dial("1")
+        session = line._endpoint.session
+        got: list[tuple[int, float]] = []
+        receive = session.receive
+
+        def spy(data, source, now):
+            payload = np.frombuffer(data[12:], np.uint8)
+            # μ-law: bytes with the magnitude bits set are quiet.
+            loud = (~payload & 0x7F).max() > 0x20
+            got.append((int.from_bytes(data[2:4], "big"), bool(loud)))
+            receive(data, source, now)
+
+        session.receive = spy
+        talking = asyncio.create_task(caller.talk(line))
+        await caller.until(lambda: sum(loud for _, loud in got) > 40)
+        sender = seen.begun[0][1]._endpoint.session._sender
+        cut = sender._sequence  # of the next packet
+        await seen.call.interrupt()
+        await caller.until(lambda: got and (got[-1][0] - cut) % 65536 in range(30, 1000))
+        late = [(seq - cut) % 65536 for seq, loud in got if loud and (seq - cut) % 65536 < 1000]
+        assert max(late, default=-1) <= 2, late
+        line.hang_up()
+        await asyncio.wait_for(talking, 5)
+        await asyncio.wait_for(seen.over.wait(), 10)
+    (reply,) = seen.call.transcript.replies
+    assert reply.interrupted
+    assert LONG.startswith(reply.heard)
+    assert 0 < len(reply.heard) < len(LONG)
+
+
+async def test_keys_reach_the_call_and_tools_the_line(models, station):
+    agent, caller = Agent(), Bot()
+    async with phone(agent, models) as seen:
+        here = await station(trunks=[local_trunk(port=seen.port, transport="udp")])
+        line = await here.dial("1")
+        talking = asyncio.create_task(caller.talk(line))
+        line.press("4D")
+
+        async def pressed() -> list[str]:
+            keys = []
+            async for event in seen.call:
+                if isinstance(event, KeyPressed):
+                    keys.append(event.key)
+                    if len(keys) == 2:
+                        return keys
+            return keys
+
+        assert await asyncio.wait_for(pressed(), 10) == ["4", "D"]
+        await seen.call.send_dtmf("7")
+        await caller.until(lambda: caller.keys == "7")
+        line_of(seen.call).press("8")
+        await caller.until(lambda: caller.keys == "78")
+        await seen.call.hang_up("done with it")
+        await asyncio.wait_for(talking, 10)
+        await asyncio.wait_for(seen.over.wait(), 10)
+    assert seen.call.reason == "done with it"
+    with pytest.raises(LookupError, match="no telephone call"):
+        line_of(Call(agent))
+
+
+async def test_a_call_is_handed_over_and_held(models, station, tmp_path):
+    """By what every call can do: the far end, a baresip, follows the REFER."""
+    other = Bot(700)
+    elsewhere = await station(other.take)
+    target = f"sip:desk@{HERE}:{elsewhere.local[0].port}"
+    async with phone(Agent(), models) as seen, baresip(tmp_path, tone(60, 1000)) as peer:
+        await peer.do("dial", f"sip:bot@{HERE}:{seen.port}")
+        await peer.until("CALL_ESTABLISHED")
+        await seen.call.hold(tone(1.0, 500, 24_000))
+        assert line_of(seen.call).holding
+        await seen.call.unhold()
+        assert not line_of(seen.call).holding
+        other.reject = 486
+        with pytest.raises(LineError, match="nobody answered there"):
+            await seen.call.transfer(target)
+        assert not seen.call.ended
+        other.reject = 0
+        await seen.call.transfer(target)
+        await asyncio.wait_for(seen.over.wait(), 10)
+        await other.hears(0.2)
+    assert seen.call.reason == f"transferred to {target}"
+    assert (seen.call.caller, seen.call.called) == ("alice", "bot")
+
+
+async def test_speech_waits_while_the_caller_holds_us(models, station):
+    caller = Bot()
+    async with phone(Agent(greeting=LONG), models) as seen:
+        here = await station(trunks=[local_trunk(port=seen.port, transport="udp")])
+        line = await here.dial("1")
+        talking = asyncio.create_task(caller.talk(line))
+        await caller.until(lambda: caller.heard and abs(caller.heard[-1]).max() > 2000)
+        assert await line.hold()
+        theirs = seen.begun[0][1]
+        await caller.until(lambda: theirs.held)
+        (reply,) = seen.call.transcript.replies
+        await asyncio.sleep(0.3)
+        assert not reply.closed
+        assert await line.resume()
+        await caller.until(lambda: reply.closed)
+        assert reply.heard == LONG
+        line.hang_up()
+        await asyncio.wait_for(talking, 5)
+
+
+async def test_numbers_have_agents(models, station):
+    sales, desk = Agent(name="sales"), Agent(name="desk")
+    trunk = local_trunk(numbers={"100": "sales", "*": "desk"})
+    async with phone([desk, sales], models, trunks=[trunk]) as seen:
+        here = await station(trunks=[local_trunk(port=seen.port, transport="udp")])
+        for number in ("100", "200"):
+            line = await here.dial(number)
+            line.hang_up()
+    assert [c.agent.name for c, _ in seen.begun] == ["sales", "desk"]
+    async with phone(sales, models, trunks=[local_trunk(numbers={"100": "sales"})]) as seen:
+        here = await station(trunks=[local_trunk(port=seen.port, transport="udp")])
+        with pytest.raises(DialError) as caught:
+            await here.dial("200")
+        assert caught.value.code == 404
+    assert not seen.begun
+
+
+async def test_an_agent_calls_somebody(models, station):
+    callee = Bot()
+    there = await station(callee.take)
+    address = there.local[0]
+    trunk = local_trunk(port=address.port, transport="udp")
+    policy = Policy(numbers=("+33*",), per_minute=1)
+    async with phone(
+        Agent(greeting="Hello, this is the restaurant."), models, trunks=[trunk], policy=policy
+    ) as seen:
+        call = await seen.phone.dial("+331", caller="100")
+        await callee.until(lambda: any(abs(pcm).max() > 2000 for pcm in callee.heard))
+        assert callee.lines[0].caller == "100"
+        for number, why in (("+44", "not among"), ("+332", "a minute")):
+            with pytest.raises(DialError, match=why) as caught:
+                await seen.phone.dial(number)
+            assert caught.value.code == 0
+        with pytest.raises(PhoneError, match="no agent"):
+            await seen.phone.dial("+331", agent="nobody")
+        callee.lines[0].hang_up()
+        await asyncio.wait_for(seen.over.wait(), 10)
+    assert call.ended
+    assert call.reason == "they hung up"
+
+
+async def test_a_caller_who_does_not_wait(models, station):
+    async with phone(Agent(), models, ring_time=20.0) as seen:
+        here = await station(trunks=[local_trunk(port=seen.port, transport="udp")])
+        with pytest.raises(DialError) as caught:
+            await here.dial("1", ring_time=0.3)
+        assert caught.value.code == 408
+        async with asyncio.timeout(10):
+            while seen.phone.station.lines:  # noqa: ASYNC110 - no event tells it
+                await asyncio.sleep(0.01)
+    assert not seen.begun
+
+
+def test_phones_that_make_no_sense(models):
+    with pytest.raises(PhoneError, match="another name"):
+        Phone([Agent(), Agent()], models)
+    with pytest.raises(PhoneError, match="at least one agent"):
+        Phone([], models)
+    with pytest.raises(PhoneError, match="none of the agents"):
+        Phone(Agent(), models, trunks=[Trunk("t", HERE, numbers={"1": "nobody"})])
+    with pytest.raises(PhoneError, match="callers give up"):
+        Phone(Agent(), models, ring_time=1000)
