@@ -450,7 +450,7 @@ async def test_a_model_that_fails_is_apologised_for(hold, caplog, stage, trouble
             texts,
             script={"hear": texts, "think": ["Of course, for how many people?"] * 3},
             # Hearing fails as the call begins, before the apology has been made ready.
-            patience=20.0 if stage == "hear" else 12.0,
+            patience=14.0 if stage == "hear" else 12.0,
             **trouble,
         )
     failures = held.call.transcript.failures

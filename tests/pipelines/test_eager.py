@@ -286,7 +286,7 @@ async def test_where_a_failure_ends_the_call_it_ends_promptly(hold, faults):
         [HELLO, THERE],
         script={"hear": [HELLO, THERE], "think": ["Of course I can do that."] * 4},
         faults=faults,
-        patience=30.0,
+        patience=12.0,
     )
     assert held.call.reason == "a model server failed"
     assert [reply.heard for reply in held.call.transcript.replies if reply.heard] == [BYE]

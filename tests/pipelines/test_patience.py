@@ -13,6 +13,7 @@ from vivavoce.pipelines.patience import tone
 
 HELLO = "What is the weather in Paris today?"
 CALM = Turns(eager=False)
+LONG = "Good evening, and welcome to the house of many long greetings."
 
 
 def silent(seconds: float) -> np.ndarray:
@@ -30,7 +31,7 @@ async def test_a_caller_who_says_nothing_is_asked_and_let_go(hold):
 
 async def test_a_caller_who_answers_is_answered(hold):
     agent = Agent(
-        silence=Silence(ask_after=1.5, asks=1, still_there="Hello?"), turns=CALM, language="fr"
+        silence=Silence(ask_after=1.5, asks=1, still_there="Hello?"), turns=CALM, languages="fr"
     )
     held = await hold(agent, [HELLO], script={"hear": [HELLO], "think": ["It is sunny."]})
     said = [reply.heard for reply in held.call.transcript.replies]
@@ -65,26 +66,26 @@ async def test_a_slow_tool_is_not_silence(hold, working):
 
 async def test_a_protected_greeting_is_said_to_its_end_and_the_caller_heard(hold):
     agent = Agent(
-        greeting="Good evening, and welcome to the house of many long greetings.",
+        greeting=LONG,
         turns=Turns(eager=False, greeting="protected"),
     )
     held = await hold(agent, [(HELLO, 0.5)], script={"hear": [HELLO], "think": ["It is sunny."]})
     greeting, reply = held.call.transcript.replies
-    assert greeting.heard == agent.greeting
+    assert greeting.heard == LONG
     assert not greeting.interrupted
     assert reply.heard == "It is sunny."
 
 
 async def test_during_a_muted_greeting_nobody_is_heard(hold):
     agent = Agent(
-        greeting="Good evening, and welcome to the house of many long greetings.",
+        greeting=LONG,
         turns=Turns(eager=False, greeting="muted"),
     )
     held = await hold(
         agent, [("Wait.", 0.5), HELLO], script={"hear": [HELLO], "think": ["It is sunny."]}
     )
     greeting, reply = held.call.transcript.replies
-    assert greeting.heard == agent.greeting
+    assert greeting.heard == LONG
     assert [utterance.text for utterance in held.call.transcript.caller] == [HELLO]
     assert reply.heard == "It is sunny."
 
