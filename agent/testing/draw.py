@@ -32,8 +32,8 @@ def draw(transcript: Transcript, *, width: int = 78) -> str:
     lines = [rule, "-" * max(width, 40)]
     for entry in transcript:
         at, caller, agent = _cells(entry)
-        left = textwrap.wrap(caller, column) or [""]
-        right = textwrap.wrap(agent, column) or [""]
+        left = textwrap.wrap(caller, column, break_on_hyphens=False) or [""]
+        right = textwrap.wrap(agent, column, break_on_hyphens=False) or [""]
         for number in range(max(len(left), len(right))):
             stamp = f"{at:7.2f}" if number == 0 and at is not None else " " * 7
             said = left[number] if number < len(left) else ""

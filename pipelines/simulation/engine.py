@@ -232,7 +232,8 @@ class TextEngine:
         """Whether it is the caller's turn."""
         talk = self._talk
         if talk.settled:
-            return True
+            # If it is over, its end is waited for.
+            return not talk.over
         # A tool that asks the caller something runs on meanwhile.
         replies = talk.call.transcript.replies
         return talk.call.asking and not talk.undecided and all(r.closed for r in replies)
