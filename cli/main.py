@@ -398,8 +398,12 @@ def phone(
     }
     ready = read_setup(setup, flags, allow or ())
     found = [load_agent(where) for where in agents]
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"vivavoce: cannot make {out}: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
     code = asyncio.run(
         run_phone(found, settings, Console(), ready, dial=dial, folder=out, as_json=as_json)
     )
