@@ -42,7 +42,8 @@ class MCPServer:
     call starts or reaches it anew.
 
     Make one with `MCPServer.stdio` or `MCPServer.http`. Its calls may run at the same time, and
-    from any task of the event loop that opened it.
+    from any task of the event loop that opened it. Several may have it open at once, such as the
+    lifespans of several calls: the last one closes it.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class MCPServer:
         self._link: Link | None = None
         self._leaving: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
-        self._open = False
+        self._users = 0
 
     @classmethod
     def stdio(
@@ -201,10 +202,15 @@ class MCPServer:
     def add_to(self, toolbox: Toolbox) -> None:
         """Add the tools to a box; those whose names are taken get the server's name in front.
 
+        Those that are in it already are not added again.
+
         Raises:
             DefinitionError: The box is full, or both names are taken.
         """
+        present = {each.function for each in toolbox}
         for each in self._tools:
+            if each.function in present:
+                continue
             added = each
             if each.name in toolbox:
                 schema = replace(each.schema, name=fit_name(self.name, each.name))
@@ -221,9 +227,9 @@ class MCPServer:
 
         Cancellation: nothing is left open.
         """
-        if self._open:
-            raise RuntimeError(f"{self!r} is open already: use one for each `async with`")
-        self._open = True
+        if not self._users:
+            self._lock = asyncio.Lock()  # of this event loop
+        self._users += 1
         try:
             if not self._tools:
                 link = await self._linked()
@@ -236,20 +242,23 @@ class MCPServer:
                     ) from error
                 self._tools = tuple(self._choose(listed))
         except BaseException:
-            await self.close()
+            await self.__aexit__()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close; see `close`."""
-        await self.close()
+        """Close it, if nobody else has it open; see `close`."""
+        self._users = max(0, self._users - 1)
+        if not self._users:
+            await self.close()
 
     async def close(self) -> None:
         """Close the connection, and end the process if it is one; idempotent.
 
-        Calls that are running fail. It takes at most `CLOSE_TIMEOUT` seconds.
+        Whoever has it open, too, is without it: calls that are running fail. It takes at most
+        `CLOSE_TIMEOUT` seconds.
         """
-        self._open = False
+        self._users = 0
         self._drop(self._link)
         if self._leaving:
             await asyncio.wait(set(self._leaving), timeout=CLOSE_TIMEOUT)
@@ -351,7 +360,7 @@ class MCPServer:
             TimeoutError: Not in time.
         """
         async with self._lock:  # bounded by what is done within
-            if not self._open:
+            if not self._users:
                 raise ConnectionError(f"MCP server {self.name} is closed")
             if self._link is not None and not self._link.alive:
                 self._drop(self._link)

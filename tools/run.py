@@ -182,7 +182,10 @@ async def _perform(
     function = functools.partial(tool.function, **values)
     try:
         if tool.streams:
-            return await _follow(tool.name, function(), on_progress), None
+            yielded = function()
+            if inspect.isawaitable(yielded):  # an async function around the generator
+                yielded = await yielded
+            return await _follow(tool.name, yielded, on_progress), None
         if inspect.iscoroutinefunction(tool.function):
             return await function(), None
         value, error = await _in_thread(function, tool.name)

@@ -85,7 +85,8 @@ class Tool(Generic[P, R]):
         cancellable: Whether it may be stopped half-way. If not, barge-in and the end of the
             call leave it running; only its time-out stops it.
         background: Whether the agent goes on at once, and tells the result when it comes.
-        idempotent: Whether running it twice does what running it once does.
+        idempotent: Whether running it twice does what running it once does; also at the same
+            time, as a sync function runs on after its time-out.
         retries: How many times it is tried again after a time-out or a `Retry`; only if it is
             idempotent.
         confirm: Whether the caller is asked before it runs; a text is the question.

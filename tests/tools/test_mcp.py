@@ -2,6 +2,7 @@ import asyncio
 import dataclasses
 import json
 import logging
+import os
 import socket
 import sys
 from contextlib import asynccontextmanager
@@ -27,6 +28,14 @@ def house(**options):
 
 def by_name(server):
     return {each.name: each for each in server.tools}
+
+
+def runs(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def free_port():
@@ -172,6 +181,8 @@ async def test_options_names_and_confirmation():
         assert (await run_named(box, "house_rooms", None, "")).content == '["hall", "kitchen"]'
         refused = await run_named(box, "unlock", None, '{"door": "front"}')
         assert refused.kind == "unconfirmed"
+        server.add_to(box)
+        assert len(box) == 3
     async with house(deny=["unlock"]) as server:
         assert "unlock" not in by_name(server)
         assert "rooms" in by_name(server)
@@ -219,6 +230,34 @@ async def test_close_is_idempotent_and_ends_the_calls(tmp_path):
     outcome = await run(slow, None, {"note": "x"})
     assert outcome.kind == "error"
     assert "cannot be reached just now" in outcome.content
+
+
+async def test_several_may_have_it_open():
+    server = house()
+    async with server:
+        rooms = by_name(server)["rooms"]
+        async with server:
+            assert by_name(server)["rooms"] is rooms
+        assert (await run(rooms, None, None)).ok
+    assert not (await run(rooms, None, None)).ok
+    async with server:
+        assert (await run(rooms, None, None)).ok
+
+
+async def test_a_process_that_does_not_answer_is_ended(tmp_path):
+    note = tmp_path / "pid"
+    deaf = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    server = MCPServer.stdio(sys.executable, ["-c", deaf], name="deaf", connect_timeout=PATIENT)
+    opening = asyncio.create_task(server.__aenter__())
+    async with asyncio.timeout(PATIENT):
+        while not (note.exists() and note.read_text()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        # Closed: it has no ear for anything, and is ended by force.
+        while runs(int(note.read_text())):
+            await asyncio.sleep(0.05)
 
 
 async def test_what_cannot_be_started():

@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import logging
 from collections.abc import AsyncIterator
 
@@ -34,6 +35,29 @@ async def test_news_and_a_result():
     assert news == ["One so far.", "Two so far."]
     # Whoever does not listen misses nothing else.
     assert (await run(made, None, None)).content == '["a", "b"]'
+
+
+async def test_a_generator_behind_other_functions():
+    async def search() -> AsyncIterator[str]:
+        yield "One so far."
+        yield Result("found")
+
+    @functools.wraps(search)
+    async def later(*given, **named):
+        return search(*given, **named)
+
+    @functools.wraps(search)
+    def at_once(*given, **named):
+        return search(*given, **named)
+
+    class Hotel:
+        async def search(self) -> AsyncIterator[str]:
+            yield "One so far."
+            yield Result("found")
+
+    for function in (later, at_once, Hotel().search):
+        outcome, news = await collect(streaming(function))
+        assert (outcome.content, news) == ("found", ["One so far."])
 
 
 async def test_plain_text_is_news_and_no_result_is_none():
