@@ -122,6 +122,10 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
+FEW = 200
+"""Tokens up to which a call has no share of wasted ones yet."""
+
+
 @dataclass(slots=True)
 class Speculation:
     """What was begun on a guess, and what came of it.
@@ -130,13 +134,20 @@ class Speculation:
         guesses: Replies begun before the turn was decided.
         hits: Guesses that came true.
         requests: Requests to the chat model, all told.
-        wasted_tokens: Pieces of text written for guesses that did not come true.
+        tokens: Pieces of text that the chat model wrote, all told.
+        wasted_tokens: Of these, for guesses that did not come true.
     """
 
     guesses: int = 0
     hits: int = 0
     requests: int = 0
+    tokens: int = 0
     wasted_tokens: int = 0
+
+    @property
+    def waste(self) -> float:
+        """Share of the tokens that were wasted (0–1); 0 before there are `FEW`."""
+        return self.wasted_tokens / self.tokens if self.tokens >= FEW else 0.0
 
     def to_dict(self) -> dict[str, int]:
         """Return it as JSON."""
@@ -153,13 +164,13 @@ class Health:
         partials: Of each utterance: from its first voiced sample to the first words that were
             understood of it (ms).
         underruns: How often the agent's speech paused because its synthesiser fell behind.
-        lags: How late the event loop was, sampled (ms).
+        lag: How late the event loop was, in percentiles by name (ms); empty until the call ends.
     """
 
     reactions: list[float] = field(default_factory=list)
     partials: list[float] = field(default_factory=list)
     underruns: int = 0
-    lags: list[float] = field(default_factory=list)
+    lag: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON: percentiles in ms."""
@@ -167,7 +178,7 @@ class Health:
             "reaction_ms": percentiles(self.reactions),
             "partial_ms": percentiles(self.partials),
             "underruns": self.underruns,
-            "loop_lag_ms": percentiles(self.lags),
+            "loop_lag_ms": self.lag,
         }
 
 

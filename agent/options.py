@@ -31,6 +31,8 @@ class Turns:
     Attributes:
         eager: Begin the reply on a guess that the turn is over, unheard, while that is decided.
         guesses: How many guesses a turn may cost.
+        waste: Share of the model's tokens in the call that may have gone to guesses that did not
+            come true; beyond it nothing is begun on a guess (0–1).
         flush_after: Silence after which the transcriber is asked for its final text (s).
         min_silence: Silence that ends the turn when voice and words agree that it is over (s).
         unsure_silence: Silence that ends it when one of them does (s).
@@ -49,6 +51,7 @@ class Turns:
 
     eager: bool = True
     guesses: int = 3
+    waste: float = 0.5
     flush_after: float = 0.045
     min_silence: float = 0.25
     unsure_silence: float = 0.5
@@ -69,6 +72,7 @@ class Turns:
         _within("Turns", "max_silence", self.max_silence, self.unsure_silence, 30, "s")
         _within("Turns", "patience", self.patience, 0, 5, "s")
         _within("Turns", "guesses", self.guesses, 0, 20, "guesses")
+        _within("Turns", "waste", self.waste, 0, 1, "")
         _within("Turns", "threshold", self.threshold, 0, 1, "")
         _within("Turns", "interrupt_after", self.interrupt_after, 0.02, 3, "s")
         _within("Turns", "min_words", self.min_words, 1, 20, "words")

@@ -19,7 +19,7 @@ from vivavoce.agent.events import (
     Failed,
     ToolEnded,
 )
-from vivavoce.agent.ledger import STAGES, percentile, percentiles
+from vivavoce.agent.ledger import STAGES, percentile
 
 WIDE = 110
 """Characters from which the ledger's table has room for everything."""
@@ -145,9 +145,8 @@ def health_line(call: Call[Any]) -> str:
         )
     if health.underruns:
         told.append(f"{health.underruns} gaps where speech was synthesised too slowly")
-    if health.lags:
-        lag = percentiles(health.lags)
-        told.append(f"event loop late by {lag['p99']:.0f} ms at most in 99 %")
+    if health.lag:
+        told.append(f"event loop late by {health.lag['p99']:.0f} ms at most in 99 %")
     return "; ".join(told)
 
 

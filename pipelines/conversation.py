@@ -19,6 +19,7 @@ from vivavoce.agent.events import CallEnded, CallStarted
 from vivavoce.agent.phrases import APOLOGY, FAREWELL, phrase
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.ears import Ears
+from vivavoce.pipelines.lag import LoopLag
 from vivavoce.pipelines.lifespan import Lifespan
 from vivavoce.pipelines.mind import Mind
 from vivavoce.pipelines.models.connect import Models
@@ -56,6 +57,7 @@ class Conversation:
         deps: Any = None,
         caller: str = "",
         called: str = "",
+        simulated: bool = False,
     ) -> None:
         """Put it together; call it on the event loop that will run it.
 
@@ -67,6 +69,7 @@ class Conversation:
             deps: What the tools need, instead of what the agent's `deps` makes.
             caller: Who calls, where that is known: a number or an address.
             called: What they called, likewise.
+            simulated: Whether time is simulated: then the event loop has no lag to watch.
         """
         self.clock = Clock()
         self.call: Call[Any] = Call(
@@ -98,6 +101,7 @@ class Conversation:
             hang_up=self.hang_up,
         )
         self._lifespan = Lifespan(agent, self.call)
+        self._lag = None if simulated else LoopLag()
         self._greeting: Speech | None = None
         self._over = ""
         self._leaving = ""
@@ -126,12 +130,13 @@ class Conversation:
     @property
     def busy(self) -> bool:
         """Whether a model is being waited for: time must pass as it does."""
-        return self._ears.busy or self._works or self._mouth.waiting or self._apologising > 0
+        at_work = self._works or (self._mind.at_work and not self.call.asking)
+        return self._ears.busy or at_work or self._mouth.waiting or self._apologising > 0
 
     @property
     def _works(self) -> bool:
         # A tool that asks the caller something waits for them, not they for it.
-        return self._mind.busy and not self.call.asking
+        return (self._mind.busy and not self.call.asking) or self.call.considering
 
     @property
     def settled(self) -> bool:
@@ -237,6 +242,8 @@ class Conversation:
         self._context.began = self.clock.now()
         self.call.connect(self._wire)
         self._context.emit(CallStarted(0.0, self.call.id))
+        if self._lag is not None:
+            self._lag.start()
         preparing = asyncio.create_task(self._prepare(), name="prepare the apology")
         opening = asyncio.create_task(self._context.prepare(self.agent), name="open the tools")
         try:
@@ -282,6 +289,9 @@ class Conversation:
         finally:
             await self._transport.close()
             self._wire.close()
+            if self._lag is not None:
+                self._lag.close()
+                self.call.ledger.health.lag = self._lag.to_dict()
             self.call.emit(CallEnded(self._context.at, self._over or reason))
             await self._attempt("agent", "the agent could not end", self._lifespan.leave())
             await self._context.close()

@@ -151,6 +151,7 @@ class Ears(Stage):
         self._opened = False
         self._ducked = False
         self._interruptible = turns.interruptible
+        self._waste = turns.waste
         self._guessed: CallerTurnFrame | None = None
         self._reported = True
 
@@ -243,6 +244,11 @@ class Ears(Stage):
         self._echoed = self._echo
         return self._echo
 
+    @property
+    def _wasteful(self) -> bool:
+        """Whether guessing has cost more than it may."""
+        return self.context.call.ledger.speculation.waste > self._waste
+
     def _repeats(self, text: str) -> bool:
         """Whether a turn is nothing but our own words, heard back."""
         if not self._echoed:
@@ -280,7 +286,8 @@ class Ears(Stage):
                     self._ask()
                 case Guess():
                     # While a reply is held this may be a mere "mm-hm", which is not answered.
-                    if not self._bargein.held and not self._repeats(decision.text):
+                    held = self._bargein.held
+                    if not held and not self._wasteful and not self._repeats(decision.text):
                         self._guessed = self._turn(decision.text, decision.number, None)
                         await self.push_frame(self._guessed)
                 case Drop():

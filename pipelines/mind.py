@@ -86,8 +86,13 @@ class Mind(Stage):
 
     @property
     def busy(self) -> bool:
-        """Whether a reply is being made or a tool runs."""
-        return self._hands.busy or self._thinks
+        """Whether a reply is being made, or a tool runs that one waits for."""
+        return self._thinks or self._hands.waited_for
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a tool runs, waited for or not."""
+        return self._hands.busy
 
     @property
     def working(self) -> bool:
@@ -138,7 +143,7 @@ class Mind(Stage):
     def tell_news(self) -> None:
         """Have the agent speak unasked, where there is cause to; call it in a pause."""
         call = self.context.call
-        if self.busy and (self._thinks or self._hands.waited_for):
+        if self.busy:
             return
         if (self._owed or self._hands.has_news) and not call.questioning and not call.on_hold:
             self._begin_answer(Answer(None))
@@ -388,6 +393,7 @@ class Mind(Stage):
                         first = Span("thinking", started, context.clock.now())
                     if isinstance(thought, TextDelta):
                         answer.tokens += 1
+                        call.ledger.speculation.tokens += 1
                         await self._write(answer, draft, thought.text, (*spans, *_some(first)))
                     elif isinstance(thought, ToolCallDelta):
                         calls.append(thought)

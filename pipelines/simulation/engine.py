@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -97,7 +97,12 @@ class TextEngine:
         try:
             models = await self._open()
             self._conversation = Conversation(
-                self._agent, models, self._line, call_id=self._call_id, deps=self._deps
+                self._agent,
+                models,
+                self._line,
+                call_id=self._call_id,
+                deps=self._deps,
+                simulated=True,
             )
             self._running = asyncio.create_task(self._conversation.run(), name="simulated call")
             self._running.add_done_callback(lambda _: self._pulse())
@@ -221,8 +226,15 @@ class TextEngine:
 
     def _last(self) -> Reply | None:
         """Return the reply that is being heard, or was last."""
-        replies = [r for r in self._talk.call.transcript.replies if r.started is not None]
-        return replies[-1] if replies else None
+        return next((reply for reply in self._replies() if reply.started is not None), None)
+
+    def _replies(self) -> Iterator[Reply]:
+        """Iterate over the replies, the last one first."""
+        return (
+            entry
+            for entry in reversed(self._talk.call.transcript.entries)
+            if isinstance(entry, Reply)
+        )
 
     def _speaks(self) -> bool:
         last = self._last()
@@ -235,8 +247,8 @@ class TextEngine:
             # If it is over, its end is waited for.
             return not talk.over
         # A tool that asks the caller something runs on meanwhile.
-        replies = talk.call.transcript.replies
-        return talk.call.asking and not talk.undecided and all(r.closed for r in replies)
+        waits = talk.call.asking and not talk.undecided
+        return waits and all(reply.closed for reply in self._replies())
 
     def _in_turn(self) -> bool:
         return self._talk.undecided
@@ -245,9 +257,10 @@ class TextEngine:
         talk = self._talk
         if self._finished():
             return True
-        replies = talk.call.transcript.replies
-        written = talk.answered or (talk.call.asking and not talk.undecided)
-        return written and bool(replies) and replies[-1].started is not None
+        if not (talk.answered or (talk.call.asking and not talk.undecided)):
+            return False
+        last = next(self._replies(), None)
+        return last is not None and last.started is not None
 
     async def _target(self) -> Reply:
         """Wait for the agent to speak."""

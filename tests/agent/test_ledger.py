@@ -205,6 +205,7 @@ def test_what_guessing_cost_is_counted_and_told():
         "guesses": 2,
         "hits": 1,
         "requests": 0,
+        "tokens": 0,
         "wasted_tokens": 0,
     }
     # Each call counts for itself.
@@ -220,7 +221,15 @@ def test_how_well_a_call_ran_is_told_by_percentiles():
         "loop_lag_ms": {},
     }
     health.reactions += [80.04, 120.0]
-    health.lags += [float(ms) for ms in range(1, 101)]
+    health.lag = {"p50": 0.3, "max": 12.0}
     told = health.to_dict()
     assert told["reaction_ms"] == {"p50": 80.0, "p95": 120.0, "p99": 120.0, "max": 120.0}
-    assert told["loop_lag_ms"] == {"p50": 50.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
+    assert told["loop_lag_ms"] == {"p50": 0.3, "max": 12.0}
+
+
+def test_the_share_of_wasted_tokens_needs_some_tokens():
+    spent = Ledger().speculation
+    spent.tokens, spent.wasted_tokens = 100, 90
+    assert spent.waste == 0
+    spent.tokens = 300
+    assert spent.waste == pytest.approx(0.3)

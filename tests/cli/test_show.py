@@ -9,7 +9,7 @@ def test_how_well_a_call_ran_is_told_in_a_line():
     assert health_line(call) == ""
     call.ledger.health.partials += [400.0, 420.0]
     call.ledger.health.reactions += [90.0]
-    call.ledger.health.lags += [1.0] * 99 + [7.0]
+    call.ledger.health.lag = {"p50": 0.2, "p99": 1.0, "max": 7.0}
     call.ledger.health.underruns = 2
     call.ledger.speculation.guesses, call.ledger.speculation.hits = 3, 2
     call.ledger.speculation.wasted_tokens = 9
