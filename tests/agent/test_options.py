@@ -24,6 +24,7 @@ RANGES = {
     "max_silence": (USUAL.unsure_silence, 30),
     "patience": (0, 5),
     "threshold": (0, 1),
+    "waste": (0, 1),
     "interrupt_after": (0.02, 3),
 }
 

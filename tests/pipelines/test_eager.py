@@ -294,3 +294,14 @@ async def test_where_a_failure_ends_the_call_it_ends_promptly(hold, faults):
     (caller,) = held.call.transcript.caller
     assert farewell.started - caller.ended < 2.5
     assert held.events[-1].at - farewell.ended < 0.5
+
+
+async def test_where_guessing_has_cost_too_much_nothing_is_begun_on_a_guess(hold):
+    async def spend(call):
+        call.ledger.speculation.tokens, call.ledger.speculation.wasted_tokens = 1000, 600
+
+    script = {"hear": [HELLO], "think": [REPLY]}
+    held = await hold(Agent(turns=LATE), [HELLO], script=script, during=spend)
+    speculation = held.call.ledger.speculation
+    assert (speculation.guesses, speculation.requests) == (0, 1)
+    assert held.call.transcript.replies[0].heard == REPLY
