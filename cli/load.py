@@ -75,7 +75,9 @@ def _from_module(name: str) -> ModuleType:
 
 def _failed(what: str, error: Exception) -> LoadError:
     if isinstance(error, SyntaxError):
-        return LoadError(f"{what}, line {error.lineno}: {error.msg}")
+        # It may be in a module that the agent imports.
+        where = Path(error.filename).name if error.filename else what
+        return LoadError(f"{where}, line {error.lineno}: {error.msg}")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
     line = frames[1].lineno if len(frames) > 1 else None
     place = f"{what}, line {line}" if line else what
