@@ -256,7 +256,7 @@ async def test_a_process_that_does_not_answer_is_ended(tmp_path):
         with pytest.raises(asyncio.CancelledError):
             await opening
         # Closed: it has no ear for anything, and is ended by force.
-        while runs(int(note.read_text())):
+        while runs(int(note.read_text())):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 
