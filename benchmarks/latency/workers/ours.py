@@ -17,7 +17,7 @@ from loguru import logger  # noqa: E402
 from pipecat.frames.frames import InputAudioRawFrame  # noqa: E402
 from pipecat.processors.frame_processor import FrameProcessor  # noqa: E402
 
-from vivavoce.agent import Agent, Turns  # noqa: E402
+from vivavoce.agent import Agent, Silence, Turns  # noqa: E402
 from vivavoce.agent.events import AgentStarted, CallerSaid  # noqa: E402
 from vivavoce.agent.options import Limits  # noqa: E402
 from vivavoce.agent.settings import MISTRAL_MODELS  # noqa: E402
@@ -91,6 +91,8 @@ async def run(options: dict[str, Any]) -> None:
         voice="en_paul_neutral",
         limits=Limits(call=86_400),
         turns=Turns(detector="model" if v3 else "local"),
+        # It rests while others have their turns: nobody is to ask the caller where they are.
+        silence=Silence(ask_after=None),
     )
     ear = VOXTRAL_3 if v3 else MISTRAL_MODELS["hear"]
     url = options["url"]
