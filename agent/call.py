@@ -182,8 +182,7 @@ class Call(Generic[Deps, State]):
             interruptible: Whether the caller may cut it.
 
         Raises:
-            OSError: If the file cannot be opened.
-            ValueError: If it is no WAV file, or there is half a sample.
+            ValueError: If there is no such WAV file, or these are no int16 samples.
         """
         if self._line is None or self.ended:
             return Reply(generated=text, closed=True)
@@ -476,7 +475,7 @@ class _Interview(Generic[T]):
     async def hold(self) -> T:
         """Ask until there is an answer, or none to be had."""
         try:
-            self._say(self._asking.begin())
+            await self._say(self._asking.begin())
             while True:
                 step = await self._next()
                 if isinstance(step, Given):
@@ -486,7 +485,7 @@ class _Interview(Generic[T]):
                 if isinstance(step, Stop):
                     raise NoAnswer(step.why, self._asking.heard)
                 if isinstance(step, Say):
-                    self._say(step)
+                    await self._say(step)
         finally:
             tasks = [task for task in (self._speech, self._timer, self._event) if task is not None]
             for task in tasks:
@@ -531,8 +530,10 @@ class _Interview(Generic[T]):
                 pass
         return None
 
-    def _say(self, step: Say) -> None:
+    async def _say(self, step: Say) -> None:
         self._speech = asyncio.create_task(self._call.say(step.text), name="question")
+        # It is on its way to be said before anybody looks whether something is.
+        await asyncio.sleep(0)
 
     async def _hush(self) -> None:
         """Say no more of a question that is answered."""

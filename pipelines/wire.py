@@ -208,8 +208,7 @@ async def _samples(sound: Sound, rate: int, wanted: int) -> Samples:
     """Return a sound as int16 mono samples at the wanted rate.
 
     Raises:
-        OSError: If the file cannot be opened.
-        ValueError: If it is no WAV file, or no int16 samples.
+        ValueError: If there is no such WAV file, or these are no int16 samples.
     """
     if isinstance(sound, str | PathLike):
         # A file is read in a thread: disks are slower than a block of audio is long.
