@@ -1,0 +1,1 @@
+"""Measurements of the telephone: many calls, a flood, a bad network."""
