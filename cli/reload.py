@@ -115,20 +115,26 @@ class Reloader:
         """
         from watchfiles import PythonFilter, awatch
 
-        watching = awatch(
-            self.folder, watch_filter=PythonFilter(), debounce=400, step=50, raise_interrupt=False
-        )
+        watching = awatch(self.folder, watch_filter=PythonFilter(), debounce=400, step=50)
         async with aclosing(watching):
-            async for group in watching:
-                changed = [Path(path) for _, path in group]
-                if not self.concerns(changed):
-                    continue
-                loading = asyncio.ensure_future(asyncio.to_thread(self.reload, changed))
-                done, _ = await asyncio.wait({loading}, timeout=SLOW)
-                if not done:
-                    error = f"{self._where}: still being imported after {SLOW:g} s"
-                    yield Reloaded(self.agent, error, ())
-                yield await loading
+            try:
+                async for group in watching:
+                    async for change in self._changed([Path(path) for _, path in group]):
+                        yield change
+            except OSError as error:
+                # Too many files are watched on this machine, or the folder is gone.
+                reason = f"{self.folder.name} is not watched any more: {error.strerror or error}"
+                yield Reloaded(self.agent, reason, ())
+
+    async def _changed(self, changed: list[Path]) -> AsyncGenerator[Reloaded]:
+        if not self.concerns(changed):
+            return
+        loading = asyncio.ensure_future(asyncio.to_thread(self.reload, changed))
+        done, _ = await asyncio.wait({loading}, timeout=SLOW)
+        if not done:
+            error = f"{self._where}: still being imported after {SLOW:g} s"
+            yield Reloaded(self.agent, error, ())
+        yield await loading
 
     def _name(self, path: Path) -> str:
         path = path.resolve()
