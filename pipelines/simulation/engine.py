@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
+from loguru import logger
 from pipecat.frames.frames import Frame
 
 from vivavoce.agent.agent import Agent
@@ -352,6 +354,20 @@ class TextEngine:
             )
 
 
+def _hush() -> None:
+    """Have pipecat tell only what is wrong, where nobody has set its log up."""
+    try:
+        logger.remove(0)
+    except ValueError:
+        return
+    logger.add(
+        lambda message: logging.getLogger("pipecat").log(
+            message.record["level"].no, message.record["message"]
+        ),
+        level="WARNING",
+    )
+
+
 def open_engine(
     agent: Agent[Any],
     replies: Replies | None,
@@ -362,6 +378,7 @@ def open_engine(
     call_id: str,
 ) -> TextEngine:
     """Make the engine of one simulated call."""
+    _hush()
     if audio:
         from vivavoce.pipelines.simulation.spoken import SpokenEngine
 

@@ -151,9 +151,12 @@ class Track:
             out[first:last] = stretch.samples[start + first - stretch.start :][: last - first]
             return
         # Of the same level in any part, and nothing like the agent's own voice, heard back.
-        begin = (start + first) % RATE
-        signs = np.resize(np.roll(_SIGNS, -begin), max(last - first, 0))
-        out[first:last] = stretch.amplitude * signs
+        at = first
+        while at < last:
+            begin = (start + at) % RATE
+            count = min(last - at, RATE - begin)
+            np.multiply(_SIGNS[begin : begin + count], stretch.amplitude, out=out[at : at + count])
+            at += count
 
 
 def _parts(text: str) -> list[str]:

@@ -33,11 +33,9 @@ def test_the_next_one_may_not():
 
 
 @pytest.fixture
-def options() -> list[str]:
+def options(request) -> list[str]:
     """Load the plugin by name where the installed metadata does not name it yet."""
-    from importlib.metadata import entry_points
-
-    known = any(each.name == "vivavoce" for each in entry_points(group="pytest11"))
+    known = request.config.pluginmanager.has_plugin("vivavoce")
     return [] if known else ["-p", "vivavoce.pipelines.simulation.plugin"]
 
 
