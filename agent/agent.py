@@ -15,7 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar, Unpack, cast, overload, runtime_checkable
+from typing import Any, Generic, TypeVar, Unpack, cast, overload
 
 from vivavoce.agent import instructions as templates
 from vivavoce.agent.call import Call, Deps, State
@@ -23,6 +23,7 @@ from vivavoce.agent.checks import Check, CheckFunction, Judged, judge, takes_two
 from vivavoce.agent.history import REMEMBERED
 from vivavoce.agent.languages import SPOKEN, LanguageError, base, check
 from vivavoce.agent.options import Limits, Silence, Speech, Turns
+from vivavoce.agent.sources import Sources, ToolSource
 from vivavoce.agent.voices import Voice, VoiceError, check_voice, voice_for
 from vivavoce.tools import Tool, Toolbox, ToolOptions
 from vivavoce.tools import tool as make_tool
@@ -44,23 +45,6 @@ CONSULT_TIMEOUT = 30.0
 
 class AgentError(ValueError):
     """An agent is defined wrongly; the message says what to change."""
-
-
-@runtime_checkable
-class ToolSource(Protocol):
-    """Where tools come from while a call goes on, such as an MCP server.
-
-    It is opened for the first call that needs it, and closed after the last.
-    """
-
-    def add_to(self, toolbox: Toolbox) -> None:
-        """Add its tools; it is open."""
-
-    async def __aenter__(self) -> object:
-        """Open it."""
-
-    async def __aexit__(self, *_: object) -> object:
-        """Close it."""
 
 
 class Agent(Generic[Deps, State]):
@@ -149,10 +133,7 @@ class Agent(Generic[Deps, State]):
         self._lifespan: Lifespan[Deps, State] | None = None
         self._heard_checks: list[Check] = []
         self._reply_checks: list[Check] = []
-        self._sources: list[ToolSource] = []
-        self._serving = 0
-        self._served = contextlib.AsyncExitStack()
-        self._added: set[int] = set()
+        self._sources = Sources()
         for given in tools:
             if isinstance(given, Toolbox):
                 for tool in given:
@@ -160,7 +141,7 @@ class Agent(Generic[Deps, State]):
             elif isinstance(given, Tool):
                 self.tools.add(given)
             elif isinstance(given, ToolSource):
-                self._sources.append(given)
+                self._sources.add(given)
             else:
                 self.tools.add(make_tool(given, context_type=Call))
 
@@ -352,34 +333,12 @@ class Agent(Generic[Deps, State]):
             return contextlib.nullcontext()
         return contextlib.asynccontextmanager(self._lifespan)(call)
 
-    @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[list[Exception]]:
-        """Open the sources of tools for a call; several calls share them.
+    def serving(self) -> contextlib.AbstractAsyncContextManager[list[Exception]]:
+        """Return a context in which the sources of tools are open; several calls share them.
 
-        Yields:
-            What could not be opened; the call goes on without.
+        It gives what could not be opened; the call goes on without.
         """
-        failed: list[Exception] = []
-        self._serving += 1
-        try:
-            if self._serving == 1:
-                for source in self._sources:
-                    await self._open(source, failed)
-            yield failed
-        finally:
-            self._serving -= 1
-            if self._serving == 0:
-                served, self._served = self._served, contextlib.AsyncExitStack()
-                await served.aclose()
-
-    async def _open(self, source: ToolSource, failed: list[Exception]) -> None:
-        try:
-            await self._served.enter_async_context(source)  # type: ignore[arg-type]
-            if id(source) not in self._added:
-                source.add_to(self.tools)
-                self._added.add(id(source))
-        except Exception as error:  # noqa: BLE001 (a server of somebody else's)
-            failed.append(error)
+        return self._sources.serving(self.tools)
 
     async def judge_heard(self, call: Call[Deps, State], text: str) -> Judged:
         """Have the checks judge what was heard."""
