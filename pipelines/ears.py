@@ -271,6 +271,7 @@ class Ears(Stage):
             await self.push_frame(UserStartedSpeakingFrame())
 
     async def _stopped(self, at: float) -> None:
+        self._endpointing.language = self.context.call.language
         self._endpointing.speech_stopped(at)
         self._bargein.speech_stopped()
         self.context.emit(CallerStopped(self.context.since(at)))

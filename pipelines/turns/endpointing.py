@@ -111,11 +111,15 @@ Decision = Flush | AskVoice | Guess | Drop | Nothing | TurnOver
 
 
 class Endpointing:
-    """One call's turn ends."""
+    """One call's turn ends.
+
+    Attributes:
+        language: What the caller speaks, as "en" or "fr-CA"; it may change.
+    """
 
     def __init__(self, turns: Turns, language: str = "en") -> None:
         self._turns = turns
-        self._language = language
+        self.language = language
         self._speaking = False
         self._started: float | None = None
         self._resumed = 0.0
@@ -266,7 +270,7 @@ class Endpointing:
             # Whatever it was, it is not waited for.
             self._reset()
             return [*decisions, Nothing()]
-        words = completeness(text, self._language, punctuated=self._punctuated)
+        words = completeness(text, self.language, punctuated=self._punctuated)
         hold, why = self._hold(words)
         if silence >= hold:
             return [*decisions, self._end(text, now, why, words)]

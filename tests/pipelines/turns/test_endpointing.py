@@ -574,3 +574,13 @@ def test_an_end_that_was_told_ends_the_turn_with_its_text():
     found = caller.note(caller.machine.told("end", caller.now))
     (over,) = [each for each in found if isinstance(each, TurnOver)]
     assert over.text == OPEN
+
+
+def test_words_are_judged_in_the_language_of_the_moment():
+    caller = Caller(language="en")
+    caller.machine.language = "fr"
+    caller.say("Je voudrais une table pour")
+    caller.judge(1.0)
+    over, silence = caller.until(TurnOver)
+    assert over.why == "timeout"
+    assert silence == pytest.approx(Turns().max_silence, abs=2 * TICK)
