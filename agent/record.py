@@ -31,6 +31,8 @@ def record(
         "ended": call.reason,
         "models": models,
         "latency_ms": {name: round(ms, 1) for name, ms in call.ledger.percentiles().items()},
+        "usage": call.usage.to_dict(),
+        "cost_usd": None if (cost := call.cost()) is None else round(cost, 6),
         "speculation": call.ledger.speculation.to_dict(),
         "health": call.ledger.health.to_dict(),
         "transcript": call.transcript.to_dict(),

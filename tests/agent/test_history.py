@@ -10,8 +10,8 @@ from mistral_common.protocol.instruct.request import ChatCompletionRequest
 from mistral_common.protocol.instruct.validator import ValidationMode, get_validator
 from mistral_common.tokens.tokenizers.base import TokenizerVersion
 
-from vivavoce.agent.history import OPENING, UNFINISHED, messages
-from vivavoce.agent.transcript import CUT_MARK, Failure, Reply, ToolUse, Utterance
+from vivavoce.agent.history import OPENING, SILENT, UNFINISHED, bound, make_ready, messages
+from vivavoce.agent.transcript import CUT_MARK, Failure, HandOver, News, Reply, ToolUse, Utterance
 
 VERSIONS = [TokenizerVersion[name] for name in ("v7", "v11", "v13", "v15")]
 
@@ -50,7 +50,7 @@ def replies(draw) -> Reply:
 
 
 @st.composite
-def conversations(draw) -> list:
+def conversations(draw, *, whole: bool = True) -> list:
     """What a call's transcript may hold when the model is asked: any order that stages write."""
     entries: list = []
     taken: set[str] = set()
@@ -60,9 +60,15 @@ def conversations(draw) -> list:
     for _ in range(draw(st.integers(1, 5))):
         entries.append(Utterance(draw(words), 0, 0))
         for _ in range(draw(st.integers(0, 3))):
-            step = draw(st.sampled_from(["reply", "failure", "tools", "tools", "said"]))
+            kinds = ["reply", "failure", "tools", "tools", "said"]
+            step = draw(st.sampled_from(kinds if whole else [*kinds, "news", "handoff"]))
             if step in {"reply", "said"}:
                 entries.append(draw(replies()))
+            elif step == "news":
+                entries.append(News(draw(words), 0))
+            elif step == "handoff":
+                note = draw(st.sampled_from(["", "a refund"]))
+                entries.append(HandOver("b", "a", draw(st.booleans()), note, 0))
             elif step == "failure":
                 entries.append(Failure("speaking", draw(words), 0))
             else:
@@ -118,7 +124,77 @@ def test_no_word_of_anybody_is_lost_or_moved(entries):
         assert " ".join(text for text in written if text) == " ".join(t for t in said if t)
 
 
+@given(
+    st.sampled_from(["", "Be brief."]),
+    conversations(whole=False),
+    st.integers(1, 400),
+    st.integers(1, 6),
+)
+def test_mistrals_validators_accept_every_bounded_history(instructions, entries, tokens, turns):
+    history = messages(instructions, entries, tokens=tokens, turns=turns)
+    make_ready(history)
+    check(history)
+    assert history[-1]["role"] in {"user", "tool"}
+    start = 1 if instructions else 0
+    assert history[start]["role"] == "user"
+    assert sum(message["role"] == "user" for message in history) <= turns + 1
+
+
+@given(conversations(), st.integers(1, 10_000))
+def test_a_bound_leaves_out_the_beginning_and_nothing_else(entries, tokens):
+    whole = messages("", entries)
+    left = bound(list(whole), tokens=tokens)
+    assert left == whole[len(whole) - len(left) :]
+    assert bound(list(whole)) == whole
+
+
 # -- single cases
+
+
+def test_the_last_turn_is_kept_however_long_it_is():
+    entries = [
+        Utterance("a " * 500, 0, 1),
+        Reply("b", "b", closed=True),
+        Utterance("c " * 900, 2, 3),
+    ]
+    (left,) = messages("", entries, tokens=10)
+    assert left["content"].startswith("c c")
+
+
+def test_what_a_tool_said_belongs_to_the_message_that_called_it():
+    use = ToolUse("a" * 9, "look", "{}", 1, 1, result="free")
+    said = Reply("One second.", "One second.", closed=True)
+    history = messages("", [Utterance("Free?", 0, 1), use, said])
+    make_ready(history)
+    assert [m["role"] for m in history] == ["user", "assistant", "tool"]
+    assert history[1]["content"] == "One second."
+
+
+def test_an_agent_that_speaks_again_unasked_answers_silence():
+    history = messages("", [Utterance("Hello", 0, 1), Reply("Hi.", "Hi.", closed=True)])
+    make_ready(history)
+    assert history[-1] == {"role": "user", "content": SILENT}
+    check(history)
+
+
+def test_news_and_replaced_words_are_what_the_model_is_told():
+    entries = [
+        Utterance("My card is 4711", 0, 1, told="My card is [number]"),
+        News("(It came.)", 2),
+    ]
+    assert messages("", entries) == [{"role": "user", "content": "My card is [number] (It came.)"}]
+
+
+def test_a_hand_over_without_the_history_begins_anew():
+    entries = [
+        Utterance("A refund", 0, 1),
+        ToolUse("a" * 9, "to_billing", "{}", 1, 1, result="done"),
+        HandOver("billing", "host", keep_history=False, note="order 12", at=2),
+    ]
+    (only,) = messages("", entries)
+    assert only["role"] == "user"
+    assert "host" in only["content"]
+    assert "order 12" in only["content"]
 
 
 def test_a_turn_and_its_reply():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.agent.options import Limits, OptionError, Turns
+from vivavoce.agent.options import Limits, OptionError, Speech, Turns
 
 
 def test_the_defaults_hold():
@@ -64,6 +64,12 @@ def test_the_longest_silence_is_no_shorter_than_the_shortest():
         (Turns, {"interruptible": "no"}, "must be True or False"),
         (Limits, {"tool_rounds": -1}, "within 0 and 50 rounds"),
         (Limits, {"tool_rounds": 2.5}, "must be a whole number"),
+        (Limits, {"history_tokens": 5}, "within 200 and 1e+06 tokens"),
+        (Limits, {"history_turns": 0}, "within 1 and 100000 turns"),
+        (Limits, {"lifespan": 0}, "within 0.1 and 300 s"),
+        (Speech, {"ahead": 0}, "within 1 and 16 clauses"),
+        (Speech, {"longest": 99.5}, "must be a whole number"),
+        (Speech, {"filler_after": -1}, "within 0 and 15 s"),
         (Limits, {"call": 0}, "within 1 and 86400 s"),
         (Limits, {"call": math.inf}, "within 1 and 86400 s"),
         (Limits, {"on_failure": "explode"}, "choose 'continue' or 'end'"),
@@ -79,7 +85,7 @@ def test_a_wrong_option_is_told_in_one_line(kind, given, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("options", [Turns(), Limits()])
+@pytest.mark.parametrize("options", [Turns(), Limits(), Speech()])
 def test_options_are_frozen_and_take_names_only(options):
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(options, dataclasses.fields(options)[0].name, 1)
