@@ -198,10 +198,11 @@ def _finish(ended: Ended, console: Console, transport: MicrophoneTransport, card
     if card.transcript is not None:
         write_record(card.transcript, ended.record)
     counters = transport.counters
-    if counters.underruns or counters.overruns:
+    if counters.underruns or counters.overruns or counters.glitches > 1:
         console.print(
-            f"[yellow]The sound was cut {counters.underruns} times and {counters.overruns} blocks"
-            " of the microphone's were lost: this machine was too busy.[/]"
+            f"[yellow]The machine was busy: speech was cut {counters.underruns} times,"
+            f" {counters.overruns} blocks of the microphone's were lost, and the card stumbled"
+            f" {counters.glitches} times.[/]"
         )
     if ended.interrupted:
         return 130

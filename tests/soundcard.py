@@ -54,22 +54,24 @@ def missing() -> bool:
 
 @contextmanager
 def soundcard(folder: Path, *, echo: bool = False) -> Iterator[SoundCard]:
-    """Run one; with `echo` its microphone hears its speaker, 60 ms later."""
+    """Run one; with `echo` its microphone hears its speaker."""
     if missing():
         pytest.skip(NEEDS)
     # A socket's path is short, whatever pytest calls its folders.
     socket = folder / "s"
+    null = "load-module module-null-sink rate=48000 channels=1 sink_name="
     script = [
         f"load-module module-native-protocol-unix socket={socket} auth-anonymous=1",
-        "load-module module-null-sink sink_name=speaker rate=48000 channels=1",
-        "load-module module-null-sink sink_name=mic rate=48000 channels=1",
+        f"{null}mic",
+        # What is played enters the room that the microphone stands in, or another one. Nothing in
+        # between has a clock of its own, as nothing between loudspeaker and microphone has.
+        "load-module module-remap-sink sink_name=speaker master=mic" if echo else f"{null}speaker",
+        "set-sink-volume speaker 40000",
         # With nobody in a hurry, a device without hardware moves its sound every two seconds.
-        "load-module module-null-sink sink_name=void rate=48000 channels=1",
+        f"{null}void",
         "load-module module-loopback source=speaker.monitor sink=void latency_msec=20",
         "load-module module-loopback source=mic.monitor sink=void latency_msec=20",
     ]
-    if echo:
-        script.append("load-module module-loopback source=speaker.monitor sink=mic latency_msec=60")
     (folder / "card.pa").write_text("\n".join(script) + "\n")
     # PortAudio sees what ALSA's default is: the sound server, and no hardware.
     (folder / ".asoundrc").write_text("pcm.!default pulse\nctl.!default pulse\n")

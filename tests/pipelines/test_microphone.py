@@ -141,7 +141,7 @@ async def test_the_speakers_echo_does_not_come_back(card: SoundCard) -> None:
         await carry(transport, talker)
         levels.append(talker.level(2.5, 4.5))
     loud, left = levels
-    assert loud > -35, "the card has no echo to cancel"
+    assert loud > -50, "the card has no echo to cancel"
     assert loud - left >= 20
 
 
