@@ -45,8 +45,8 @@ class Warp:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # There is no public way to give a running loop another clock.
-        selector = getattr(loop, "_selector", None)
-        if selector is None or not hasattr(loop, "_clock_resolution"):
+        selector: Any = getattr(loop, "_selector", None)
+        if not hasattr(selector, "get_map") or not hasattr(loop, "_clock_resolution"):
             raise WarpError(
                 "simulated time needs asyncio's own event loop, not"
                 f" {type(loop).__module__}.{type(loop).__name__}: run this test without it"
