@@ -91,7 +91,6 @@ def mistakes() -> tuple[type[Exception], ...]:
     from vivavoce.cli.load import LoadError
     from vivavoce.cli.models import SandboxMissingError
     from vivavoce.cli.new import ProjectError
-    from vivavoce.phone.station import PhoneError
     from vivavoce.pipelines.audio.wav import AudioFileError
     from vivavoce.pipelines.echo import EchoMissingError
     from vivavoce.pipelines.microphone import MicrophoneError
@@ -106,7 +105,6 @@ def mistakes() -> tuple[type[Exception], ...]:
         LoadError,
         MicrophoneError,
         OptionError,
-        PhoneError,
         ProjectError,
         RecordError,
         ReportError,
@@ -388,6 +386,7 @@ def phone(
     """Put agents on the telephone: SIP, with or without a trunk."""
     from vivavoce.cli.load import load_agent
     from vivavoce.cli.phone import read_setup, run_phone
+    from vivavoce.phone import PhoneError
 
     settings = read_settings(models=models)
     flags = {
@@ -396,7 +395,6 @@ def phone(
         "max_calls": max_calls,
         "ring_time": ring_time,
     }
-    ready = read_setup(setup, flags, allow or ())
     found = [load_agent(where) for where in agents]
     try:
         if out is not None:
@@ -404,9 +402,14 @@ def phone(
     except OSError as error:
         print(f"vivavoce: cannot make {out}: {error.strerror}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
-    code = asyncio.run(
-        run_phone(found, settings, Console(), ready, dial=dial, folder=out, as_json=as_json)
-    )
+    try:
+        ready = read_setup(setup, flags, allow or ())
+        code = asyncio.run(
+            run_phone(found, settings, Console(), ready, dial=dial, folder=out, as_json=as_json)
+        )
+    except PhoneError as error:
+        print(f"vivavoce: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
     if code:
         raise typer.Exit(code)
 

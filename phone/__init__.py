@@ -13,8 +13,10 @@ from vivavoce.phone.sip.decisions import Outcome
 from vivavoce.phone.sip.session import Srtp
 from vivavoce.phone.sip.trunk import Trunk
 from vivavoce.phone.station import DialError, Exposure, PhoneError, Station
+from vivavoce.phone.voicemail import Answerer
 
 __all__ = [
+    "Answerer",
     "Credentials",
     "DialError",
     "Direction",

@@ -106,6 +106,7 @@ class PhoneLine:
         self._news = asyncio.Event()  # set whenever something a waiter looks at has changed
         self._came = asyncio.Event()  # audio of the caller's came, or the end
         self._on_key: list[Callable[[str], None]] = []
+        self._on_sound: list[Callable[[Int16, int], None]] = []
         self._outcome: tuple[Outcome, int] | None = None
         self._refused: tuple[int, str] | None = None
         self._holding = False
@@ -362,6 +363,15 @@ class PhoneLine:
         finally:
             self._on_key.remove(told)
 
+    @contextlib.contextmanager
+    def sounds(self, told: Callable[[Int16, int], None]) -> Iterator[None]:
+        """Have a function told each block that is heard (20 ms, int16) and its rate (Hz)."""
+        self._on_sound.append(told)
+        try:
+            yield
+        finally:
+            self._on_sound.remove(told)
+
     async def collect(
         self,
         count: int = 0,
@@ -436,6 +446,8 @@ class PhoneLine:
     def _heard(self, pcm: Int16) -> None:
         self.dropped += len(self._blocks) == KEPT
         self._blocks.append((pcm, self.rate))
+        for told in list(self._on_sound):
+            told(pcm, self.rate)
         self._came.set()
         endpoint = self._endpoint
         session = endpoint.session if endpoint is not None else None

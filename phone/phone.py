@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import weakref
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from vivavoce.agent import Agent, Call
+from vivavoce.agent.events import CallerPartial
 from vivavoce.phone.line import PhoneLine
 from vivavoce.phone.policy import Pace, Policy
 from vivavoce.phone.sip.trunk import Trunk
 from vivavoce.phone.station import DialError, Exposure, PhoneError, Station
 from vivavoce.phone.transport import PhoneTransport
+from vivavoce.phone.voicemail import Answerer, Voicemail
+from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.tasks import Tasks
@@ -24,6 +28,9 @@ log = logging.getLogger("vivavoce")
 
 ANY = "*"
 """The key of a trunk's `numbers` that stands for any other number."""
+
+TICK = 0.05
+"""Seconds between two looks at who has answered."""
 
 Hook = Callable[[Conversation, PhoneLine], None]
 
@@ -166,6 +173,36 @@ class Phone:
         conversation = self._conversation(line, chosen, deps)
         self._tasks.spawn(self._converse(conversation, line), f"call {line.call_id[:12]}")
         return conversation.call
+
+    async def answered_by(self, call: Call[Any]) -> Answerer:
+        """Wait until it shows who has answered a call of ours: some three seconds at most.
+
+        Ask it right after `dial`, of an agent without a greeting: who is greeted at once says
+        nothing. A machine that beeped listens from then on.
+
+        Raises:
+            LookupError: It is no telephone call.
+        """
+        line, detector = line_of(call), Voicemail(call.now)
+
+        async def follow() -> None:
+            async for event in call:
+                if isinstance(event, CallerPartial):
+                    detector.words(event.text, call.now)
+
+        def heard(pcm: Int16, rate: int) -> None:
+            detector.sound(pcm, rate, call.now)
+
+        following = asyncio.create_task(follow(), name="who has answered")
+        try:
+            with line.sounds(heard):
+                while detector.tick(call.now) is None and not await line.over(TICK):
+                    pass
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        log.info("%r: answered by %s: %s", line, detector.verdict, detector.why)
+        return detector.verdict or Answerer.NOBODY
 
     def agent_for(self, line: PhoneLine) -> Agent[Any] | None:
         """Return who answers a call that came in; None: that number is nobody's."""

@@ -21,7 +21,8 @@ from vivavoce.phone.sip.decisions import Address, Decision
 from vivavoce.phone.sip.leg import CallState
 from vivavoce.phone.sip.refresh import SessionTimer
 from vivavoce.phone.sip.session import LocalMedia, Srtp
-from vivavoce.phone.sip.transport import LookUp, Transports, addresses_of
+from vivavoce.phone.sip.transport import LookUp as Asking
+from vivavoce.phone.sip.transport import Transports
 from vivavoce.phone.sip.trunk import USUAL, Trunk, formats
 from vivavoce.phone.sip.ua import UserAgent
 from vivavoce.phone.sip.uri import DEFAULT_PORT, Uri, bracketed, ip_literal
@@ -185,7 +186,7 @@ class Station:
         answer: Takes the calls that come in; None refuses them (480).
         trunks: Where calls come from and go to; none: this machine alone.
         exposure: How it is reached.
-        look_up: Answers questions of DNS; by default the system's resolver (no SRV).
+        look_up: Answers questions of DNS; by default as the system is configured.
 
     Raises:
         PhoneError: The configuration does not hold together, or lets anybody in.
@@ -200,7 +201,7 @@ class Station:
         *,
         trunks: Sequence[Trunk] = (),
         exposure: Exposure | None = None,
-        look_up: LookUp = addresses_of,
+        look_up: Asking | None = None,
     ) -> None:
         self._exposure = exposure or Exposure()
         guard(self._exposure, trunks)
@@ -216,7 +217,7 @@ class Station:
         self._changed = asyncio.Event()
         self._wire = Transports(
             self._news,
-            look_up=look_up,
+            look_up=look_up or _look_up(),
             server_tls=self._exposure.server_tls,
             client_tls=self._exposure.client_tls,
         )
@@ -470,6 +471,21 @@ class Station:
             if call.state is CallState.SETUP:
                 line.reject(480)
             line.hang_up()
+
+
+def _look_up() -> Asking:
+    """Return what asks DNS.
+
+    Raises:
+        PhoneError: dnspython is not installed.
+    """
+    try:
+        from vivavoce.phone.dns import LookUp
+    except ImportError:
+        raise PhoneError(
+            "the telephone needs its packages: pip install 'vivavoce[phone]'"
+        ) from None
+    return LookUp()
 
 
 def _own_address(version: int) -> str:

@@ -144,6 +144,7 @@ PURE = (
     *(f"pipelines/turns/{name}.py" for name in ("bargein", "endpointing", "heard", "playout")),
     "phone/plan.py",
     "phone/policy.py",
+    "phone/voicemail.py",
     *(f"phone/sip/{path.name}" for path in modules("phone/sip") if path.stem != "transport"),
     *(f"phone/media/{path.name}" for path in modules("phone/media") if path.stem != "endpoint"),
 )
