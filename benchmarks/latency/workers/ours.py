@@ -22,6 +22,7 @@ from vivavoce.agent.events import AgentStarted, CallerSaid  # noqa: E402
 from vivavoce.agent.options import Limits  # noqa: E402
 from vivavoce.agent.settings import MISTRAL_MODELS  # noqa: E402
 from vivavoce.pipelines.conversation import Conversation  # noqa: E402
+from vivavoce.pipelines.lag import LoopLag  # noqa: E402
 from vivavoce.pipelines.local import Passage  # noqa: E402
 from vivavoce.pipelines.models.connect import Models  # noqa: E402
 from vivavoce.pipelines.models.http import Endpoint  # noqa: E402
@@ -68,13 +69,17 @@ class PipeTransport:
         """See `Transport`."""
 
 
-async def follow(conversation: Conversation, call: int) -> None:
+async def follow(conversation: Conversation, call: int, lag: LoopLag) -> None:
     """Tell the benchmark of the caller's turns and of our own account of each reply."""
     async for event in conversation.call:
         if isinstance(event, AgentStarted) and event.reply.latency is not None:
             PIPE.tell(b"T", call, {"latency": event.reply.latency.to_dict()})
         elif isinstance(event, CallerSaid):
-            told = {"text": event.utterance.text, "why_ended": event.utterance.why_ended}
+            told = {
+                "text": event.utterance.text,
+                "why_ended": event.utterance.why_ended,
+                "loop_lag_ms": lag.to_dict(),
+            }
             PIPE.tell(b"T", call, told)
 
 
@@ -113,21 +118,24 @@ async def run(options: dict[str, Any]) -> None:
             Conversation(agent, served[key], line)
             for key, line in zip(options["keys"], lines, strict=True)
         ]
+        lag = LoopLag()
         running = [asyncio.create_task(one.run(), name="call") for one in calls]
         following = [
-            asyncio.create_task(follow(one, number), name="follow")
+            asyncio.create_task(follow(one, number, lag), name="follow")
             for number, one in enumerate(calls)
         ]
         try:
             async with asyncio.timeout(60):
                 for line in lines:
                     await line.carrying.wait()
+            lag.start()
             PIPE.tell(b"Y", 0, {"rate": calls[0].rate, "versions": versions()})
             while (message := await PIPE.receive()) is not None:
                 kind, call, payload = message
                 if kind == b"A":
                     lines[call].caller.put_nowait(payload)
         finally:
+            lag.close()
             for line in lines:
                 line.caller.put_nowait(None)
             await asyncio.gather(*running, return_exceptions=True)
