@@ -316,9 +316,16 @@ async def load(
                         "premature": sum(one.premature for one in answers),
                         "lost": sum(one.lost for one in answers),
                         "late_ms": round(max(take.late for take, _ in takes) * 1000, 1),
+                        "loop_lag_ms": _lag(seat),
                     }
                     say(f"{entry.name}: {count} calls, {used / count:.1%} of a core each")
     return found
+
+
+def _lag(seat: Seat) -> dict[str, float]:
+    """Return how late an engine's event loop was, as it last told (ms); empty if it does not."""
+    told = [turn["loop_lag_ms"] for turns in seat.engine.turns.values() for turn in turns if "loop_lag_ms" in turn]
+    return max(told, key=lambda lag: lag.get("max", 0.0), default={})
 
 
 async def _conversations(
