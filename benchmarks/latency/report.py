@@ -258,9 +258,13 @@ def show_cuts(reports: Reports, console: Console) -> None:
 
 def show_load(reports: Reports, console: Console) -> None:
     """Print the CPU and memory of one call and of many."""
-    table = Table(title="load", caption="CPU of a core per call; V2V in ms")
+    table = Table(
+        title="load",
+        caption="CPU of a core per call; V2V and our event loop's lag in ms, the machine's included",
+    )
     table.add_column("engine")
-    for head in ("calls", "CPU/call", "memory MB", "V2V p50", "p95", "premature", "lost"):
+    heads = ("calls", "CPU/call", "memory MB", "V2V p50", "p95", "premature", "lost", "lag p99", "max")
+    for head in heads:
         table.add_column(head, justify="right")
     for name, report in reports.items():
         for calls, row in report["calls"].items():
@@ -273,6 +277,7 @@ def show_load(reports: Reports, console: Console) -> None:
                 *(_ms(percentile(values, share) if values else None) for share in (0.5, 0.95)),
                 str(row["premature"]),
                 str(row["lost"]),
+                *(_ms(row["loop_lag_ms"].get(name)) for name in ("p99", "max")),
             )
     console.print(table)
 
