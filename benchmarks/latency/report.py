@@ -260,10 +260,20 @@ def show_load(reports: Reports, console: Console) -> None:
     """Print the CPU and memory of one call and of many."""
     table = Table(
         title="load",
-        caption="CPU of a core per call; V2V and our event loop's lag in ms, the machine's included",
+        caption="CPU of a core per call; V2V and our event loop's lag (p99, max) in ms",
     )
     table.add_column("engine")
-    heads = ("calls", "CPU/call", "memory MB", "V2V p50", "p95", "premature", "lost", "lag p99", "max")
+    heads = (
+        "calls",
+        "CPU/call",
+        "memory MB",
+        "V2V p50",
+        "p95",
+        "premature",
+        "lost",
+        "lag p99",
+        "max",
+    )
     for head in heads:
         table.add_column(head, justify="right")
     for name, report in reports.items():

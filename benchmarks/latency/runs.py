@@ -324,7 +324,12 @@ async def load(
 
 def _lag(seat: Seat) -> dict[str, float]:
     """Return how late an engine's event loop was, as it last told (ms); empty if it does not."""
-    told = [turn["loop_lag_ms"] for turns in seat.engine.turns.values() for turn in turns if "loop_lag_ms" in turn]
+    told = [
+        turn["loop_lag_ms"]
+        for turns in seat.engine.turns.values()
+        for turn in turns
+        if "loop_lag_ms" in turn
+    ]
     return max(told, key=lambda lag: lag.get("max", 0.0), default={})
 
 
