@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import Path
 
-from vivavoce.agent import Agent
+import pytest
+
+from vivavoce.agent import Agent, Call
 from vivavoce.agent.testing import call_tool, say, simulate
-from vivavoce.tools import tool
+from vivavoce.tools import run_named, tool
 
 
 @tool
@@ -73,3 +77,21 @@ async def test_a_call_that_ends_while_a_source_opens_leaves_nothing_open():
     async with agent.serving():
         assert store.happened == ["opened"]
     assert store.happened == ["opened", "closed"]
+
+
+async def test_a_real_server_of_the_model_context_protocol():
+    pytest.importorskip("mcp", reason="needs the extra mcp")
+    from vivavoce.tools.mcp import MCPServer
+
+    script = Path(__file__).parents[1] / "tools" / "mcp_server.py"
+    server = MCPServer.stdio(sys.executable, [str(script), "stdio"], connect_timeout=60)
+    agent = Agent(tools=[server])
+    assert not agent.tools.names
+    serving = agent.serving()
+    # Opened in one task and closed in another, as calls do.
+    assert await asyncio.create_task(serving.__aenter__()) == []
+    assert "rooms" in agent.tools.names
+    outcome = await run_named(agent.tools, "rooms", Call(agent), "{}")
+    assert outcome.ok
+    assert "kitchen" in outcome.content
+    await asyncio.create_task(serving.__aexit__(None, None, None))
