@@ -33,7 +33,8 @@ $(VENV)/.debian: | $(VENV)
 
 # Real phones and a registrar for the tests.
 $(VENV)/.peers: | $(VENV)
-	@sh .ci/debian libflite1 sip-tester baresip-core kamailio
+	@sh .ci/debian libflite1 sip-tester baresip-core kamailio \
+		libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
 	@touch $@
 
 $(VENV):
