@@ -73,12 +73,13 @@ def bank():
     paid = []
 
     @tool(confirm="Shall I pay it?")
-    def pay(to: str, amount: int = 10) -> str:
+    def pay(to: str, amount: int = 10, why: dict[str, int] | None = None) -> str:
         """Pay.
 
         Args:
             to: Whom.
             amount: How much.
+            why: What for.
         """
         paid.append((to, amount))
         return "paid"
@@ -100,7 +101,11 @@ async def test_the_run_asks_and_then_runs(bank):
     # The same in other words: defaults, order and JSON types do not matter.
     second = await call('{"amount": "10", "to": "Ann"}', 2)
     assert (second.kind, paid) == ("result", [("Ann", 10)])
-    assert (await call('{"to": "Ann"}', 2)).kind == "unconfirmed"
+    third = '{"to": "Bob", "why": {"a": 1, "b": 2}}'
+    assert (await call(third, 2)).kind == "unconfirmed"
+    assert (await call('{"why": {"b": 2, "a": 1}, "to": "Bob"}', 3)).kind == "result"
+    assert paid.pop() == ("Bob", 10)
+    assert (await call('{"to": "Ann"}', 3)).kind == "unconfirmed"
     assert (await call('{"to": "Ann", "amount": 11}', 3)).kind == "unconfirmed"
     assert paid == [("Ann", 10)]
 

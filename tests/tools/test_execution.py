@@ -270,6 +270,16 @@ def test_a_quick_background_tool_answers_at_once():
     assert two.state == "running"
 
 
+def test_barge_in_does_not_stop_what_is_in_the_background():
+    book, (one,) = ask("background")
+    book.start(one)
+    happened = book.interrupt()  # before it was released
+    assert (happened.stop, happened.detached) == ((), (one,))
+    assert one.state == "detached"
+    book.finish(one, done("Two rooms."))
+    assert len(book.take_news()) == 1
+
+
 def test_a_slow_one_is_news():
     book, (one,) = ask("background")
     book.start(one)

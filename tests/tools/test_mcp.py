@@ -183,6 +183,12 @@ async def test_options_names_and_confirmation():
         assert refused.kind == "unconfirmed"
         server.add_to(box)
         assert len(box) == 3
+    question = {"confirm": "Shall I open it?", "confirm_only": ["unlock"]}
+    async with house(allow=["unlock", "rooms"], **question) as server:
+        assert [by_name(server)[name].confirm for name in ("unlock", "rooms")] == [
+            "Shall I open it?",
+            False,
+        ]
     async with house(deny=["unlock"]) as server:
         assert "unlock" not in by_name(server)
         assert "rooms" in by_name(server)
@@ -312,6 +318,16 @@ async def test_an_http_server_that_dies_and_comes_back():
         assert "went away meanwhile" in died.content
         gone = await run(tools["rooms"], None, None)
         assert gone.kind == "error"
+    async with served(port):
+        async with asyncio.timeout(PATIENT):
+            while not (await run(tools["rooms"], None, None)).ok:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    # Something else is there in its place, and does not let us in.
+    async with served(port, TOKEN):
+        for said in ("went away meanwhile", "cannot be reached just now"):
+            refused = await run(tools["rooms"], None, None)
+            assert refused.kind == "error"
+            assert said in refused.content
     async with served(port):
         async with asyncio.timeout(PATIENT):
             while not (await run(tools["rooms"], None, None)).ok:  # noqa: ASYNC110
