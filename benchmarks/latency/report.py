@@ -14,6 +14,8 @@ OURS = "ours"
 SHARES = (0.5, 0.9, 0.95)
 AGREES = 20.0
 """How far the ledger's total may be from what the caller measures (ms)."""
+LATE = 30.0
+"""Lateness of the caller itself that makes a turn worthless (ms)."""
 RARE = 0.01
 """The largest share of turns with a pause in which a reply may begin before their end."""
 
@@ -300,6 +302,11 @@ def show_gone(reports: Reports, console: Console) -> None:
     late = [turn["late_ms"] for report in reports.values() for turn in report["turns"]]
     if late:
         console.print(f"[dim]the caller's own lateness: {_spread(late)}[/]")
+        if worse := sum(value > LATE for value in late):
+            console.print(
+                f"[yellow]{worse} of {len(late)} turns count although the caller was more than"
+                f" {LATE:g} ms late each time they were tried: this machine is too busy[/]"
+            )
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -17,14 +17,13 @@ from benchmarks.latency import roster
 from benchmarks.latency.backend import LONG_CHAR_MS, REPLY, SHORT_CHAR_MS, Backend
 from benchmarks.latency.callers import CuttingCaller, TurnCaller, order
 from benchmarks.latency.engine import Engine, EngineError
+from benchmarks.latency.report import LATE
 from benchmarks.latency.roster import Entry
 from benchmarks.latency.speech import Clip, Samples
 from benchmarks.latency.take import Take, answer, barge_in
 from benchmarks.latency.wire import RATE
 from vivavoce.sandbox.launch import Sandbox
 
-LATE = 0.03
-"""A take during which the caller itself was so late is void (s)."""
 TRIES = 3
 """Takes of a turn at most, void ones included."""
 STAGGER = 6.0
@@ -123,7 +122,7 @@ async def _turn(seat: Seat, clip: Clip, seed: int, call: int = 0) -> tuple[Take,
         loop = asyncio.get_running_loop()
         cpu, began = seat.engine.cpu(), loop.time()
         take = await seat.engine.play(caller, call)
-        if take.late <= LATE or attempt == TRIES:
+        if take.late * 1000 <= LATE or attempt == TRIES:
             seat.cpu += seat.engine.cpu() - cpu
             seat.seconds += loop.time() - began
             return take, caller

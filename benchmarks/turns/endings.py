@@ -30,6 +30,7 @@ from vivavoce.pipelines.turns.endpointing import (
     Endpointing,
     Flush,
     Guess,
+    TurnEvent,
     TurnOver,
 )
 
@@ -201,6 +202,14 @@ class TimeOut:
 
 # -- ours
 
+
+class Events(Protocol):
+    """A transcriber that follows the turns of one utterance."""
+
+    def feed(self, now: float, block: Samples) -> list[TurnEvent]:
+        """Take the block that is whole at `now` (s); return what became of the turn."""
+
+
 Writing = Literal["true", "bare", "full"]
 """How the transcriber writes: as the speaker would, without punctuation, or with a full stop
 behind whatever it was flushed for."""
@@ -232,6 +241,7 @@ class Ours:
         model: smart-turn; None leaves the decision to silence and words.
         writing: How the transcriber writes.
         first: Whether each utterance is the first one of a call.
+        events: Makes a transcriber that follows an utterance's turns; None: it has no turn events.
         turns: The agent's options.
         cost: What guessing cost so far.
     """
@@ -239,6 +249,7 @@ class Ours:
     model: Callable[[Samples], float] | None
     writing: Writing = "true"
     first: bool = False
+    events: Callable[[Heard], Events] | None = None
     turns: Turns = field(default_factory=Turns)
     cost: Cost = field(default_factory=Cost)
     _machine: Endpointing | None = None
@@ -251,6 +262,7 @@ class Ours:
         # The call's clock goes on from one utterance to the next; the reply comes in between.
         zero, self._began = self._began, self._began + len(heard.audio) / RATE
         voice, machine = Voice(self.turns), self._machine
+        events = None if self.events is None else self.events(heard)
         due: list[tuple[float, int, Callable[[float], list[Decision]]]] = []
         count = itertools.count()
         found: list[Ended] = []
@@ -297,6 +309,8 @@ class Ours:
                     machine.speech_started(zero + at)
                 else:
                     machine.speech_stopped(zero + at)
+            for kind in events.feed(now, block) if events is not None else ():
+                carry_out(machine.told(kind, zero + now), now)
             carry_out(machine.tick(zero + now), now)
             if found and found[-1].at >= heard.end:
                 break

@@ -21,8 +21,10 @@ from benchmarks.latency.report import RARE
 from benchmarks.latency.speech import Clip
 from benchmarks.turns.endings import Ended, Heard, Ours, Remembered, TimeOut, Trial, judge
 from benchmarks.turns.endings_pipecat import SmartTurnAlone
+from benchmarks.turns.endings_v3 import StandIn, ended
 from vivavoce.agent.ledger import percentile
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
+from vivavoce.sandbox.turns import stands
 
 OURS = "ours"
 ANSWERED = 600.0
@@ -141,6 +143,14 @@ async def run(
         "ours-bare": ("the same, words without punctuation", Ours(model, "bare")),
         "ours-full": ("the same, a full stop behind every flush", Ours(model, "full")),
         "ours-words": ("the same, without smart-turn", Ours(None)),
+        "ours-v3": (
+            "ours, with the sandbox's turn events",
+            Ours(model, events=lambda one: StandIn(one, stands)),
+        ),
+        "ours-v3-full": (
+            "the same, its events heeding its own full stops",
+            Ours(model, events=lambda one: StandIn(one, ended)),
+        ),
     }
     methods: list[tuple[str, str, Judge]] = [
         *((name, what, _at_once(method.ends)) for name, (what, method) in ours.items()),

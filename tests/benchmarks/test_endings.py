@@ -18,9 +18,11 @@ from benchmarks.turns import errors
 from benchmarks.turns.calls import side_by_side
 from benchmarks.turns.endings import Ended, Heard, Ours, Remembered, TimeOut, Trial, judge
 from benchmarks.turns.endings_pipecat import SmartTurnAlone
+from benchmarks.turns.endings_v3 import StandIn, ended
 from benchmarks.turns.picture import draw
 from tests.speech import speak
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
+from vivavoce.sandbox.turns import stands
 
 OPEN = "I would like to | book a table for four."
 CLOSED = "I would like a table. | We are four people."
@@ -89,6 +91,35 @@ def test_a_transcriber_writes_as_it_is_told(writing, text):
     method = Ours(None, writing)
     assert method._write("Well, yes.") == text
     assert not method._write("")
+
+
+def events(one: Heard, rule) -> list[tuple[float, str]]:
+    ear = StandIn(one, rule)
+    return [(now, kind) for now, block in one.blocks() for kind in ear.feed(now, block)]
+
+
+def test_turn_events_come_when_they_say_and_heed_the_words():
+    # "I'd like to" cannot stand: nothing is told before the caller goes on.
+    found = events(heard(OPEN, 0.9), stands)
+    assert [kind for _now, kind in found] == ["start", "eager_end", "end"]
+    one = heard(OPEN, 0.9)
+    assert found[1][0] - one.end == pytest.approx(0.32, abs=0.06)
+    assert found[2][0] - one.end == pytest.approx(0.58, abs=0.06)
+    # What can stand seems to be over, and goes on.
+    kinds = [kind for _now, kind in events(heard(CLOSED, 0.5), ended)]
+    assert kinds == ["start", "eager_end", "resume", "eager_end", "end"]
+    assert ended("Four people") is False
+    assert ended("Four people.") is True
+    assert ended("to") is False
+
+
+def test_ours_is_no_slower_with_turn_events():
+    one = heard(OPEN, 0.9)
+    local = judge(one, Ours(lambda _audio: 0.0).ends(one))
+    told = judge(one, Ours(lambda _audio: 0.0, events=lambda h: StandIn(h, ended)).ends(one))
+    assert local.cut is None
+    assert told.cut is None
+    assert told.waited <= local.waited
 
 
 async def test_smart_turn_alone_asks_once_per_stop_and_waits_for_three_seconds():

@@ -84,6 +84,13 @@ def test_a_ledger_that_is_off_by_more_than_20_ms_once_does_not_agree():
     assert summary("load", {}) == {}
 
 
+def test_turns_that_a_busy_machine_spoilt_are_told():
+    spoilt = turn(400.0) | {"late_ms": 90.0}
+    text = printed(show_turns, {"ours": report(spoilt, turn(400.0))}, "t")
+    assert "1 of 2 turns count although the caller was more than 30 ms late" in text
+    assert "although" not in printed(show_turns, {"ours": report(turn(400.0))}, "t")
+
+
 def test_replies_in_a_pause_are_listed_with_their_reason():
     early = turn(None, premature=True, told=[{"text": "Four", "why_ended": "semantic: silence"}])
     early |= {"pause_s": 0.7, "before": "Four", "starts_ms": [-900, 300], "lost": False}
@@ -119,6 +126,7 @@ def test_tables_give_ours_over_theirs():
     row = {
         "cpu_of_a_core_per_call": 0.025,
         "memory_mb": 200.0,
+        "loop_lag_ms": {"p99": 3.0, "max": 12.0},
         "v2v_ms": [400.0, None],
         "premature": 0,
         "lost": 1,
