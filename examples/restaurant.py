@@ -15,12 +15,14 @@ For dessert there is lemon tart, chocolate mousse, and a plate of cheese from th
 The mushroom risotto and the goat cheese salad are vegetarian.
 """
 
+Booking = tuple[date, time, int, str]
+
 
 @dataclass
 class Book:
     """The reservation book."""
 
-    bookings: list[tuple[date, time, int, str]] = field(default_factory=list)
+    bookings: list[Booking] = field(default_factory=list[Booking])
 
     def free(self, day: date, people: int) -> list[time]:
         if day.weekday() == 0 or people > 8:
