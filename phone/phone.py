@@ -31,6 +31,8 @@ ANY = "*"
 
 TICK = 0.05
 """Seconds between two looks at who has answered."""
+LOOKS = 400
+"""Most looks: 20 s. The detector decides long before, while our clock runs."""
 
 Hook = Callable[[Conversation, PhoneLine], None]
 
@@ -183,21 +185,26 @@ class Phone:
         Raises:
             LookupError: It is no telephone call.
         """
-        line, detector = line_of(call), Voicemail(call.now)
+        line, detector = line_of(call), Voicemail(0.0)
+        # The time is the sound's own: a moment in which we were too busy to listen is no pause.
+        now = 0.0
+
+        def heard(pcm: Int16, rate: int) -> None:
+            nonlocal now
+            now += len(pcm) / rate
+            detector.sound(pcm, rate, now)
 
         async def follow() -> None:
             async for event in call:
                 if isinstance(event, CallerPartial):
-                    detector.words(event.text, call.now)
-
-        def heard(pcm: Int16, rate: int) -> None:
-            detector.sound(pcm, rate, call.now)
+                    detector.words(event.text, now)
 
         following = asyncio.create_task(follow(), name="who has answered")
         try:
             with line.sounds(heard):
-                while detector.tick(call.now) is None and not await line.over(TICK):
-                    pass
+                for _ in range(LOOKS):
+                    if detector.tick(now) is not None or await line.over(TICK):
+                        break
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

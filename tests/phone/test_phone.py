@@ -292,6 +292,29 @@ async def test_an_agent_calls_somebody(models, station):
     assert call.reason == "they hung up"
 
 
+@pytest.mark.parametrize(
+    ("says", "who"),
+    [
+        ("You have reached the voicemail of Peter Miller. Please leave a message.", "machine"),
+        ("Hello?", "human"),
+    ],
+)
+async def test_who_has_answered(models, station, says, who):
+    spoken = np.concatenate([np.zeros(4000, np.int16), speak(says, 8000)])
+
+    async def answer(line):
+        await line.answer()
+        line.say(spoken)
+        await line.over(30)
+
+    there = await station(answer)
+    trunk = local_trunk(port=there.local[0].port, transport="udp")
+    async with phone(Agent(), models, trunks=[trunk]) as seen:
+        call = await seen.phone.dial("1")
+        assert (await asyncio.wait_for(seen.phone.answered_by(call), 20)).value == who
+        await call.hang_up()
+
+
 async def test_a_caller_who_does_not_wait(models, station):
     async with phone(Agent(), models, ring_time=20.0) as seen:
         here = await station(trunks=[local_trunk(port=seen.port, transport="udp")])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,6 +70,22 @@ async def test_keys_are_collected(station):
     del callee, caller
     with pytest.raises(ValueError, match="keys are"):
         line.press("x")
+
+
+async def test_the_example_says_back_what_it_hears(station, capsys):
+    path = Path(__file__).parents[2] / "examples" / "phone_echo.py"
+    spec = importlib.util.spec_from_file_location("phone_echo", path)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    there, caller = await station(example.echo), Bot(600)
+    here = await station(trunks=towards(there))
+    line = await here.dial("echo", caller="me")
+    talking = asyncio.create_task(caller.talk(line))
+    await caller.hears_tone(600, 1.0)
+    line.press("#")
+    await asyncio.wait_for(talking, 10)
+    assert line.farewell == "they hung up"
+    assert "me was heard: #" in capsys.readouterr().out
 
 
 async def test_what_fails_in_a_call_ends_it(station, caplog):
