@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import importlib
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -96,6 +97,7 @@ class SpokenEngine(TextEngine):
     reaction = 0.15
 
     _sandbox: ClassVar[Any] = None
+    _starting: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(
         self,
@@ -126,11 +128,7 @@ class SpokenEngine(TextEngine):
     async def _embedded(cls) -> Models:
         settings = load({"models": "sandbox"})
         if settings.needs_sandbox:
-            if cls._sandbox is None:
-                # Kept for the next call; it ends with this process.
-                sandbox = importlib.import_module(SANDBOX).Sandbox()
-                await asyncio.to_thread(sandbox.start)
-                SpokenEngine._sandbox = sandbox
+            await asyncio.to_thread(cls._start_sandbox)
             url, key = cls._sandbox.url, cls._sandbox.key
         else:
             url = settings.sandbox_url or ""
@@ -141,6 +139,25 @@ class SpokenEngine(TextEngine):
             speak=Endpoint(url, key, MODELS["speak"]),
             smart_turn=SmartTurn(),
         )
+
+    @classmethod
+    def _start_sandbox(cls) -> None:
+        """Start the sandbox if it does not run; it is kept for the next calls of this process.
+
+        Raises:
+            SimulationError: If it does not start.
+        """
+        with cls._starting:
+            if cls._sandbox is None:
+                launch = importlib.import_module(SANDBOX)
+                sandbox = launch.Sandbox()
+                try:
+                    sandbox.start()
+                except launch.SandboxError as error:
+                    raise SimulationError(
+                        f"simulate(audio=True) needs the sandbox, or models=: {error}"
+                    ) from error
+                SpokenEngine._sandbox = sandbox
 
     async def _say(self, text: str, at: Callable[[], int]) -> None:
         assert self._voices is not None

@@ -56,6 +56,7 @@ class Warp:
         self._real_time = loop.time
         self._real_executor = loop.run_in_executor
         self._resolution = loop._clock_resolution  # noqa: SLF001
+        self._slow = math.inf
         self._offset = 0.0
         self._now = 0.0
         self._users = 0
@@ -79,6 +80,9 @@ class Warp:
             loop.run_in_executor = self._run_in_executor
             loop._clock_resolution = GRID  # noqa: SLF001
             loop._selector = _Selector(self._selector, self)  # noqa: SLF001
+            # A callback that lets time pass is not a slow one.
+            self._slow = loop.slow_callback_duration
+            loop.slow_callback_duration = math.inf
         self._users += 1
 
     def leave(self) -> None:
@@ -88,6 +92,7 @@ class Warp:
             self._offset = self._now - self._real_time()
             loop = self._loop
             loop._selector = self._selector  # noqa: SLF001
+            loop.slow_callback_duration = self._slow
             loop._clock_resolution = self._resolution  # noqa: SLF001
             del loop.run_in_executor
 

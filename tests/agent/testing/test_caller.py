@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vivavoce.agent import Agent, Call
+from vivavoce.agent import Agent, Call, Limits, Silence
 from vivavoce.agent.answers import digits
 from vivavoce.agent.events import KeyPressed
 from vivavoce.agent.handoff import HandOff
@@ -405,3 +405,47 @@ async def test_models_must_be_models(agent):
     with pytest.raises(SimulationError, match="open Models"):
         async with simulate(agent, models="mistral"):
             pass
+
+
+async def test_a_silent_caller_is_asked_and_let_go():
+    agent = Agent("Be brief.", silence=Silence(ask_after=6))
+    async with simulate(agent, replies=["Fine."]) as caller:
+        await caller.silent(8)
+        asked = caller.heard
+        assert asked
+        await caller.says("I am still here.")
+        assert caller.heard == "Fine."
+        await caller.silent(60)
+        expect(caller).ended("nobody")
+    assert caller.call.now < 60
+
+
+async def test_a_tool_in_the_background_answers_later(agent):
+    @agent.tool(background=True)
+    async def order() -> str:
+        """Order something."""
+        await asyncio.sleep(5)
+        return "ordered"
+
+    replies = [call_tool("order"), say("I am on it."), say("It is ordered.")]
+    async with simulate(agent, replies=replies) as caller:
+        await caller.says("Order it, please.")
+        assert caller.heard == "I am on it."
+        await caller.silent(10)
+        assert caller.heard == "It is ordered."
+
+
+async def test_a_call_has_its_longest_duration():
+    agent = Agent("Be brief.", limits=Limits(call=20))
+    async with simulate(agent) as caller:
+        await caller.silent(60)
+        expect(caller).ended("longest")
+    assert caller.call.now == pytest.approx(20, abs=0.6)
+
+
+async def test_words_are_exact_in_other_languages():
+    agent = Agent("Sois bref.", languages="fr", greeting="Bonsoir !")
+    async with simulate(agent, replies=["D'accord, c'est noté pour deux."]) as caller:
+        await caller.says("Une table pour deux ce soir.")
+        await caller.interrupts("Non, pour trois.", at_word=3)
+        assert caller.heard == "D'accord, c'est noté"

@@ -162,3 +162,13 @@ def test_another_kind_of_loop_is_refused():
 
     with pytest.raises(WarpError, match="asyncio's own event loop"):
         Warp(Other())
+
+
+async def test_time_that_passes_is_not_taken_for_a_slow_callback(caplog):
+    loop = asyncio.get_running_loop()
+    before = loop.slow_callback_duration
+    with virtual_time():
+        assert jump(60.0)
+        await asyncio.sleep(0)
+    assert loop.slow_callback_duration == before
+    assert "took 60" not in caplog.text
