@@ -72,45 +72,34 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if not isinstance(error, mistakes()):
+        if not is_mistake(error):
             raise
         print(f"vivavoce: {error}", file=sys.stderr)
         sys.exit(FAILED)
 
 
-def mistakes() -> tuple[type[Exception], ...]:
-    """Return the errors whose message tells a user what to do, in one line.
+MISTAKES = {
+    "vivavoce.agent.agent.AgentError",
+    "vivavoce.agent.options.OptionError",
+    "vivavoce.agent.settings.SettingsError",
+    "vivavoce.agent.testing.replay.RecordError",
+    "vivavoce.cli.load.LoadError",
+    "vivavoce.cli.models.SandboxMissingError",
+    "vivavoce.cli.new.ProjectError",
+    "vivavoce.pipelines.audio.wav.AudioFileError",
+    "vivavoce.pipelines.echo.EchoMissingError",
+    "vivavoce.pipelines.microphone.MicrophoneError",
+    "vivavoce.tools.schema.DefinitionError",
+    "vivavoce.web.report.ReportError",
+}
+"""The errors whose message tells a user what to do, in one line. They stand here by name, because
+importing them all would take longer than most mistakes take to be found."""
 
-    They are imported only when something went wrong: most of the start-up time is pipecat's, and
-    neither `--help` nor the shell's completion needs it.
-    """
-    from vivavoce.agent.agent import AgentError
-    from vivavoce.agent.options import OptionError
-    from vivavoce.agent.settings import SettingsError
-    from vivavoce.agent.testing.replay import RecordError
-    from vivavoce.cli.load import LoadError
-    from vivavoce.cli.models import SandboxMissingError
-    from vivavoce.cli.new import ProjectError
-    from vivavoce.pipelines.audio.wav import AudioFileError
-    from vivavoce.pipelines.echo import EchoMissingError
-    from vivavoce.pipelines.microphone import MicrophoneError
-    from vivavoce.tools import DefinitionError
-    from vivavoce.web.report import ReportError
 
-    return (
-        AgentError,
-        AudioFileError,
-        DefinitionError,
-        EchoMissingError,
-        LoadError,
-        MicrophoneError,
-        OptionError,
-        ProjectError,
-        RecordError,
-        ReportError,
-        SandboxMissingError,
-        SettingsError,
-    )
+def is_mistake(error: BaseException) -> bool:
+    """Whether an error is a user's mistake, or of a kind of those."""
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    return not names.isdisjoint(MISTAKES)
 
 
 def configure_logging(level: str) -> None:

@@ -36,7 +36,7 @@ from vivavoce.phone import (
     Srtp,
     Trunk,
 )
-from vivavoce.phone.station import place
+from vivavoce.phone.exposure import place
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.tasks import Tasks
 

@@ -5,14 +5,16 @@
 says whom we may call. `sip` (signalling) and `media` (RTP) are pure, but for their sockets.
 """
 
-from vivavoce.phone.line import Direction, PhoneLine
+from vivavoce.phone.board import Direction
+from vivavoce.phone.exposure import Exposure, PhoneError
+from vivavoce.phone.line import PhoneLine
 from vivavoce.phone.phone import Phone, line_of
 from vivavoce.phone.policy import Policy
 from vivavoce.phone.sip.auth import Credentials
 from vivavoce.phone.sip.decisions import Outcome
 from vivavoce.phone.sip.session import Srtp
 from vivavoce.phone.sip.trunk import Trunk
-from vivavoce.phone.station import DialError, Exposure, PhoneError, Station
+from vivavoce.phone.station import DialError, Station
 from vivavoce.phone.voicemail import Answerer
 
 __all__ = [

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Protocol
 
+from vivavoce.phone.board import Board, Direction
 from vivavoce.phone.media.dtmf import KEYS, Digit
 from vivavoce.phone.media.endpoint import MediaEndpoint
 from vivavoce.phone.media.receiver import BLOCK
@@ -23,7 +22,6 @@ from vivavoce.phone.sip.inbound import Inbound, called
 from vivavoce.phone.sip.leg import CallError, CallState
 from vivavoce.phone.sip.sdp import MediaPlan
 from vivavoce.phone.sip.session import LocalMedia
-from vivavoce.phone.sip.ua import UserAgent
 from vivavoce.phone.sip.uri import Uri
 from vivavoce.pipelines.audio.convert import Int16
 
@@ -39,42 +37,6 @@ MARGIN = 0.002
 """Seconds of speech more than a packet that wait to be sent, so that none goes out half full."""
 KEPT = 150
 """Blocks of the caller's audio that wait to be taken (3 s); the oldest are dropped beyond."""
-
-
-class Direction(enum.Enum):
-    """Who called."""
-
-    IN = "in"
-    OUT = "out"
-
-
-class Board(Protocol):
-    """What a line needs of the station that it belongs to."""
-
-    def do(self, decide: Callable[[float], list[Decision]]) -> None:
-        """Have the user agent decide at this moment, and carry it out."""
-
-    def media_for(self, line: PhoneLine, port: int) -> LocalMedia:
-        """Return what is offered on a line whose RTP port is `port`."""
-
-    def uri(self, line: PhoneLine, number: str) -> Uri:
-        """Return the URI of a number or user, on the line's trunk."""
-
-    @property
-    def signalling(self) -> UserAgent:
-        """The user agent."""
-
-    @property
-    def media_host(self) -> str:
-        """Where RTP ports are bound."""
-
-    @property
-    def ports(self) -> range:
-        """Where they are taken from."""
-
-    @property
-    def silence_limit(self) -> float:
-        """Seconds without a packet of the far end's after which the call is over."""
 
 
 class PhoneLine:

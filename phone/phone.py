@@ -13,10 +13,11 @@ from typing import Any, Self
 
 from vivavoce.agent import Agent, Call
 from vivavoce.agent.events import CallerPartial
+from vivavoce.phone.exposure import Exposure, PhoneError
 from vivavoce.phone.line import PhoneLine
 from vivavoce.phone.policy import Pace, Policy
 from vivavoce.phone.sip.trunk import Trunk
-from vivavoce.phone.station import DialError, Exposure, PhoneError, Station
+from vivavoce.phone.station import DialError, Station
 from vivavoce.phone.transport import PhoneTransport
 from vivavoce.phone.voicemail import Answerer, Voicemail
 from vivavoce.pipelines.audio.convert import Int16
