@@ -6,13 +6,17 @@ pytest loads it for every project that vivavoce is installed for, so it imports 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import importlib.util
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from vivavoce.agent.agent import Agent
+    from vivavoce.agent.testing.caller import Caller
     from vivavoce.agent.testing.guard import Allowance
+    from vivavoce.agent.testing.steps import Replies
 
 OPTION = "vivavoce_allow_models"
 
@@ -33,6 +37,24 @@ def simulate() -> Callable[..., Any]:
     from vivavoce.agent.testing import simulate
 
     return simulate
+
+
+@pytest.fixture
+def replies() -> Replies | None:
+    """What the model of `caller` answers: override it, or give it as a parameter."""
+    return None
+
+
+if importlib.util.find_spec("pytest_asyncio"):
+    import pytest_asyncio
+
+    @pytest_asyncio.fixture
+    async def caller(agent: Agent[Any], replies: Replies | None) -> AsyncGenerator[Caller[Any]]:
+        """Call the project's own fixture `agent`, whose model answers what `replies` gives."""
+        from vivavoce.agent.testing import simulate
+
+        async with simulate(agent, replies) as caller:
+            yield caller
 
 
 @pytest.fixture

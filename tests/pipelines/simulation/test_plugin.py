@@ -5,6 +5,8 @@ import pytest
 pytest_plugins = ["pytester"]
 
 FAILING = """
+import pytest
+
 from vivavoce.agent import Agent
 from vivavoce.agent.testing import say
 from vivavoce.agent.testing.guard import allowed
@@ -20,6 +22,21 @@ async def test_failing(simulate):
 
 async def test_passing(simulate):
     assert not allowed()
+
+
+@pytest.fixture(name="agent")
+def _agent():
+    return agent
+
+
+@pytest.mark.parametrize("replies", [["Two are free."]])
+async def test_a_caller_is_there(caller):
+    await caller.says("A table, please.")
+    assert caller.heard == "Two are free."
+
+
+async def test_a_caller_without_replies(caller):
+    assert caller.heard == ""
 
 
 def test_a_test_may_allow(allow_models):
@@ -43,7 +60,7 @@ def test_a_failed_test_shows_the_call(pytester, options):
     pytester.makepyfile(FAILING)
     pytester.makeini("[pytest]\nasyncio_mode = auto\nvivavoce_allow_models = false\n")
     result = pytester.runpytest_subprocess(*options, "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=3, failed=1)
+    result.assert_outcomes(passed=5, failed=1)
     result.stdout.fnmatch_lines(
         [
             "*'Two are free.' == 'Three are free.'*",
