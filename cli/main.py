@@ -86,11 +86,11 @@ MISTAKES = {
     "vivavoce.cli.load.LoadError",
     "vivavoce.cli.models.SandboxMissingError",
     "vivavoce.cli.new.ProjectError",
-    "vivavoce.pipelines.audio.wav.AudioFileError",
+    "vivavoce.pipelines.audio.riff.AudioFileError",
     "vivavoce.pipelines.echo.EchoMissingError",
     "vivavoce.pipelines.microphone.MicrophoneError",
     "vivavoce.tools.schema.DefinitionError",
-    "vivavoce.web.report.ReportError",
+    "vivavoce.web.story.ReportError",
 }
 """The errors whose message tells a user what to do, in one line. They stand here by name, because
 importing them all would take longer than most mistakes take to be found."""

@@ -57,6 +57,10 @@ class EchoCanceller:
                 f" {len(near)} and {len(far)}"
             )
         # It takes no views that begin at an odd byte, as those of a file's contents may.
-        near, far = np.require(near, np.int16, "AC"), np.require(far, np.int16, "AC")
+        near, far = _plain(near), _plain(far)
         clean: Samples = self._aec.process(near, far)
         return clean
+
+
+def _plain(samples: Samples) -> Samples:
+    return np.require(samples, np.int16, ("ALIGNED", "C_CONTIGUOUS"))

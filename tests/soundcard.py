@@ -66,7 +66,7 @@ def soundcard(folder: Path, *, echo: bool = False) -> Iterator[SoundCard]:
         # What is played enters the room that the microphone stands in, or another one. Nothing in
         # between has a clock of its own, as nothing between loudspeaker and microphone has.
         "load-module module-remap-sink sink_name=speaker master=mic" if echo else f"{null}speaker",
-        "set-sink-volume speaker 40000",
+        "set-sink-volume speaker 58000",
         # With nobody in a hurry, a device without hardware moves its sound every two seconds.
         f"{null}void",
         "load-module module-loopback source=speaker.monitor sink=void latency_msec=20",

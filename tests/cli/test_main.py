@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import typer
 
 from tests.cli.commands import run
-from vivavoce.cli.main import WRITE, app
+from vivavoce.cli.main import MISTAKES, WRITE, app, is_mistake
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "cli.md"
 COMMANDS = sorted(
@@ -98,3 +99,16 @@ def test_what_is_no_command(tmp_path: Path, words: list[str]) -> None:
     done = run(tmp_path, *words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(MISTAKES))
+def test_a_mistake_has_the_name_that_it_is_known_by(name: str) -> None:
+    module, _, kind = name.rpartition(".")
+    error = getattr(importlib.import_module(module), kind)
+    assert f"{error.__module__}.{error.__qualname__}" == name
+    assert issubclass(error, Exception)
+    assert is_mistake(type("Special", (error,), {})())
+
+
+def test_what_is_no_mistake_of_a_users() -> None:
+    assert not is_mistake(ValueError("a defect of ours"))

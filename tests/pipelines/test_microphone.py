@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.soundcard import NEEDS, SoundCard, missing, soundcard
+from tests.speech import speak
 from vivavoce.pipelines import microphone
 from vivavoce.pipelines.audio.wav import WavReader
 from vivavoce.pipelines.clock import Clock
@@ -135,9 +136,10 @@ async def test_what_is_spoken_into_the_microphone_is_heard(card: SoundCard) -> N
 @pytest.mark.parametrize("card", [True], indirect=True)
 async def test_the_speakers_echo_does_not_come_back(card: SoundCard) -> None:
     levels = []
+    speech = speak("We are open every evening from six to eleven, except on Mondays.", RATE)
     for echo in (False, True):
         transport = MicrophoneTransport(echo=echo)
-        talker = Talker(transport, noise(6, RATE), 5.0)
+        talker = Talker(transport, np.concatenate([speech, speech]), 5.0)
         await carry(transport, talker)
         levels.append(talker.level(2.5, 4.5))
     loud, left = levels
