@@ -17,7 +17,7 @@ from vivavoce.phone.exposure import Exposure, PhoneError
 from vivavoce.phone.line import PhoneLine
 from vivavoce.phone.policy import Pace, Policy
 from vivavoce.phone.sip.trunk import Trunk
-from vivavoce.phone.station import DialError, Station
+from vivavoce.phone.station import HANDLER, DialError, Station
 from vivavoce.phone.transport import PhoneTransport
 from vivavoce.phone.voicemail import Answerer, Voicemail
 from vivavoce.pipelines.audio.convert import Int16
@@ -106,6 +106,7 @@ class Phone:
         self._recordings = recordings
         self._began, self._ended = began, ended
         self._tasks = Tasks()
+        self._dialled: set[asyncio.Task[None]] = set()
         self._closed = False
         self.station = Station(self._take, trunks=trunks, exposure=exposure)
 
@@ -129,6 +130,9 @@ class Phone:
         if not self._closed:
             self._closed = True
             await self.station.close()
+            # Their lines are dead: they settle what was said, and finish their recordings.
+            if self._dialled:
+                await asyncio.wait(self._dialled, timeout=HANDLER)
             await self._tasks.close()
 
     async def dial(
@@ -174,7 +178,9 @@ class Phone:
             number, trunk=trunk, caller=caller, display=display, ring_time=ring_time
         )
         conversation = self._conversation(line, chosen, deps)
-        self._tasks.spawn(self._converse(conversation, line), f"call {line.call_id[:12]}")
+        task = self._tasks.spawn(self._converse(conversation, line), f"call {line.call_id[:12]}")
+        self._dialled.add(task)
+        task.add_done_callback(self._dialled.discard)
         return conversation.call
 
     async def answered_by(self, call: Call[Any]) -> Answerer:

@@ -292,6 +292,21 @@ async def test_an_agent_calls_somebody(models, station):
     assert call.reason == "they hung up"
 
 
+async def test_closing_settles_the_calls_of_ours(models, station, tmp_path):
+    callee = Bot()
+    there = await station(callee.take)
+    trunk = local_trunk(port=there.local[0].port, transport="udp")
+    async with phone(Agent(greeting=LONG), models, trunks=[trunk], recordings=tmp_path) as seen:
+        call = await seen.phone.dial("1")
+        await callee.until(lambda: any(abs(pcm).max() > 2000 for pcm in callee.heard))
+    assert call.ended
+    assert seen.over.is_set()
+    (reply,) = call.transcript.replies
+    assert reply.closed
+    assert LONG.startswith(reply.heard)
+    assert len(read(tmp_path / f"{call.id}.wav")[0]) > 0
+
+
 @pytest.mark.parametrize(
     ("says", "who"),
     [

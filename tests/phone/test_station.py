@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.phone.conftest import Bot, local_trunk
-from tests.phone.peers import HERE, right
+from tests.phone.peers import HERE, right, tone
 from vivavoce.phone import DialError, Direction, Exposure, PhoneError, Srtp, Station, Trunk
+from vivavoce.phone.media.rtp import RtpPacket
 from vivavoce.phone.sip.leg import CallError
+from vivavoce.pipelines.audio.convert import encode_mulaw
 
 
 def towards(other: Station, **given) -> list[Trunk]:
@@ -46,6 +50,50 @@ async def test_codecs_and_srtp(station, codec, srtp):
     await asyncio.wait_for(talking, 5)
     assert await theirs.over(5)
     assert theirs.farewell == "the caller hung up"
+
+
+async def test_a_wrong_address_in_the_sdp(station):
+    """As behind a NAT: audio goes to where audio comes from."""
+    callee, caller = Bot(500), Bot(1000)
+    there = await station(callee.take)
+    here = await station(trunks=towards(there))
+    right_one = here.media_for
+    here.media_for = lambda line, port: replace(right_one(line, port), host="127.0.0.3", port=9)
+    line = await here.dial("1")
+    talking = asyncio.create_task(caller.talk(line))
+    await callee.hears_tone(1000, 1.0)
+    await caller.hears_tone(500, 1.0)
+    assert callee.lines[0].statistics().moves == 1
+    line.hang_up()
+    await asyncio.wait_for(talking, 5)
+
+
+async def test_audio_of_a_stranger_is_not_heard(station):
+    callee, caller = Bot(500), Bot(1000)
+    there = await station(callee.take)
+    here = await station(trunks=towards(there))
+    line = await here.dial("1")
+    talking = asyncio.create_task(caller.talk(line))
+    await callee.hears_tone(1000, 0.5)
+    (theirs,) = callee.lines
+    loud = encode_mulaw(tone(0.02, 300) * 3)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.9", 0))
+        began = len(callee.heard)
+        for number in range(300):
+            packet = RtpPacket(0, number, number * 160, 77, loud)
+            stranger.sendto(packet.serialise(), theirs._endpoint.address)
+            if number % 3 == 2:
+                await asyncio.sleep(0.01)
+    sound = np.concatenate(callee.heard[began:])
+    assert theirs.statistics().rejected == 300
+    # 300 Hz is not in it; what is missing at a busy moment is another matter.
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    bins = np.arange(len(spectrum)) * 8000 / len(sound)
+    strange = spectrum[(bins > 280) & (bins < 320)].max()
+    assert strange < 0.05 * spectrum[(bins > 980) & (bins < 1020)].max()
+    line.hang_up()
+    await asyncio.wait_for(talking, 5)
 
 
 async def test_keys_are_collected(station):
