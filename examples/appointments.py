@@ -39,16 +39,15 @@ def greeting(call: Call[Diary]) -> str:
     return "Doctor Weber's practice, this is an automatic assistant." if call.called == OURS else ""
 
 
-agent = Agent(
-    "You are the automatic assistant of Doctor Weber's practice; say so. The patient's appointment:"
-    " {appointment}. If we have called them, remind them of it and ask whether they will come."
-    " If an announcement answers, leave a message at once.",
-    name="appointments",
-    greeting=greeting,
-    deps=Diary,
-    tools=[end_call],
-    variables={"appointment": appointment},
-)
+def instructions(call: Call[Diary]) -> str:
+    who = "The patient has called." if call.called == OURS else "You have called: remind them."
+    return (
+        "You are the automatic assistant of Doctor Weber's practice; say so. If an announcement"
+        f" answers, leave a message at once. {who} The appointment is {appointment(call)}."
+    )
+
+
+agent = Agent(instructions, name="appointments", greeting=greeting, deps=Diary, tools=[end_call])
 
 
 @agent.tool

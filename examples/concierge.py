@@ -17,18 +17,13 @@ class Desk:
     orders: list[tuple[Service, str, time]] = field(default_factory=list[tuple[Service, str, time]])
 
 
-def hotel(call: Call[Desk]) -> str:
-    return "Hôtel du Port" if call.language == "fr" else "Harbour Hotel"
-
-
 agent = Agent(
-    "You are the concierge of the {hotel}. Breakfast is from seven to ten, on the terrace. The pool"
-    " is open until nine. Repeat times and rooms when you note something.",
+    "You are the concierge of the Harbour Hotel. Today is {today}. Breakfast is from seven to ten,"
+    " on the terrace. The pool is open until nine. Repeat times and rooms when you note something.",
     name="concierge",
     languages=["en", "fr", "de", "es"],
     voice={"en": "gb_jane_neutral", "fr": "fr_marie_neutral"},
     greeting="Harbour Hotel, bonjour and good evening!",
-    variables={"hotel": hotel},
     deps=Desk,
     tools=[set_language],
 )

@@ -1,0 +1,61 @@
+"""What the examples' tests share: the examples, as `vivavoce run` would load them."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from vivavoce.agent.events import AgentStarted
+from vivavoce.agent.testing import Caller
+from vivavoce.cli.load import load_agent
+from vivavoce.pipelines.simulation import engine
+from vivavoce.pipelines.simulation.line import SimulatedLine
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def load(name: str) -> ModuleType:
+    load_agent(str(EXAMPLES / f"{name}.py"))
+    return sys.modules[f"_vivavoce_agent_{name}"]
+
+
+@pytest.fixture
+def example() -> Callable[[str], Any]:
+    """Load an example anew: nothing of another test is left in it."""
+    return load
+
+
+@pytest.fixture
+def telephone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the simulated line transfer, as telephone lines do; where to is kept."""
+    transferred: list[str] = []
+
+    class TelephoneLine(SimulatedLine):
+        async def transfer(self, to: str) -> None:
+            transferred.append(to)
+            self.farewell = f"the caller was transferred to {to}"
+            self.wake()
+
+    monkeypatch.setattr(engine, "SimulatedLine", TelephoneLine)
+    return transferred
+
+
+async def talk_over(caller: Caller[Any], said: str, over: str) -> None:
+    """Say something, and something else over what a tool says before it answers."""
+    started = len(caller.events)
+    async with asyncio.TaskGroup() as both:
+        both.create_task(caller.says(said))
+        async for event in caller.call.events:
+            started -= 1
+            if started < 0 and isinstance(event, AgentStarted):
+                break
+        await caller.interrupts(over, after=0.5)
+
+
+@pytest.fixture(name="talk_over")
+def _talk_over() -> Callable[..., Any]:
+    return talk_over
