@@ -66,11 +66,14 @@ def stages(report: dict[str, Any]) -> dict[str, dict[str, float]]:
 
 
 def disagreement(report: dict[str, Any]) -> list[float]:
-    """Return how much longer the caller waited than our ledger says, per turn (ms)."""
+    """Return how much longer the caller waited than our ledger says, per turn (ms).
+
+    A caller who was late itself knows no better than the ledger: such turns are left out.
+    """
     return [
         turn["v2v_ms"] - told["latency"]["total_us"] / 1000
         for turn in report["turns"]
-        if turn["v2v_ms"] is not None
+        if turn["v2v_ms"] is not None and turn["late_ms"] <= LATE
         for told in turn["told"]
         if "latency" in told
     ]
@@ -225,6 +228,8 @@ def show_stages(report: dict[str, Any], console: Console, name: str = OURS) -> N
         style = "bold" if stage == "total" else ""
         table.add_row(stage, *(_ms(row[key]) for key in ("mean", "p50", "p90")), style=style)
     console.print(table)
+    if not disagreement(report):
+        return
     off = agreement(report)
     verdict = "agree" if off["agrees"] else "DO NOT AGREE"
     console.print(

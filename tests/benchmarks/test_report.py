@@ -77,6 +77,9 @@ def test_a_ledger_that_is_off_by_more_than_20_ms_once_does_not_agree():
     found = agreement(close)
     assert (found["turns"], found["max"], found["agrees"]) == (2, pytest.approx(19.0), True)
     assert "agree within 20 ms" in printed(show_turns, {"ours": close}, "t")
+    # A caller who was late itself knows no better.
+    late = report(turn(504.0, told=told), turn(579.0, told=told) | {"late_ms": 80.0})
+    assert agreement(late)["turns"] == 1
     far = report(turn(504.0, told=told), turn(479.0, told=told))
     assert not agreement(far)["agrees"]
     assert "DO NOT AGREE within 20 ms" in printed(show_turns, {"ours": far}, "t")
