@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from vivavoce.agent import Agent, Call, Reply, ToolUse, Utterance
-from vivavoce.agent.events import AgentSaid, CallerSaid, Event, Failed, ToolEnded
-from vivavoce.agent.transcript import Failure
+from vivavoce.agent.events import AgentSaid, CallerSaid, Event, Failed, HandedOff, ToolEnded
+from vivavoce.agent.transcript import Failure, HandOver, News
 from vivavoce.cli.reload import Reloaded
 
 _LABEL = 8
@@ -57,6 +57,8 @@ class ScriptView:
                 self._tool(event.use)
             case Failed():
                 self.trouble(event.failure.message)
+            case HandedOff():
+                self._handed(event.handoff)
             case _:
                 pass
 
@@ -114,8 +116,10 @@ class ScriptView:
                     self._tool(entry)
                 case Failure():
                     self.trouble(entry.message)
-                case _:
-                    self.note(str(entry.to_dict()))
+                case HandOver():
+                    self._handed(entry)
+                case News():
+                    self.note(entry.text)
 
     def _said(self, reply: Reply) -> None:
         if any(reply is each for each in self._written):
@@ -130,6 +134,9 @@ class ScriptView:
     def _tool(self, use: ToolUse) -> None:
         text = f"{use.name}({_short(use.arguments)}) → {_short(use.result or '…')}"
         self._line("tool", "magenta", text if use.ok else f"{text}  failed")
+
+    def _handed(self, handover: HandOver) -> None:
+        self.note(f"{handover.previous} hands over to {handover.agent}")
 
     def _line(self, who: str, colour: str, text: str) -> None:
         self._break()
