@@ -1,6 +1,7 @@
 """What the examples' tests share: the examples, as `vivavoce run` would load them."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,19 @@ def telephone(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(engine, "SimulatedLine", TelephoneLine)
     return transferred
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Let the simulated line carry messages, as browsers' lines do; they are kept."""
+    sent: list[Any] = []
+
+    class BrowserLine(SimulatedLine):
+        async def send(self, message: Any) -> None:
+            sent.append(json.loads(json.dumps(message)))
+
+    monkeypatch.setattr(engine, "SimulatedLine", BrowserLine)
+    return sent
 
 
 async def talk_over(caller: Caller[Any], said: str, over: str) -> None:

@@ -50,12 +50,21 @@ async def test_nothing_to_flag(example):
     assert await listened(example, "adviser-17", *lines) == []
 
 
-async def test_two_calls_at_once_stay_apart(example):
-    # Each call has a desk of its own, unless it is given one.
+async def test_both_sides_may_share_a_desk(example):
     compliance = example("compliance")
     desk = compliance.Desk()
-    for called, line in (("adviser-1", "A guarantee, recorded"), ("customer-1", "I complain")):
+    for called, line in (
+        ("adviser-1", "It is recorded, and risk free"),
+        ("customer-1", "I complain"),
+    ):
         async with simulate(compliance.agent, deps=desk) as caller:
             caller.call.called = called
             await caller.says(line)
-    assert [flag.party for flag in desk.flags] == ["customer"] or len(desk.flags) >= 2
+    assert [flag.party for flag in desk.flags] == ["adviser", "customer"]
+
+
+async def test_a_browser_sees_a_flag_at_once(example, browser):
+    async with simulate(example("compliance").agent) as caller:
+        await caller.says("This is recorded, and your password, please")
+        (message,) = browser
+        assert message["flag"]["rule"] == "asks for a password"

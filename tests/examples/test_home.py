@@ -33,18 +33,19 @@ async def test_the_door_opens_after_a_yes(example):
         assert caller.tool_calls[2].result == "The front door is unlocked."
 
 
-async def test_a_voice_cannot_erase_the_house(example):
-    replies = [call_tool("erase_everything"), "I cannot do that."]
+async def test_what_it_cannot_do(example):
+    replies = [
+        call_tool("erase_everything"),
+        "I cannot do that.",
+        call_tool("set_light", room="cellar", level=40),
+        "There is no cellar.",
+    ]
     async with simulate(example("home").agent, replies) as caller:
         await caller.says("Erase everything")
-    assert not caller.tool_calls[0].use.ok
+        await caller.says("Some light in the cellar")
+    erase, light = caller.tool_calls
+    assert not erase.use.ok
+    assert "hall" in (light.result or "")
     _, tools = caller.requests[0]
     offered = {tool["function"]["name"] for tool in tools}
     assert offered == {"set_light", "house", "unlock_door"}
-
-
-async def test_a_room_that_is_not_there(example):
-    replies = [call_tool("set_light", room="cellar", level=40), "There is no cellar."]
-    async with simulate(example("home").agent, replies) as caller:
-        await caller.says("Some light in the cellar")
-    assert "hall" in (caller.tool_calls[0].result or "")
