@@ -256,16 +256,18 @@ class Call(Generic[Deps, State]):
         if self._line is not None and not self._held:
             self._held = True
             await self._line.hold(on=True, music=music, rate=rate)
-            self.phase = "holding"
-            self.emit(HoldStarted(self.now))
+            if not self.ended:
+                self.phase = "holding"
+                self.emit(HoldStarted(self.now))
 
     async def unhold(self) -> None:
         """Take the caller back."""
         if self._line is not None and self._held:
             self._held = False
             await self._line.hold(on=False, music=None, rate=0)
-            self.phase = "listening"
-            self.emit(HoldEnded(self.now))
+            if not self.ended:
+                self.phase = "listening"
+                self.emit(HoldEnded(self.now))
 
     async def transfer(self, to: str) -> None:
         """Hand the caller over to another number or address, which ends this call.

@@ -293,6 +293,7 @@ class Conversation:
                 self._lag.close()
                 self.call.ledger.health.lag = self._lag.to_dict()
             self.call.emit(CallEnded(self._context.at, self._over or reason))
+            await self._mind.close()
             await self._attempt("agent", "the agent could not end", self._lifespan.leave())
             await self._context.close()
 

@@ -53,6 +53,11 @@ class Grip:
     filler: str = ""
 
 
+LINGER = 60.0
+"""Seconds after the call's end that tools which must not be stopped may take; each has a time-out
+of its own besides."""
+
+
 class Hands:
     """Runs tools.
 
@@ -60,18 +65,17 @@ class Hands:
         has_news: Whether something came of a tool that was not waited for, and was not taken yet.
     """
 
-    def __init__(
-        self, context: Context, tasks: Tasks, push: Callable[[Frame], Awaitable[None]]
-    ) -> None:
+    def __init__(self, context: Context, push: Callable[[Frame], Awaitable[None]]) -> None:
         """Prepare it.
 
         Args:
             context: The call.
-            tasks: Own what runs.
             push: Sends a frame downstream.
         """
         self._context = context
-        self._tasks = tasks
+        # Not the stage's: what must not be left half done outlives the pipeline.
+        self._tasks = Tasks()
+        self._over = False
         self._push = push
         self._book = Executions()
         self._confirmations = Confirmations()
@@ -108,7 +112,15 @@ class Hands:
 
     def end(self) -> None:
         """The call is over; idempotent."""
+        self._over = True
         self._carry_out(self._book.end())
+
+    async def close(self) -> None:
+        """Let what must not be stopped run to its end, after the call's; idempotent."""
+        self.end()
+        if self._running:
+            await asyncio.wait(set(self._running.values()), timeout=LINGER)
+        await self._tasks.close()
 
     def take_news(self) -> list[str]:
         """What came of tools that were not waited for; each once."""
@@ -230,6 +242,8 @@ class Hands:
                 "tools",
                 f"tool {use.name}: {type(outcome.error).__name__}: {outcome.error}",
             )
+        if self._over:
+            return
         await self._push(
             FunctionCallResultFrame(
                 function_name=use.name,
@@ -263,7 +277,7 @@ class Hands:
 
     async def _tell(self, text: str) -> None:
         """Have the caller told what a tool is doing, unless they are still being told."""
-        if self._news_told is not None and not self._news_told.closed:
+        if self._over or (self._news_told is not None and not self._news_told.closed):
             return
         self._news_told = reply = Reply(aside=True)
         self._context.call.transcript.add(reply)

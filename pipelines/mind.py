@@ -78,7 +78,7 @@ class Mind(Stage):
     def __init__(self, context: Context, thinking: Thinking) -> None:
         super().__init__(context, "Mind")
         self._thinking = thinking
-        self._hands = Hands(context, self.tasks, self.push_frame)
+        self._hands = Hands(context, self.push_frame)
         self._answer: Answer | None = None
         self._task: asyncio.Task[None] | None = None
         self._passed_by: CallerTurnFrame | None = None
@@ -139,6 +139,10 @@ class Mind(Stage):
         await self.push_frame(frame, direction)
         if isinstance(frame, CallerTurnFrame):
             self._turn(frame)
+
+    async def close(self) -> None:
+        """Wait for the tools that must not be stopped, once the call is over; idempotent."""
+        await self._hands.close()
 
     def tell_news(self) -> None:
         """Have the agent speak unasked, where there is cause to; call it in a pause."""

@@ -102,6 +102,7 @@ class Wire:
         self._thinking = thinking
         self._transport = transport
         self._hang_up = hang_up
+        self._closed = False
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
         self._music: asyncio.Task[None] | None = None
 
@@ -117,6 +118,7 @@ class Wire:
 
     def close(self) -> None:
         """Wake everybody up: the call is over. Idempotent."""
+        self._closed = True
         for _, sleeper in self._sleepers:
             if not sleeper.done():
                 sleeper.set_result(None)
@@ -129,6 +131,8 @@ class Wire:
 
     async def sleep(self, seconds: float) -> None:
         """Wait, on the call's clock; return at once when the call ends."""
+        if self._closed:
+            return
         sleeper = asyncio.get_running_loop().create_future()
         entry = (self._context.clock.now() + seconds, sleeper)
         self._sleepers.append(entry)

@@ -157,7 +157,8 @@ async def test_the_end_of_the_call_stops_what_may_be_stopped_and_no_more():
         await caller.hangs_up(after=0.1)
         assert [use.result is None for use in caller.transcript.tools] == [False, False]
     assert scene.begun == {0: 1, 1: 1}
-    assert scene.done[0] == 0
+    # A tool that may not be left half done runs to its end behind the call's.
+    assert (scene.done[0], scene.done[1]) == (0, 1)
 
 
 async def test_a_call_that_a_model_repeats_within_a_message_runs_once():
