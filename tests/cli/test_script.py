@@ -82,7 +82,7 @@ def test_trouble_hand_offs_and_reloads() -> None:
 def test_the_call_so_far_and_the_tools() -> None:
     page, agent = Page(), Agent(name="host")
     page.view.tools(agent)
-    call = Call("id", agent)
+    call = Call(agent, "id")
     call.transcript.add(Utterance("Hello?", 0, 1))
     call.transcript.add(HandOver("bills", "host", True, "", 1))
     call.transcript.add(Reply("Good evening!", "Good", interrupted=True, closed=True))
