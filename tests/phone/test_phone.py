@@ -113,33 +113,52 @@ LINES = ("What time do you open this evening?", "I would like a table for four."
 
 @pytest.mark.needs_flite
 async def test_a_spoken_conversation_with_baresip(models, key, tmp_path):
-    """The caller is a telephone that plays a WAV and records; the agent is the restaurant's."""
+    """The caller is a telephone that plays a WAV and records; the agent is the restaurant's.
+
+    The WAV waits for nobody: a machine that was too busy to speak in time is given another call.
+    """
+    for attempt in ("first", "second", "third"):
+        folder = tmp_path / attempt
+        folder.mkdir()
+        wrong, late = await spoken_conversation(models, key, folder)
+        if not wrong or late < LATE:
+            break
+    assert not wrong, f"packets were late by up to {late * 1000:.0f} ms"
+
+
+LATE = 0.08
+"""Seconds by which a packet may be late on a machine that keeps up."""
+
+
+async def spoken_conversation(models, key, folder: Path) -> tuple[list[str], float]:
+    """Hold the call; return what was wrong with it, and by how much a packet of ours was late."""
     silence = np.zeros(7 * 8000, np.int16)
     parts = [silence[: 5 * 8000]]
     for line in LINES:
         parts += [speak(line, 8000), silence]
     agent = load_agent(str(EXAMPLES / "restaurant.py"))
-    async with phone(agent, models, recordings=tmp_path) as seen:
-        async with baresip(tmp_path / "phone", np.concatenate(parts)) as peer:
+    async with phone(agent, models, recordings=folder) as seen:
+        async with baresip(folder / "phone", np.concatenate(parts)) as peer:
             await peer.do("dial", f"sip:reservations@{HERE}:{seen.port}")
             # The telephone hangs up where its WAV ends.
             await asyncio.wait_for(seen.over.wait(), 60)
         heard, rate = peer.heard()
-        understood = " ".join(each.text for each in seen.call.transcript.caller)
-        assert error_rate(" ".join(LINES), understood) <= 0.2, understood
-        spoken = " ".join(reply.heard for reply in seen.call.transcript.replies)
-        assert "from six to eleven" in spoken
-        assert "table for 4 is free on Friday" in spoken
+        got = (await transcribe(key, heard, rate, folder)).lower()
+    call = seen.call
+    understood = " ".join(each.text for each in call.transcript.caller)
+    spoken = " ".join(reply.heard for reply in call.transcript.replies)
+    both, _ = read(folder / f"{call.id}.wav")
+    checks = {
+        f"understood: {understood}": error_rate(" ".join(LINES), understood) <= 0.2,
+        f"said: {spoken}": "six to eleven" in spoken and "for 4 is free on Friday" in spoken,
         # What the telephone heard is what the agent says that it said.
-        got = await transcribe(key, heard, rate, tmp_path)
-        first = seen.call.transcript.replies[1].heard
-        assert error_rate("We are open every evening from six to eleven", first) <= 0.4
-        assert "every evening" in got.lower()
-        assert "friday" in got.lower()
-    assert seen.call.reason == "the caller hung up"
-    assert line_of(seen.call).number == "reservations"
-    both, _ = read(tmp_path / f"{seen.call.id}.wav")
-    assert len(both) > 20 * 24_000
+        f"heard by the telephone: {got}": "every evening" in got and "friday" in got,
+        f"ended: {call.reason}": call.reason == "the caller hung up",
+        "the recording is short": len(both) > 20 * 24_000,
+        "another number": line_of(call).number == "reservations",
+    }
+    late = line_of(call).statistics().sent.latest
+    return [what for what, good in checks.items() if not good], late
 
 
 async def test_what_is_cut_is_silent_with_the_packet_after_the_next(models, station):
