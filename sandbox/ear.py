@@ -257,6 +257,18 @@ _VOICED = 10 ** (-45 / 20)  # RMS, -45 dBFS
 _ONSET = 3  # voiced frames in a row
 
 
+_ENDS = (".", "!", "?")
+
+
+def _punctuated(profile: Profile) -> bool:
+    """Whether a script ends its utterances with full stops.
+
+    The model that writes the words judges the turn: what it wrote no full stop behind goes on.
+    """
+    lines = [words for words in profile.script.hear or () if words]
+    return bool(lines) and all(words[-1][0].endswith(_ENDS) for words in lines)
+
+
 class ScriptedEar:
     """Says what the script says, at the pace of the audio: exact, and without an engine.
 
@@ -282,6 +294,7 @@ class ScriptedEar:
         self._turn: list[str] = []  # what was said in this turn and went out
         self._delay = delay_ms * HEARING_RATE / 1000
         self._revision = profile.revision
+        self._punctuated = _punctuated(profile)
         self._rest: Samples = np.zeros(0, np.float32)
         self._position = 0
         self._voiced = 0
@@ -295,6 +308,7 @@ class ScriptedEar:
         if self._revision != self._profile.revision:
             # Another script: what was left of the old one's utterance is not waited for.
             self._revision = self._profile.revision
+            self._punctuated = _punctuated(self._profile)
             self._onset, self._words, self._said, self._voiced = None, [], [], 0
         samples = np.concatenate((self._rest, self._intake.push(data)))
         whole = len(samples) - len(samples) % _FRAME
@@ -331,7 +345,8 @@ class ScriptedEar:
 
     def _patience(self, settings: Settings) -> tuple[float, float]:
         said = [word for word, end, timed in self._words if not timed or end <= self._position]
-        if stands(" ".join(self._turn + said)) is False:
+        text = " ".join(self._turn + said)
+        if stands(text) is False or (self._punctuated and not text.endswith(_ENDS)):
             return math.inf, math.inf
         plan = self._profile.turns
         end_ms = settings.min_silence_ms if plan.end_ms is None else plan.end_ms

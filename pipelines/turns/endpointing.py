@@ -23,6 +23,10 @@ ASK_AGAIN = (0.2, 0.4)
 """Silences at which the end-of-turn model is asked once more if it heard no end (s)."""
 LEAD = 0.5
 """Seconds before the longest silence ends a turn at which its reply is begun after all."""
+TRUSTED = 2
+"""Turns without a full stop at their ends after which a transcriber is no more believed to write
+them. All of Voxtral's do, so they are believed from the first turn on; where a turn ends without
+one for want of words, that is not yet forgotten."""
 PATIENT_FOR = 8
 """Turns for which a caller who was cut off is waited for longer."""
 
@@ -135,7 +139,7 @@ class Endpointing:
         self._numbers = 0
         self._decided = float("-inf")
         self._patience = 0
-        self._punctuated = False
+        self._punctuation = 1
         self._told_end = False
         self._told_eager = False
         self._asking = False
@@ -270,7 +274,7 @@ class Endpointing:
             # Whatever it was, it is not waited for.
             self._reset()
             return [*decisions, Nothing()]
-        words = completeness(text, self.language, punctuated=self._punctuated)
+        words = completeness(text, self.language, punctuated=self._punctuation > 0)
         hold, why = self._hold(words)
         if silence >= hold:
             return [*decisions, self._end(text, now, why, words)]
@@ -282,11 +286,12 @@ class Endpointing:
     def _hold(self, words: float) -> tuple[float, str]:
         """Return how long a silence ends the turn, and on what grounds."""
         turns = self._turns
-        if self._told_end:
-            return 0.0, "eager_hit" if self._guess is not None else "semantic"
         extra = turns.patience if self._patience else 0.0
         if words < 0.5:
+            # Whoever says that it is over: what cannot stand is waited for.
             return turns.max_silence, "timeout"
+        if self._told_end:
+            return 0.0, "eager_hit" if self._guess is not None else "semantic"
         if self._voice is not None and self._voice >= turns.threshold:
             return turns.min_silence + extra, "semantic"
         if words >= 0.7:
@@ -321,7 +326,8 @@ class Endpointing:
             guess=None if self._guess is None else self._guess.number,
         )
         self._guess = None
-        self._punctuated = text.endswith(ENDS)
+        self._punctuation += 1 if text.endswith(ENDS) else -1
+        self._punctuation = min(max(self._punctuation, 0), TRUSTED)
         self._decided = now
         self._patience = max(0, self._patience - 1)
         self._reset()

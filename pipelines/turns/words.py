@@ -126,6 +126,8 @@ def _open_words(language: str) -> frozenset[str]:
     return frozenset(_OPEN.get(language, _OPEN["en"]).split())
 
 
+LONGEST = 10
+"""Digits or letters from which a phone number or a spelling is taken to be over."""
 ENDS = (".", "!", "?", "。", "।", "؟", "！", "？")
 """What ends a sentence in writing."""
 
@@ -156,6 +158,9 @@ def completeness(text: str, language: str = "en", *, punctuated: bool = False) -
         return 0.9
     if dictating(words):
         return 0.25
+    if _dictated(words) >= LONGEST:
+        # However it is written: a number has no full stop.
+        return 0.75
     if " ".join(words[-2:]) in _LINKS:
         return 0.05
     question = bool(_QUESTION.match(" ".join(words)))
@@ -179,17 +184,21 @@ def completeness(text: str, language: str = "en", *, punctuated: bool = False) -
     return 0.4 if punctuated else 0.65
 
 
-def dictating(words: list[str]) -> bool:
-    """Return whether digits, letters or an address are being dictated, and may go on."""
+def _dictated(words: list[str]) -> int:
+    """Return how many digits or letters stand at the end."""
     run = 0
     for word in reversed(words):
-        if word in _DIGITS or (word.isdigit() and len(word) <= 4) or (len(word) == 1):
-            run += 1
-        else:
+        if not (word in _DIGITS or (word.isdigit() and len(word) <= 4) or len(word) == 1):
             break
+        run += 1
+    return run
+
+
+def dictating(words: list[str]) -> bool:
+    """Return whether digits, letters or an address are being dictated, and may go on."""
+    run = _dictated(words)
     if run >= 3:
-        # A phone number or a long spelling is over at about ten; nobody says how many.
-        return run < 10
+        return run < LONGEST
     if words[-1] in {"gmail", "hotmail", "outlook"}:
         return "at" in words[-3:-1]
     return words[-1] in {"dot", "arobase", "point", "punkt", "punto", "slash", "underscore", "dash"}

@@ -143,8 +143,10 @@ CASES = [
     (FINISHED, 0.9, Turns().min_silence, "semantic"),
     (FINISHED, 0.1, Turns().unsure_silence, "threshold"),
     (FINISHED, None, Turns().unsure_silence, "threshold"),
-    ("Could I book a table", 0.9, Turns().min_silence, "semantic"),
-    ("A table near the window", 0.1, Turns().unsure_silence * 1.5, "threshold"),
+    ("Could I book a table?", 0.9, Turns().min_silence, "semantic"),
+    # All of Voxtral's transcribers end a sentence with a full stop.
+    ("Could I book a table", 0.9, Turns().max_silence, "timeout"),
+    ("A table near the window", 0.9, Turns().max_silence, "timeout"),
     (OPEN, 0.9, Turns().max_silence, "timeout"),
     (OPEN, 0.1, Turns().max_silence, "timeout"),
     ("If you have a table,", 0.9, Turns().max_silence, "timeout"),
@@ -365,13 +367,26 @@ def test_a_transcriber_that_punctuates_is_believed_when_it_does_not():
     assert over.why == "timeout"
 
 
-def test_a_transcriber_that_never_punctuates_is_not_waited_for():
+def test_a_transcriber_that_does_not_punctuate_is_found_out_by_one_turn():
     caller = Caller()
-    for _ in range(3):
+    whys = []
+    for _ in range(4):
         caller.say("A table near the window")
-        over, _ = caller.until(TurnOver)
-        assert over.why == "threshold"
+        caller.judge(0.9)
+        whys.append(caller.until(TurnOver)[0].why)
         caller.wait(2.0)
+    assert whys == ["timeout", "semantic", "semantic", "semantic"]
+
+
+def test_one_turn_without_a_full_stop_does_not_undo_what_many_showed():
+    caller = Caller()
+    whys = []
+    for text in (FINISHED, FINISHED, "A table near the window", "A table near the window"):
+        caller.say(text)
+        caller.judge(0.9)
+        whys.append(caller.until(TurnOver)[0].why)
+        caller.wait(2.0)
+    assert whys == ["semantic", "semantic", "timeout", "timeout"]
 
 
 # -- any order of events
@@ -570,10 +585,20 @@ def test_a_turn_told_to_go_on_is_decided_without_what_was_told_before():
 
 def test_an_end_that_was_told_ends_the_turn_with_its_text():
     caller = Caller()
-    caller.say(OPEN)
+    caller.say(FINISHED)
     found = caller.note(caller.machine.told("end", caller.now))
     (over,) = [each for each in found if isinstance(each, TurnOver)]
-    assert over.text == OPEN
+    assert over.text == FINISHED
+    assert over.why == "eager_hit"
+
+
+def test_an_end_told_of_what_cannot_stand_is_not_believed():
+    caller = Caller()
+    caller.say(OPEN)
+    assert caller.note(caller.machine.told("end", caller.now)) == []
+    over, silence = caller.until(TurnOver)
+    assert over.why == "timeout"
+    assert silence == pytest.approx(Turns().max_silence, abs=2 * TICK)
 
 
 def test_words_are_judged_in_the_language_of_the_moment():
