@@ -47,8 +47,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def card(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoundCard]:
-    with soundcard(tmp_path_factory.mktemp("card"), echo=True) as running:
+def card(tmp_path_factory: pytest.TempPathFactory, request: Any) -> Iterator[SoundCard]:
+    echo = getattr(request, "param", False)
+    with soundcard(tmp_path_factory.mktemp("card"), echo=echo) as running:
         yield running
 
 
@@ -95,6 +96,7 @@ def converse(folder: Path, card: SoundCard, settings: dict[str, str]) -> tuple[d
 
 @needs_card
 @pytest.mark.needs_flite
+@pytest.mark.parametrize("card", [True], indirect=True, ids=["echo"])
 def test_a_call_with_the_speaker_in_the_microphone(
     folder: Path, card: SoundCard, settings: dict[str, str]
 ) -> None:
@@ -103,6 +105,8 @@ def test_a_call_with_the_speaker_in_the_microphone(
         # What a card loses in a machine that is too busy for it, no canceller can know.
         if "was busy" not in out:
             break
+    else:
+        pytest.skip("this machine is too busy for its sound server")
     assert record["ended"] == "the caller hung up"
     kinds = [entry["kind"] for entry in record["transcript"]]
     assert kinds == ["agent", "caller", "agent"], "the agent did not answer itself"

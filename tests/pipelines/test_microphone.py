@@ -138,9 +138,15 @@ async def test_the_speakers_echo_does_not_come_back(card: SoundCard) -> None:
     levels = []
     speech = speak("We are open every evening from six to eleven, except on Mondays.", RATE)
     for echo in (False, True):
-        transport = MicrophoneTransport(echo=echo)
-        talker = Talker(transport, np.concatenate([speech, speech]), 5.0)
-        await carry(transport, talker)
+        for _ in range(3):
+            transport = MicrophoneTransport(echo=echo)
+            talker = Talker(transport, np.concatenate([speech, speech]), 5.0)
+            await carry(transport, talker)
+            # What a card loses, no canceller can know.
+            if not transport.gone and transport.counters.glitches <= 1:
+                break
+        else:
+            pytest.skip("this machine is too busy for its sound server")
         levels.append(talker.level(2.5, 4.5))
     loud, left = levels
     assert loud > -50, "the card has no echo to cancel"
@@ -199,8 +205,12 @@ async def test_a_card_that_goes_away_ends_the_call(card: SoundCard) -> None:
     transport = MicrophoneTransport(echo=False)
     talker = Talker(transport, np.zeros(0, np.int16), 60.0)
     carrying = asyncio.create_task(carry(transport, talker))
-    await talker.begins()
-    await asyncio.to_thread(transport._stream.abort)
+    beginning = asyncio.create_task(talker.begins())
+    # A busy machine may lose the card before.
+    await asyncio.wait({beginning, carrying}, return_when=asyncio.FIRST_COMPLETED)
+    beginning.cancel()
+    if (stream := transport._stream) is not None:
+        await asyncio.to_thread(stream.abort)
     assert await carrying == "the sound card is gone"
     assert transport.gone
     await transport.close()
