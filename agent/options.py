@@ -156,7 +156,7 @@ class Silence:
 
     Attributes:
         ask_after: Silence of both sides after which the agent asks whether the caller is still
-            there (s); None never asks and never hangs up.
+            there (s), such as 15; None never asks and never hangs up.
         asks: How often it asks before it gives up.
         hang_up: Whether it says goodbye then and ends the call, after one more such silence.
         working: What the caller hears while a tool runs for long: "words" ("One moment, please."),
@@ -168,7 +168,7 @@ class Silence:
         goodbye: The last words, likewise.
     """
 
-    ask_after: float | None = 15.0
+    ask_after: float | None = None
     asks: int = 2
     hang_up: bool = True
     working: Literal["words", "tone", "nothing"] = "words"

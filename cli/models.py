@@ -6,10 +6,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from vivavoce.agent.settings import MISTRAL_MODELS, STAGES, Settings, StageName
-from vivavoce.pipelines.audio.smart_turn import SmartTurn
-from vivavoce.pipelines.audio.vad import SileroVad
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.http import Endpoint, Timeouts
+from vivavoce.pipelines.warm import warm_up
 
 SANDBOX_MODELS: dict[StageName, str] = {**MISTRAL_MODELS, "think": "embedded-rules"}
 
@@ -84,12 +83,12 @@ async def open_models(settings: Settings) -> AsyncGenerator[Models]:
     """
     async with open_sandbox(settings) as (url, key):
         where = endpoints(settings, url, key)
-        SileroVad.warm()
+        smart_turn = warm_up()
         async with Models.mistral(
             hear=where["hear"],
             think=where["think"],
             speak=where["speak"],
             timeouts=timeouts(settings),
-            smart_turn=SmartTurn(),
+            smart_turn=smart_turn,
         ) as models:
             yield models

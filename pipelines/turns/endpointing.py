@@ -260,21 +260,16 @@ class Endpointing:
                 return [Flush()]
             self._asking = True
             return [Flush(), AskVoice()]
-        decisions: list[Decision] = []
-        doubts = self._voice is None or self._voice < self._turns.threshold
-        again = self._asked < len(ASK_AGAIN) and silence >= ASK_AGAIN[self._asked]
-        if doubts and again and not self._asking:
-            self._asked += 1
-            self._asking = True
-            decisions.append(AskVoice())
         if self._owed:
-            return decisions
+            return self._ask_again(silence)
         text = " ".join(self._texts)
         if not text:
             # Whatever it was, it is not waited for.
             self._reset()
-            return [*decisions, Nothing()]
+            return [Nothing()]
         words = completeness(text, self.language, punctuated=self._punctuation > 0)
+        # Words that cannot stand decide without the voice.
+        decisions = self._ask_again(silence) if words >= 0.5 else []
         hold, why = self._hold(words)
         if silence >= hold:
             return [*decisions, self._end(text, now, why, words)]
@@ -282,6 +277,16 @@ class Endpointing:
         if words >= 0.5 or silence >= self._turns.max_silence - LEAD:
             decisions += self._begin_guess(text)
         return decisions
+
+    def _ask_again(self, silence: float) -> list[Decision]:
+        """Ask the end-of-turn model once more if it heard no end, or gave no answer."""
+        doubts = self._voice is None or self._voice < self._turns.threshold
+        again = self._asked < len(ASK_AGAIN) and silence >= ASK_AGAIN[self._asked]
+        if not doubts or not again or self._asking:
+            return []
+        self._asked += 1
+        self._asking = True
+        return [AskVoice()]
 
     def _hold(self, words: float) -> tuple[float, str]:
         """Return how long a silence ends the turn, and on what grounds."""

@@ -609,3 +609,13 @@ def test_words_are_judged_in_the_language_of_the_moment():
     over, silence = caller.until(TurnOver)
     assert over.why == "timeout"
     assert silence == pytest.approx(Turns().max_silence, abs=2 * TICK)
+
+
+def test_nobody_is_asked_again_about_words_that_cannot_stand():
+    caller = Caller()
+    caller.say(OPEN)
+    for _ in range(12):
+        caller.judge(0.1)
+        caller.wait(0.1)
+    asked = [decision for _, decision in caller.decided if isinstance(decision, AskVoice)]
+    assert len(asked) == 1
