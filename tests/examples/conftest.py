@@ -3,7 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from vivavoce.agent.events import AgentStarted
 from vivavoce.agent.testing import Caller
 from vivavoce.cli.load import load_agent
-from vivavoce.pipelines.simulation import engine
+from vivavoce.pipelines.models.interfaces import Samples
+from vivavoce.pipelines.simulation import engine, spoken
 from vivavoce.pipelines.simulation.line import SimulatedLine
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -56,6 +58,24 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(engine, "SimulatedLine", BrowserLine)
     return sent
+
+
+@pytest.fixture
+def voices(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, str]]:
+    """Keep which voice was asked for each clause of a call by voice."""
+    asked: list[tuple[str | None, str]] = []
+
+    class ListeningTap(spoken.Tap):
+        async def stream(
+            self, text: str, *, voice: str | None, language: str
+        ) -> AsyncGenerator[Samples]:
+            asked.append((voice, text))
+            async with aclosing(super().stream(text, voice=voice, language=language)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    monkeypatch.setattr(spoken, "Tap", ListeningTap)
+    return asked
 
 
 async def talk_over(caller: Caller[Any], said: str, over: str) -> None:

@@ -1,5 +1,7 @@
 """The line: commands in noise, talk that is none, and alarms that nobody cuts off."""
 
+import pytest
+
 from vivavoce.agent.testing import expect, simulate
 
 
@@ -75,3 +77,20 @@ async def test_silence_is_normal(example):
         await caller.silent(600)
         await caller.says("Next step")
         assert caller.heard.startswith("Step 2.")
+
+
+@pytest.mark.needs_flite
+async def test_by_voice_in_noise(example):
+    line = example("line")
+    async with simulate(line.agent, audio=True) as caller:
+        await caller.listens()
+        await caller.noise(-45, seconds=120)
+        await caller.says("Next step, please.")
+        assert caller.heard == f"Step 2. {line.STEPS[1]}"
+        await caller.coughs(0.4, after=0.6)
+        await caller.listens()
+        assert caller.heard == f"Step 2. {line.STEPS[1]}"
+        caller.call.deps.alarms.put_nowait("Somebody is behind the light curtain.")
+        await caller.silent(8)
+        assert caller.heard == "Attention! Somebody is behind the light curtain."
+    expect(caller).no_failures()

@@ -1,5 +1,7 @@
 """Support: the caller gets to the specialist, and from there to a human."""
 
+import pytest
+
 from vivavoce.agent.testing import call_tool, expect, say, simulate
 
 
@@ -69,3 +71,22 @@ async def test_what_announces_the_transfer_cannot_be_cut(example, telephone, tal
         await talk_over(caller, "A human, please", "Hurry up, will you?")
     expect(caller).said("I am putting you through to a colleague.")
     assert telephone
+
+
+@pytest.mark.needs_flite
+async def test_by_voice(example, voices):
+    replies = [
+        call_tool("to_billing", question="The invoice."),
+        call_tool("look_up_invoice", number=4711),
+        say("It is eighty-nine euros."),
+    ]
+    async with simulate(example("support").agent, replies, audio=True) as caller:
+        await caller.says("I have a question about my invoice.")
+        await caller.says("It is number four seven one one.")
+        await caller.listens()
+        assert caller.heard == "It is eighty-nine euros."
+    expect(caller).handed_off("billing").no_failures()
+    (greeting,) = {voice for voice, text in voices if "Lumen" in text}
+    assert greeting == "gb_jane_neutral"
+    billing = {voice for voice, text in voices if "Oliver" in text or "eighty-nine" in text}
+    assert billing == {"gb_oliver_cheerful"}
