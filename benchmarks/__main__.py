@@ -4,6 +4,7 @@ python -m benchmarks latency    voice-to-voice latency (also: no command)
 python -m benchmarks bargein    how fast a reply stops when the caller cuts in
 python -m benchmarks pauses     replies that begin in a mid-sentence pause
 python -m benchmarks load       CPU of one call and of ten
+python -m benchmarks compared   the same agent in four frameworks: length, and does it run
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.compared import run as compared
 from benchmarks.latency import machine, pauses, report, runs
 from benchmarks.latency.backend import LATENCY, REPLY
 from benchmarks.latency.engine import EngineError
@@ -28,6 +30,7 @@ from vivavoce.sandbox.launch import SandboxError
 HERE = Path(__file__).parent
 CACHE = HERE / ".cache"
 RESULTS = HERE / "results"
+COMPARED = "compared"
 TURNS = {"latency": 60, "bargein": 40, "pauses": 200, "load": 5}
 CALLS = 8
 """Of each engine side by side, where `pauses` are measured."""
@@ -35,7 +38,7 @@ CALLS = 8
 
 def _arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__.split("\n")[0])
-    parser.add_argument("command", nargs="?", choices=list(TURNS), default="latency")
+    parser.add_argument("command", nargs="?", choices=[*TURNS, COMPARED], default="latency")
     parser.add_argument("--turns", type=int, help="of each engine; load: of each call")
     parser.add_argument(
         "--calls", type=int, default=CALLS, help="pauses: of each engine side by side"
@@ -45,6 +48,8 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=RESULTS, help="where JSON and picture go")
     parser.add_argument("--quiet", action="store_true", help="no line per turn")
     found = parser.parse_args(given)
+    if found.command == COMPARED:
+        return found
     if found.turns is None:
         found.turns = TURNS[found.command]
     if not 1 <= found.turns <= 10_000:
@@ -52,6 +57,20 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     if not 1 <= found.calls <= 100:
         parser.error(f"--calls {found.calls}: give 1 to 100")
     return found
+
+
+def _compare(options: argparse.Namespace, console: Console) -> int:
+    """Count and check the four agents; 1 if one does not do what it should."""
+    try:
+        found = compared.compare(compared.choose(options.only), sys.executable, CACHE)
+    except (compared.ComparedError, SandboxError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    compared.show(found, console)
+    options.out.mkdir(parents=True, exist_ok=True)
+    written = options.out / f"{COMPARED}.json"
+    written.write_text(json.dumps(compared.to_json(found), indent=1) + "\n", encoding="utf-8")
+    return int(any(one.fault for one in found.values()))
 
 
 async def _run(options: argparse.Namespace, console: Console) -> dict[str, Any]:
@@ -90,6 +109,8 @@ def main(given: list[str] | None = None) -> int:
     options = _arguments(sys.argv[1:] if given is None else given)
     # A table in a file or a log is not squeezed into 80 columns.
     console = Console(width=None if sys.stdout.isatty() else 140)
+    if options.command == COMPARED:
+        return _compare(options, console)
     try:
         result = asyncio.run(_run(options, Console(stderr=True)))
     except (EngineError, RosterError, SpeechError, SandboxError) as error:
