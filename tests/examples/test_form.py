@@ -2,8 +2,6 @@
 
 from datetime import date
 
-import pytest
-
 from vivavoce.agent.testing import call_tool, expect, simulate
 
 START = [call_tool("take_claim"), "Thank you. Get well soon, house."]
@@ -68,51 +66,3 @@ async def test_a_caller_who_hangs_up_sends_nothing(example):
         await caller.says("Four four one two oh nine")
         await caller.hangs_up()
     assert caller.call.deps.claims == []
-
-
-RIGHT = ("Policy 4 4 1 2 0 9,", ", Bart,", ", water damage", " on March 3.")
-
-
-def reaction(heard):
-    """What somebody says to a question, who knows what is right, and spells it again if need be."""
-    wrong = [
-        name
-        for part, name in zip(RIGHT, ("policy", "name", "damage", "day"), strict=True)
-        if part not in heard
-    ]
-    if "Is that right?" in heard:
-        reaction.wrong = wrong
-        return "No, that is wrong." if wrong else "Yes, that is right."
-    for part, said in {
-        "yes or a no": "No, it is wrong." if reaction.wrong else "Yes, it is.",
-        "these is wrong": f"The {' '.join(reaction.wrong[:1])}.",
-        "choose: policy": f"The {' '.join(reaction.wrong[:1])}.",
-        "policy number": "It is four four one two zero nine.",
-        "the digits": "It is four four one two zero nine.",
-        "spell": "Bravo, alpha, romeo, tango.",
-        "day": "It was on the third of March.",
-        "water": "It was water.",
-    }.items():
-        if part in heard:
-            return said
-    return "Yes, I would like to report a damage."
-
-
-reaction.wrong = []
-
-
-def model(messages, tools):
-    return "Thank you." if messages[-1]["role"] == "tool" else call_tool("take_claim")
-
-
-@pytest.mark.needs_flite
-async def test_by_voice(example):
-    # The embedded recogniser mishears letters now and then; the form is made for that.
-    async with simulate(example("form").agent, model, audio=True) as caller:
-        for _ in range(24):
-            await caller.says(reaction(caller.heard))
-            if caller.call.deps.claims:
-                break
-    (claim,) = caller.call.deps.claims
-    assert (claim["policy"], claim["name"], claim["damage"]) == ("441209", "bart", "water")
-    assert (claim["day"].month, claim["day"].day) == (3, 3)
