@@ -2,6 +2,7 @@
 # make test    the tests, from nothing
 # make check   format, lint, strict types
 # make bench   measurements (benchmarks/)
+# make docs    the documentation as a site, in build/site
 # make dev     .venv with everything a contributor needs
 # make clean   everything these targets made
 
@@ -11,7 +12,7 @@ BIN    := $(VENV)/bin
 ROOMS  := agent cli phone pipelines sandbox tools web
 CODE   := $(ROOMS) tests examples benchmarks
 
-.PHONY: demo test check format bench dev clean
+.PHONY: demo test check format bench docs dev clean
 
 $(VENV)/.base: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -65,6 +66,19 @@ format: dev
 
 bench: dev
 	@$(BIN)/python -m benchmarks
+
+# Apart from the rest: the site's tools read the sources and run nothing of ours.
+build/.docs: pyproject.toml
+	@mkdir -p build
+	@$(PYTHON) -m venv build/docs
+	@echo "installing what builds the site ..."
+	@build/docs/bin/python -m pip install --quiet --disable-pip-version-check \
+		$$($(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])')
+	@touch $@
+
+docs: build/.docs .typing
+	@NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --quiet
+	@echo build/site/index.html
 
 clean:
 	rm -rf $(VENV) .typing demo build benchmarks/.cache *.egg-info .mypy_cache .ruff_cache .hypothesis
