@@ -20,7 +20,7 @@ agent = Agent(
     " something is done before its tool says so.",
     name="home",
     voice="gb_oliver_neutral",
-    greeting="I'm listening.",
+    greeting="Yes?",
     tools=[house],
     turns=Turns(min_silence=0.2),
 )
