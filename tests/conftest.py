@@ -35,6 +35,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("needs Debian's libflite1: apt install libflite1")
 
 
+# Whole calls in real time, with processes, phones and sound cards that are not ours: a machine
+# that is busy elsewhere may spoil one of them. It gets one more chance, and the summary tells.
+REAL_TIME = ("tests/cli/", "tests/phone/test_", "tests/pipelines/test_", "tests/examples/")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.pluginmanager.hasplugin("rerunfailures"):
+        return  # a checkout without the development tools
+    for item in items:
+        if item.nodeid.startswith(REAL_TIME):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """One sandbox process per test process, started by the first test that asks for it."""
