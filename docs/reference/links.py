@@ -1,7 +1,8 @@
 """For mkdocs: files of the repository that pages link to are part of the site.
 
-On the repository's own page `../examples/hello.py` leads to the file. In the site it leads to a copy
-of it, so that the site needs no address of a repository, and a link to nowhere is still an error.
+On the repository's own page `../examples/hello.py` leads to the file. In the site it leads to a
+copy of it, so that the site needs no address of a repository, and a link to nowhere is still an
+error.
 """
 
 from __future__ import annotations
