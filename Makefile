@@ -77,7 +77,7 @@ build/.docs: pyproject.toml
 	@touch $@
 
 docs: build/.docs .typing
-	@NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build --quiet
+	@NO_MKDOCS_2_WARNING=1 build/docs/bin/mkdocs build # --quiet would keep --strict from counting
 	@echo build/site/index.html
 
 clean:
