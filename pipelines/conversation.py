@@ -302,7 +302,7 @@ class Conversation:
     @property
     def asking(self) -> bool:
         """Whether the agent has just asked something, and "yes" is an answer."""
-        return self._mouth.asking
+        return self._mouth.asking or self.call.questioning
 
     def recent(self, seconds: float) -> Samples:
         """Return the last of what was played (int16 at `rate`)."""

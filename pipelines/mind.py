@@ -301,23 +301,32 @@ class Mind(Stage):
         assert answer.turn is not None
         utterance = answer.turn.utterance
         text = utterance.text if utterance.told is None else utterance.told
-        draft = await self._begin(answer)
+        # Begun with its first words: what the function says and asks of itself comes before.
+        draft: Reply | None = None
         started = self.context.clock.now()
         try:
             async with aclosing(agent.answer(call, text)) as pieces:
                 async for piece in pieces:
+                    if not piece:
+                        continue
+                    draft = draft or await self._begin(answer)
                     span = Span("thinking", started, self.context.clock.now())
                     await self._write(answer, draft, piece, (span,))
-            await self._finish_text(answer, draft)
+            if draft is not None:
+                await self._finish_text(answer, draft)
         except _RefusedError:
             pass
         except Exception as error:  # noqa: BLE001 (the user's own function)
             message = f"the agent's reply function failed: {type(error).__name__}: {error}"
-            await self._close(draft)
+            if draft is not None:
+                await self._close(draft)
             self.context.fail("thinking", message)
             await self.context.trouble(None)
             return
-        await self._close(draft)
+        if draft is not None:
+            await self._close(draft)
+        elif call.phase == "thinking":
+            call.phase = "listening"
 
     async def _answer_by_model(self, answer: Answer) -> None:
         context = self.context

@@ -632,3 +632,40 @@ async def test_a_shared_toolbox_and_a_wait():
         await caller.says("What time is it")
         await caller.listens()
         assert caller.heard == "Noon."
+
+
+async def test_a_reply_function_may_ask_and_say_before_it_answers():
+    agent = Agent()
+
+    @agent.reply
+    async def reply(call: Call, heard: str) -> str:
+        if "book" not in heard.lower():
+            return ""
+        await call.say("Gladly.")
+        sure = await call.ask("Are you sure?", yes_no())
+        return "Booked." if sure else "Well then."
+
+    async with simulate(agent) as caller:
+        await caller.says("Please book it.")
+        assert caller.heard == "Are you sure?"
+        await caller.says("Yes.")
+        await caller.listens()
+        assert caller.heard == "Booked."
+        assert [reply.heard for reply in caller.call.transcript.replies] == [
+            "Gladly.",
+            "Are you sure?",
+            "Booked.",
+        ]
+
+
+async def test_a_reply_function_may_have_nothing_to_say():
+    agent = Agent()
+
+    @agent.reply
+    async def reply(call: Call, heard: str) -> str:
+        return ""
+
+    async with simulate(agent) as caller:
+        await caller.says("Hm hm, well.")
+        assert caller.call.transcript.replies == []
+        assert caller.call.phase == "listening"
