@@ -272,6 +272,7 @@ _SIGNS = {"dash": "-", "hyphen": "-", "dot": ".", "at": "@", "underscore": "_", 
     "tiret": "-", "arobase": "@", "guion": "-", "arroba": "@", "punto": ".", "bindestrich": "-",
     "punkt": ".",
 }  # fmt: skip
+_WORDS_BEFORE, _WORDS_BEHIND = 4, 1
 _DOUBLE = {"double", "doble", "doppel", "deux", "zwei"}
 
 
@@ -301,7 +302,7 @@ def _spelled(text: str, code: str) -> str | None:
     said = re.sub(_AS_IN.get(code, _AS_IN["en"]), " ", said)
     names = _LETTERS.get(code, {})
     letters: list[str] = []
-    odd = 0
+    before = behind = 0
     times = 1
     for word in re.findall(r"x-ray|[^\W_]+(?:'[^\W_]+)*", said):
         plain = _plain(word)
@@ -319,13 +320,17 @@ def _spelled(text: str, code: str) -> str | None:
         elif digits := "".join(numbers(word, code)):
             found = digits
         else:
-            odd += 1
+            if letters:
+                behind += 1
+            else:
+                before += 1
             times = 1
             continue
         letters += [found] * times
         times = 1
-    # "It's B E N" has a word or two around it; a sentence is no spelling.
-    if not letters or odd > max(3, len(letters) // 2):
+    # "My name is Benn, B E N N" has words before it; what goes on in words is a sentence, in which
+    # "why" and "you" are no letters.
+    if not letters or before > _WORDS_BEFORE or behind > _WORDS_BEHIND:
         return None
     return "".join(letters)
 

@@ -134,6 +134,13 @@ def test_spelling(text, language, expected):
     assert spelling().read(text, language) == expected
 
 
+@pytest.mark.parametrize(
+    "text", ["Why would you like to know?", "You see, I am a bit busy.", "I do not know", "Miller"]
+)
+def test_a_sentence_is_no_spelling(text):
+    assert spelling().read(text, "en") is None
+
+
 def test_spelling_has_bounds():
     assert spelling(5).read("B E N", "en") is PART
     assert spelling(1, 2).read("B E N", "en") is None
