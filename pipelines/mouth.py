@@ -294,8 +294,8 @@ class Mouth(Stage):
             for clause in speech.places:
                 if job := self._jobs.get(clause):
                     job.cancel()
-            speech.ended = True
-            if speech.places and all(clause.over for clause in speech.places):
+            written, speech.ended = speech.ended, True
+            if written and speech.places and all(clause.over for clause in speech.places):
                 # It was over but for its last block.
                 speech.reply.heard = self._heard(speech)
                 await self._close(speech, now)

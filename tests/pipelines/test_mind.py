@@ -669,3 +669,16 @@ async def test_a_reply_function_may_have_nothing_to_say():
         await caller.says("Hm hm, well.")
         assert caller.call.transcript.replies == []
         assert caller.call.phase == "listening"
+
+
+async def test_a_reply_that_is_cut_while_it_is_written_is_known_to_be_cut():
+    replies = [say("We open at six. And") + wait(8) + say(" we close at ten."), "Of course."]
+    async with simulate(Agent("Be brief."), replies) as caller:
+        speaking = asyncio.create_task(caller.says("When do you open?"))
+        await caller.silent(4)
+        await caller.interrupts("Thanks, and your address please?", after=0.0)
+        await speaking
+        await caller.listens()
+        first = caller.call.transcript.replies[0]
+        assert first.heard == "We open at six."
+        assert first.interrupted
