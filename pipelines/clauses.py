@@ -18,7 +18,11 @@ _CLOSERS = "\"'”’»)\\]」』）】"
 _SENTENCE = re.compile(
     rf"[.!?…؟۔]+[{_CLOSERS}]*(?=\s)|[。！？｡।॥]+[{_CLOSERS}]*(?=[^{_CLOSERS}。！？｡।॥])|\n+"
 )
-_CLAUSE = re.compile(rf"[,;:–—،؛][{_CLOSERS}]*(?=\s)|[，、；：][{_CLOSERS}]*(?=[^{_CLOSERS}])")
+# Behind a letter, a comma needs no look at what follows, as it does in "1,000": the caller
+# waits for the first clause, and the next token is 16 ms away.
+_CLAUSE = re.compile(
+    rf"(?<=[^\W\d_])[,;]|[,;:–—،؛][{_CLOSERS}]*(?=\s)|[，、；：][{_CLOSERS}]*(?=[^{_CLOSERS}])"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|st|prof|vs|etc|approx|dept|mme|mlle|sr|sra|bzw|usw|ca|z\.b|e\.g|i\.e"
     r"|p\.ex)|\b[^\W\d_])\.$",

@@ -176,3 +176,12 @@ def test_a_word_without_an_end_is_cut_all_the_same():
 def test_a_long_text_is_cut_at_a_comma_rather_than_at_a_word():
     text = "x " * 30 + "one, and two " + "y " * 60
     assert cut("Hi. " + text, longest=100)[1].endswith("one,")
+
+
+def test_a_comma_behind_a_word_ends_the_first_clause_without_a_look_at_what_follows():
+    clauses = Clauses(first_words=1)
+    assert clauses.feed("Certainly,") == ["Certainly,"]
+    assert clauses.feed(" I have") == []
+    number = Clauses(first_words=1)
+    assert number.feed("1,") == []
+    assert number.feed("000 euros, please") == ["1,000 euros,"]
