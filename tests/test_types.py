@@ -5,19 +5,17 @@ first parameter is this kind of call, or no call at all". Everything else that t
 """
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from mypy import api as mypy
 
+from tests.checkers import by_line, run_pyright
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ("agent", "tools", "pipelines", "phone")
-PATIENT = 300  # seconds; the machine may be busy
 
 # `#!` marks a line that both checkers refuse; in brackets, mypy's code and pyright's rules.
 WRONG = '''
@@ -197,45 +195,6 @@ def run_mypy(project: Path, *files: Path) -> str:
     return said
 
 
-def run_pyright(project: Path, include: str) -> list[dict]:
-    pytest.importorskip("pyright", reason="needs pyright[nodejs]")
-    (project / "pyrightconfig.json").write_text(
-        json.dumps(
-            {
-                "include": [include],
-                "extraPaths": ["links"],
-                "typeCheckingMode": "strict",
-                "pythonVersion": "3.11",
-                # Expressions stand for themselves in the wrong code.
-                "reportUnusedExpression": "none",
-                "reportUnusedCoroutine": "none",
-                "reportUnusedVariable": "none",
-            }
-        )
-    )
-    environment = {
-        **os.environ,
-        # The node and the pyright of PyPI, as they are: nothing is downloaded.
-        "PYRIGHT_PYTHON_GLOBAL_NODE": "0",
-        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
-    }
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pyright", "--project", str(project), "--outputjson"),
-            *("--pythonpath", sys.executable),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PATIENT,
-        env=environment,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    said = json.loads(done.stdout)
-    assert said["summary"]["filesAnalyzed"] >= 1
-    return [each for each in said["generalDiagnostics"] if each["severity"] == "error"]
-
-
 def test_mypy_passes_the_examples(project):
     assert run_mypy(project, *sorted((project / "examples").glob("*.py"))) == ""
 
@@ -257,12 +216,8 @@ def test_mypy_refuses_wrong_code(project):
 
 
 def test_pyright_refuses_wrong_code(project):
-    found: dict[int, set[str]] = {}
     errors = run_pyright(project, "wrong.py")
-    for each in errors:
-        number = each["range"]["start"]["line"] + 1
-        found.setdefault(number, set()).add(each.get("rule", each["message"]))
-    wanted = expected(2)
+    found, wanted = by_line(errors), expected(2)
     assert found.keys() == wanted.keys(), json.dumps(errors, indent=1)
     # What else follows from a mistake, its versions disagree on.
     assert all(found[number] & wanted[number] for number in wanted), found

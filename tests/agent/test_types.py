@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from mypy import api as mypy
 
+from tests.checkers import by_line, run_pyright
+
 ROOT = Path(__file__).parents[2]
-PATIENT = 300  # seconds; the machine may be busy
 
 # `#!` marks a line that both checkers refuse.
 SNIPPET = """
@@ -131,40 +128,5 @@ def test_mypy(snippet):
 
 
 def test_pyright(snippet):
-    pytest.importorskip("pyright", reason="needs pyright[nodejs]")
-    (snippet / "pyrightconfig.json").write_text(
-        json.dumps(
-            {
-                "include": ["snippet.py"],
-                "extraPaths": ["links"],
-                "typeCheckingMode": "standard",
-                "pythonVersion": "3.11",
-            }
-        )
-    )
-    environment = {
-        **os.environ,
-        # The node and the pyright of PyPI, as they are: nothing is downloaded.
-        "PYRIGHT_PYTHON_GLOBAL_NODE": "0",
-        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
-    }
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pyright", "--project", str(snippet), "--outputjson"),
-            *("--pythonpath", sys.executable),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PATIENT,
-        env=environment,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    said = json.loads(done.stdout)
-    assert said["summary"]["filesAnalyzed"] == 1
-    found = {
-        each["range"]["start"]["line"] + 1
-        for each in said["generalDiagnostics"]
-        if each["severity"] == "error"
-    }
-    assert found == WRONG, done.stdout
+    errors = run_pyright(snippet, "snippet.py", "standard")
+    assert set(by_line(errors)) == WRONG, errors

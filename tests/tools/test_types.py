@@ -1,17 +1,14 @@
 """What type checkers say of users' code: right code passes, wrong code does not."""
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from mypy import api as mypy
 
+from tests.checkers import by_line, run_pyright
+
 ROOT = Path(__file__).parents[2]
-PATIENT = 300  # seconds; the machine may be busy
 
 # `#!` marks a line that both checkers refuse; in brackets, mypy's code and pyright's rule.
 SNIPPET = """
@@ -166,46 +163,8 @@ def test_mypy(snippet):
 
 
 def test_pyright(snippet):
-    pytest.importorskip("pyright", reason="needs pyright[nodejs]")
-    (snippet / "pyrightconfig.json").write_text(
-        json.dumps(
-            {
-                "include": ["snippet.py"],
-                "extraPaths": ["links"],
-                "typeCheckingMode": "strict",
-                "pythonVersion": "3.11",
-                # Expressions stand for themselves here.
-                "reportUnusedExpression": "none",
-                "reportUnusedCoroutine": "none",
-            }
-        )
-    )
-    environment = {
-        **os.environ,
-        # The node and the pyright of PyPI, as they are: nothing is downloaded.
-        "PYRIGHT_PYTHON_GLOBAL_NODE": "0",
-        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
-    }
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pyright", "--project", str(snippet), "--outputjson"),
-            *("--pythonpath", sys.executable),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=PATIENT,
-        env=environment,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    said = json.loads(done.stdout)
-    assert said["summary"]["filesAnalyzed"] == 1
-    found: dict[int, set[str]] = {}
-    for each in said["generalDiagnostics"]:
-        if each["severity"] == "error":
-            number = each["range"]["start"]["line"] + 1
-            found.setdefault(number, set()).add(each.get("rule", each["message"]))
-    wanted = expected(2)
-    assert found.keys() == wanted.keys(), done.stdout
+    errors = run_pyright(snippet, "snippet.py")
+    found, wanted = by_line(errors), expected(2)
+    assert found.keys() == wanted.keys(), errors
     # Which of the rules, its versions disagree on.
     assert all(found[number] <= wanted[number] for number in wanted), found
