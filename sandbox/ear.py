@@ -346,7 +346,8 @@ class ScriptedEar:
     def _patience(self, settings: Settings) -> tuple[float, float]:
         said = [word for word, end, timed in self._words if not timed or end <= self._position]
         text = " ".join(self._turn + said)
-        if stands(text) is False or (self._punctuated and not text.endswith(_ENDS)):
+        goes_on = self._punctuated and text != "" and not text.endswith(_ENDS)
+        if goes_on or stands(text) is False:
             return math.inf, math.inf
         plan = self._profile.turns
         end_ms = settings.min_silence_ms if plan.end_ms is None else plan.end_ms
