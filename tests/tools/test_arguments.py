@@ -1,6 +1,4 @@
-import dataclasses
 import datetime as dt
-import enum
 import json
 from decimal import Decimal
 from typing import Annotated, Any
@@ -9,36 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
-from typing_extensions import TypedDict
 
 from tests.tools.described import described
+from tests.tools.kinds import Address, Seat
 from vivavoce.tools import BadArguments, parse_arguments, read_schema
 from vivavoce.tools.arguments import SIZE_LIMIT
-
-
-class Seat(enum.Enum):
-    INSIDE = "inside"
-    TERRACE = "terrace"
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 2
-
-
-class Address(BaseModel):
-    street: str
-    number: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Guest:
-    name: str
-    born: dt.date
-
-
-class Window(TypedDict):
-    opens: dt.time
 
 
 def _even(value: int) -> int:

@@ -1,9 +1,7 @@
 """From a signature to a schema, to arguments, to a call; against pydantic and Mistral's SDK."""
 
 import asyncio
-import dataclasses
 import datetime as dt
-import enum
 import inspect
 import json
 import uuid
@@ -15,37 +13,11 @@ from hypothesis import strategies as st
 from mistral_common.protocol.instruct.tool_calls import Tool as CommonTool
 from mistral_common.protocol.instruct.validator import validate_json_schema_by_draft7
 from mistralai.client import models
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import Field, TypeAdapter, ValidationError
 
 from tests.tools.described import described
+from tests.tools.kinds import Address, Guest, Level, Seat, Window
 from vivavoce.tools import BadArguments, parse_arguments, read_schema, run, tool
-
-
-class Seat(enum.Enum):
-    INSIDE = "inside"
-    TERRACE = "terrace"
-
-
-class Level(enum.IntEnum):
-    LOW = 1
-    HIGH = 2
-
-
-class Address(BaseModel):
-    street: str
-    number: int | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Guest:
-    name: str
-    born: dt.date
-
-
-class Window(TypedDict):
-    opens: dt.time
-
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False)
