@@ -210,8 +210,16 @@ class Agent(Generic[Deps, State]):
         self._lifespan = function
         return function
 
+    @overload
+    def check_heard(self, function: Guard, /) -> Guard: ...
+
+    @overload
     def check_heard(
-        self, function: Guard | None = None, *, timeout: float = 1.0, otherwise: str | None = None
+        self, *, timeout: float = 1.0, otherwise: str | None = None
+    ) -> Callable[[Guard], Guard]: ...
+
+    def check_heard(
+        self, function: Any = None, *, timeout: float = 1.0, otherwise: str | None = None
     ) -> Any:
         """Judge what was heard before it is thought about: `@agent.check_heard`.
 
@@ -230,8 +238,16 @@ class Agent(Generic[Deps, State]):
         """
         return self._check("check_heard", self._heard_checks, function, timeout, otherwise)
 
+    @overload
+    def check_reply(self, function: Guard, /) -> Guard: ...
+
+    @overload
     def check_reply(
-        self, function: Guard | None = None, *, timeout: float = 1.0, otherwise: str | None = None
+        self, *, timeout: float = 1.0, otherwise: str | None = None
+    ) -> Callable[[Guard], Guard]: ...
+
+    def check_reply(
+        self, function: Any = None, *, timeout: float = 1.0, otherwise: str | None = None
     ) -> Any:
         """Judge each clause of a reply before it is said: `@agent.check_reply`.
 

@@ -207,7 +207,4 @@ class Ledger:
 
     def percentiles(self, shares: Sequence[float] = (0.5, 0.95, 0.99)) -> dict[str, float]:
         """Return the totals' percentiles in ms by name ("p50"); empty when nothing was entered."""
-        if not self.latencies:
-            return {}
-        totals = [latency.total_ms for latency in self.latencies]
-        return {f"p{share * 100:g}": percentile(totals, share) for share in shares}
+        return percentiles([latency.total_ms for latency in self.latencies], shares)

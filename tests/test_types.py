@@ -81,6 +81,7 @@ async def free(call: Call[Book, Form], day: Date) -> list[str]:
     assert_type(await call.ask("When?", date()), Date)
     assert_type(await call.ask("Which?", choice({1: "one", 2: "two"})), int)
     assert_type(await call.say("One moment."), Reply)
+    assert_type(heard(call, " A table "), str)
     call.deps.close()  #! [attr-defined] [reportAttributeAccessIssue]
     call.state.name = 3  #! [assignment] [reportAttributeAccessIssue]
     await call.say(3)  #! [arg-type] [reportArgumentType]
@@ -110,6 +111,11 @@ async def answer(call: Call[Book, Form], heard: str) -> str:
 @agent.check_reply
 def check(call: Call[Book, Form], clause: str) -> Refuse | None:
     return Refuse("No.") if "secret" in clause else None
+
+
+@agent.check_heard(timeout=2)
+def heard(call: Call[Book, Form], words: str) -> str:
+    return words.strip()
 
 
 async def use() -> None:
