@@ -32,9 +32,9 @@ $(VENV)/.debian: | $(VENV)
 	@sh .ci/debian libflite1
 	@touch $@
 
-# Real phones and a registrar for the tests.
+# Real phones, a registrar and a browser for the tests.
 $(VENV)/.peers: | $(VENV)
-	@sh .ci/debian libflite1 sip-tester baresip-core kamailio \
+	@sh .ci/debian libflite1 sip-tester baresip-core kamailio chromium \
 		libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
 	@touch $@
 
