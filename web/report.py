@@ -83,7 +83,8 @@ def page(record: Mapping[str, Any], recording: Path | None, folder: Path) -> str
     """
     story = read(record)
     peaks, audio, note = _listen(recording, folder)
-    style, script = _resource("report.css"), _resource("report.js")
+    style = _resource("page/look.css") + _resource("report.css")
+    script = _resource("report.js")
     agent = story.agent or "an agent"
     return Template(_resource("report.html")).substitute(
         title=text(f"Call with {agent}"),

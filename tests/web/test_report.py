@@ -320,12 +320,14 @@ def contrast(one, other):
 
 
 def colours(scheme):
-    style = files("vivavoce.web").joinpath("report.css").read_text("utf-8")
-    light, dark = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
-    found = re.findall(r"--([\w-]+): (#[0-9a-f]{6})\b", light)
-    if scheme == "dark":
-        found += re.findall(r"--([\w-]+): (#[0-9a-f]{6})\b", dark)
-    return dict(found)
+    style = files("vivavoce.web").joinpath("page/look.css").read_text("utf-8")
+    root = style.partition(":root {")[2].partition("\n}")[0]
+    found = {name: [value] for name, value in re.findall(r"--([\w-]+): (#[0-9a-f]{6});", root)}
+    for name, *both in re.findall(
+        r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);", root
+    ):
+        found[name] = both
+    return {name: both[-1 if scheme == "dark" else 0] for name, both in found.items()}
 
 
 STAGES = ["endpointing", "transcription", "thinking", "tools", "clause", "speech", "output"]
