@@ -11,6 +11,7 @@ from vivavoce.agent.line import LineError
 from vivavoce.agent.options import Limits, OptionError, Silence, Speech, Turns
 from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Transcript, Utterance
 from vivavoce.agent.usage import Usage
+from vivavoce.agent.voices import Speaker
 
 __all__ = [
     "Agent",
@@ -28,6 +29,7 @@ __all__ = [
     "Refuse",
     "Reply",
     "Silence",
+    "Speaker",
     "Speech",
     "ToolUse",
     "Transcript",

@@ -24,7 +24,7 @@ from vivavoce.agent.history import REMEMBERED
 from vivavoce.agent.languages import SPOKEN, LanguageError, base, check
 from vivavoce.agent.options import Limits, Silence, Speech, Turns
 from vivavoce.agent.sources import Sources, ToolSource
-from vivavoce.agent.voices import Voice, VoiceError, check_voice, voice_for
+from vivavoce.agent.voices import Speaker, Voice, VoiceError, check_voice, voice_for
 from vivavoce.tools import Tool, Toolbox, ToolOptions
 from vivavoce.tools import tool as make_tool
 
@@ -299,7 +299,7 @@ class Agent(Generic[Deps, State]):
         """Whether there are checks on replies."""
         return bool(self._reply_checks)
 
-    def voice_for(self, language: str) -> str | None:
+    def voice_for(self, language: str) -> str | Speaker | None:
         """Return the voice that speaks a language; None leaves it to the server."""
         return voice_for(self.voice, language)
 

@@ -30,6 +30,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from vivavoce.agent.events import AgentSaid, AgentStarted
 from vivavoce.agent.ledger import Span, account
 from vivavoce.agent.transcript import Reply
+from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.audio.ring import Ring
 from vivavoce.pipelines.clauses import Clauses
 from vivavoce.pipelines.frames import (
@@ -92,7 +93,7 @@ class Speech:
     guess: int | None = None
     failed: ModelError | None = None
     wordless: bool = False
-    voice: str | None = None
+    voice: str | Speaker | None = None
     language: str = "en"
     ended: bool = False
     clauses: Clauses = field(default_factory=Clauses)

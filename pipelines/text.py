@@ -20,6 +20,7 @@ from pipecat.utils.time import time_now_iso8601
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallerSaid
 from vivavoce.agent.transcript import Reply, Utterance
+from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.frames import CallerTurnFrame, ReplyTextFrame
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.http import Http
@@ -63,7 +64,7 @@ class Mute:
     rate = RATE
 
     async def stream(
-        self, text: str, *, voice: str | None, language: str
+        self, text: str, *, voice: str | Speaker | None, language: str
     ) -> AsyncGenerator[Samples]:
         """Give one tick for a text."""
         del text, voice, language

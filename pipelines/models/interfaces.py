@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.turns.endpointing import TurnEvent
 
@@ -115,8 +116,19 @@ class Speaking(Protocol):
     def rate(self) -> int:
         """Sample rate of what `stream` gives (Hz)."""
 
-    def stream(self, text: str, *, voice: str | None, language: str) -> AsyncGenerator[Samples]:
+    def stream(
+        self, text: str, *, voice: str | Speaker | None, language: str
+    ) -> AsyncGenerator[Samples]:
         """Speak a text: int16 mono chunks of any length. Closing the iterator ends the request.
+
+        What was given stays given: an error behind the first chunk never means that it is said
+        again.
+
+        Args:
+            text: What to say; may hold tags ("[emotion=calm]"), which a model without them is
+                not sent.
+            voice: Who speaks; a preset's slug, a voice's id, or more than that (`Speaker`).
+            language: Its code.
 
         Raises:
             ModelError: If the server cannot be reached, refuses, stalls or breaks off.

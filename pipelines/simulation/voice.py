@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 
 import numpy as np
 
+from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.simulation.track import VOICE, seconds
 
@@ -34,7 +35,7 @@ class ToneVoice:
         self._spoken = spoken
 
     async def stream(
-        self, text: str, *, voice: str | None, language: str
+        self, text: str, *, voice: str | Speaker | None, language: str
     ) -> AsyncGenerator[Samples]:
         """Speak a text, all of it at once."""
         del voice, language
