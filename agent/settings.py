@@ -7,6 +7,7 @@ What a flag says wins over the environment, which wins over `vivavoce.toml` in t
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -33,6 +34,14 @@ CONFIG = "vivavoce.toml"
 StageName = Literal["hear", "think", "speak"]
 STAGES: tuple[StageName, ...] = ("hear", "think", "speak")
 
+DIALECTS: dict[StageName, tuple[str, ...]] = {
+    "hear": ("mistral", "vllm", "none"),
+    "think": ("mistral", "vllm", "openrouter", "openai"),
+    "speak": ("mistral", "mistral-realtime", "vllm", "voxtral"),
+}
+"""The wire protocols that each stage speaks. "none" hears nothing: for an agent whose chat model
+listens itself. A dialect of your own is named "module:function" (docs/models.md)."""
+
 MISTRAL_URL = "https://api.mistral.ai"
 MISTRAL_MODELS: dict[StageName, str] = {
     "hear": "voxtral-mini-transcribe-realtime-2602",
@@ -42,22 +51,42 @@ MISTRAL_MODELS: dict[StageName, str] = {
 """What each stage uses where the settings name no model. Never `*-latest` for Voxtral: the alias
 has pointed at models with different protocols."""
 
+DIALECT_MODELS: dict[tuple[StageName, str], str] = {
+    ("hear", "vllm"): "mistralai/Voxtral-Mini-4B-Realtime-2602",
+    ("hear", "none"): "",
+    ("speak", "mistral-realtime"): "voxtral-mini-tts-3-0",
+    ("speak", "vllm"): "mistralai/Voxtral-4B-TTS-2603",
+    ("speak", "voxtral"): "voxtral",
+}
+"""What a dialect uses instead, where its models have other names."""
+
+HOMES: dict[str, str] = {
+    "openrouter": "https://openrouter.ai/api",
+    "voxtral": "https://voxtral.com/api/tts",
+}
+"""Where the services are that have a dialect and one address."""
+
+_PLACED = re.compile(r"(hear|think|speak)[\w.\[\]]*: ")
+_CUSTOM = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
 
 class SettingsError(ValueError):
     """A setting is wrong; the message names it, where it came from and what to do."""
 
 
-class StageSettings(BaseModel):
-    """Where one stage's model is, when it is not where the others are.
+class ProviderSettings(BaseModel):
+    """Where a stage's model is, when it is not where the others are.
 
     Attributes:
-        url: Base URL of a server in Mistral's dialect; None: the one `models` chooses.
+        dialect: Which wire protocol its server speaks, of `DIALECTS`; None: Mistral's.
+        url: The server's base URL; None: the dialect's own service, or the one `models` chooses.
         key: Its API key; None: the one that goes with `models`.
         model: The model's id; None: the default.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    dialect: str | None = None
     url: str | None = None
     key: SecretStr | None = None
     model: str | None = None
@@ -66,6 +95,21 @@ class StageSettings(BaseModel):
     @classmethod
     def _usable(cls, url: str | None) -> str | None:
         return None if url is None else _check_url(url)
+
+
+class StageSettings(ProviderSettings):
+    """Where a stage's model is, and who serves instead when that one fails.
+
+    Attributes:
+        then: Tried in this order when the ones before fail.
+    """
+
+    then: tuple[ProviderSettings, ...] = ()
+
+    @property
+    def providers(self) -> tuple[ProviderSettings, ...]:
+        """All of them, in the order in which they are tried."""
+        return (self, *self.then)
 
 
 class TimeoutSettings(BaseModel):
@@ -129,8 +173,18 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        for stage in STAGES:
+            for place, provider in enumerate(getattr(self, stage).providers):
+                self._check_provider(stage, place, provider)
         if self.models == "mistral" and self.mistral_api_key is None:
-            missing = [stage for stage in STAGES if getattr(self, stage).key is None]
+            missing = [
+                stage
+                for stage in STAGES
+                if any(
+                    each.key is None and each.dialect != "none" and ":" not in (each.dialect or "")
+                    for each in getattr(self, stage).providers
+                )
+            ]
             if missing:
                 raise ValueError(
                     "models = mistral needs a key: set MISTRAL_API_KEY, or choose"
@@ -139,6 +193,24 @@ class Settings(BaseSettings):
         if self.sandbox_url is not None and self.sandbox_key is None:
             raise ValueError("sandbox_url needs sandbox_key: what `vivavoce sandbox` printed")
         return self
+
+    def _check_provider(self, stage: StageName, place: int, provider: ProviderSettings) -> None:
+        name = f"{stage}.then[{place - 1}]" if place else stage
+        dialect = provider.dialect or "mistral"
+        if dialect not in DIALECTS[stage] and not _CUSTOM.fullmatch(dialect):
+            raise ValueError(
+                f"{name}.dialect: {dialect!r} is not known: choose {', '.join(DIALECTS[stage])},"
+                " or name a dialect of your own as module:function"
+            )
+        if self.in_sandbox(provider):
+            return
+        if dialect in HOMES and provider.key is None:
+            raise ValueError(f"{name}.key: {dialect} needs a key of its own")
+        if provider.url is None and dialect in {"vllm", "openai"}:
+            raise ValueError(f"{name}.url: say where the server is, such as http://127.0.0.1:8000")
+        nameless = stage == "think" and dialect in {"vllm", "openai", "openrouter"}
+        if provider.model is None and nameless:
+            raise ValueError(f"{name}.model: name the model: {dialect} has no default one")
 
     @property
     def source(self) -> Literal["mistral", "sandbox"]:
@@ -153,8 +225,20 @@ class Settings(BaseSettings):
         return (
             self.source == "sandbox"
             and self.sandbox_url is None
-            and any(getattr(self, stage).url is None for stage in STAGES)
+            and any(
+                self.in_sandbox(each) for stage in STAGES for each in getattr(self, stage).providers
+            )
         )
+
+    def in_sandbox(self, provider: ProviderSettings) -> bool:
+        """Whether a provider is the sandbox, when it is the source of models."""
+        dialect = provider.dialect or "mistral"
+        if self.source != "sandbox" or provider.url is not None:
+            return False
+        if dialect == "none" or ":" in dialect:
+            return False
+        # A key for a service that has one address is meant for that service.
+        return not (dialect in HOMES and provider.key is not None)
 
     @classmethod
     def settings_customise_sources(
@@ -193,11 +277,13 @@ def load(flags: dict[str, Any] | None = None) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "settings"
+        place = ".".join(str(part) for part in first["loc"])
         what = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             what = "there is no such setting (docs/settings.md lists them)"
-        raise SettingsError(f"{place}: {what}") from None
+        if not place and not _PLACED.match(what):
+            place = "settings"
+        raise SettingsError(f"{place}: {what}" if place else what) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
     except SourceError as error:

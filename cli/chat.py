@@ -22,7 +22,7 @@ from vivavoce.cli.models import endpoints, open_sandbox, timeouts
 from vivavoce.cli.reload import Reloader
 from vivavoce.cli.script import ScriptView, clean
 from vivavoce.pipelines.conversation import Conversation
-from vivavoce.pipelines.models.chat import ChatModel
+from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.http import Http
 from vivavoce.pipelines.text import TextTransport, text_models
@@ -50,10 +50,10 @@ async def open_text_models(settings: Settings) -> AsyncGenerator[Models]:
     # A sandbox is started for the chat model alone, wherever the others are.
     alone = settings.model_copy(update={"hear": settings.think, "speak": settings.think})
     async with open_sandbox(alone) as (url, key):
-        think = endpoints(alone, url, key)["think"]
+        think = endpoints(alone, url, key)["think"][0]
         http = Http(timeouts(settings))
-        name = f"{think.model} at {think.url}"
-        async with text_models(ChatModel(http, think), name=name, http=http) as models:
+        thinking = providers.thinking(http, think)
+        async with text_models(thinking, name=think.name, http=http) as models:
             yield models
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 from rich.box import SIMPLE_HEAD
@@ -16,14 +17,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vivavoce.agent.settings import Settings, config_path
+from vivavoce.agent.settings import Settings, StageName, config_path
 from vivavoce.cli.models import SandboxMissingError, endpoints, open_sandbox, timeouts
-from vivavoce.pipelines.models.chat import ChatModel
+from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.hearing import MistralHearing
-from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
+from vivavoce.pipelines.models.http import Endpoint, Http
 from vivavoce.pipelines.models.interfaces import TextDelta
-from vivavoce.pipelines.models.speech import SpeechModel
 from vivavoce.pipelines.turns.endpointing import TurnEvent
 
 LONGEST = 30.0
@@ -55,14 +54,15 @@ async def examine(settings: Settings, console: Console, *, as_json: bool = False
     try:
         async with open_sandbox(settings) as (url, key):
             where = endpoints(settings, url, key)
-            waits = timeouts(settings)
-            http = Http(waits)
+            http = Http(timeouts(settings))
             try:
-                findings += await asyncio.gather(
-                    _check("hearing", where["hear"], lambda: _hear(where["hear"], waits)),
-                    _check("thinking", where["think"], lambda: _think(where["think"], http)),
-                    _check("speaking", where["speak"], lambda: _speak(where["speak"], http)),
-                )
+                checks = [
+                    _check(_named(name, place), each, partial(check, each, http))
+                    for stage, name, check in _STAGES
+                    for place, each in enumerate(where[stage])
+                    if each.dialect != "none"
+                ]
+                findings += await asyncio.gather(*checks)
             finally:
                 await http.close()
     except SandboxMissingError as error:
@@ -72,6 +72,10 @@ async def examine(settings: Settings, console: Console, *, as_json: bool = False
     else:
         console.print(_table(findings))
     return all(finding.ok for finding in findings)
+
+
+def _named(stage: str, place: int) -> str:
+    return f"{stage}, else" if place else stage
 
 
 def _table(findings: list[Finding]) -> Table:
@@ -126,6 +130,8 @@ async def _check(name: str, endpoint: Endpoint, check: Callable[[], Awaitable[st
     try:
         async with asyncio.timeout(LONGEST):
             found = await check()
+    except providers.DialectError as error:
+        return Finding(name, False, str(error), "correct `dialect` (docs/models.md)")
     except ModelError as error:
         problem, _, fix = str(error).partition(" — ")
         if error.kind == "auth" and not endpoint.key:
@@ -136,9 +142,7 @@ async def _check(name: str, endpoint: Endpoint, check: Callable[[], Awaitable[st
             name, False, f"{endpoint.url} gave no answer within {LONGEST:g} s", "check the network"
         )
     milliseconds = (time.monotonic() - began) * 1000
-    return Finding(
-        name, True, f"{endpoint.model} at {endpoint.url}: {found}, {milliseconds:.0f} ms"
-    )
+    return Finding(name, True, f"{endpoint.name}: {found}, {milliseconds:.0f} ms")
 
 
 class _Listener:
@@ -165,8 +169,8 @@ class _Listener:
             self.result.set_exception(error)
 
 
-async def _hear(endpoint: Endpoint, timeouts: Timeouts) -> str:
-    hearing = MistralHearing(endpoint, timeouts)
+async def _hear(endpoint: Endpoint, http: Http) -> str:
+    hearing = providers.hearing(endpoint, http.timeouts)(False)
     listener = _Listener()
     await hearing.open(listener)
     try:
@@ -179,7 +183,7 @@ async def _hear(endpoint: Endpoint, timeouts: Timeouts) -> str:
 
 async def _think(endpoint: Endpoint, http: Http) -> str:
     messages = [{"role": "user", "content": "Say hello."}]
-    async with aclosing(ChatModel(http, endpoint).stream(messages, [])) as thoughts:
+    async with aclosing(providers.thinking(http, endpoint).stream(messages, [])) as thoughts:
         async for thought in thoughts:
             if isinstance(thought, TextDelta):
                 return "answers"
@@ -187,8 +191,15 @@ async def _think(endpoint: Endpoint, http: Http) -> str:
 
 
 async def _speak(endpoint: Endpoint, http: Http) -> str:
-    stream = SpeechModel(http, endpoint).stream("Hello.", voice=None, language="en")
+    stream = providers.speaking(http, endpoint).stream("Hello.", voice=None, language="en")
     async with aclosing(stream) as chunks:
         async for _ in chunks:
             return "speaks"
     raise ModelError("speaking", "broken", f"{endpoint.url} sent no audio")
+
+
+_STAGES: tuple[tuple[StageName, str, Callable[[Endpoint, Http], Awaitable[str]]], ...] = (
+    ("hear", "hearing", _hear),
+    ("think", "thinking", _think),
+    ("speak", "speaking", _speak),
+)

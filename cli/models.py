@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from vivavoce.agent.settings import MISTRAL_MODELS, STAGES, Settings, StageName
+from vivavoce.agent.settings import (
+    DIALECT_MODELS,
+    HOMES,
+    MISTRAL_MODELS,
+    STAGES,
+    ProviderSettings,
+    Settings,
+    StageName,
+)
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.http import Endpoint, Timeouts
 from vivavoce.pipelines.warm import warm_up
@@ -17,31 +25,53 @@ class SandboxMissingError(RuntimeError):
     """The sandbox's packages are not installed, or it did not start; the message says which."""
 
 
-def endpoints(settings: Settings, sandbox_url: str, sandbox_key: str) -> dict[str, Endpoint]:
-    """Return where each stage's model is.
+SANDBOX_BASES = {"openrouter": "/api", "voxtral": "/api/tts"}
+"""Where the sandbox speaks the dialects whose services have a base path."""
+
+
+def endpoints(
+    settings: Settings, sandbox_url: str, sandbox_key: str
+) -> dict[StageName, tuple[Endpoint, ...]]:
+    """Return where each stage's models are, in the order in which they are tried.
 
     Args:
         settings: The settings.
         sandbox_url: A running sandbox's base URL; empty if none is needed.
         sandbox_key: Its key.
     """
-    found: dict[str, Endpoint] = {}
-    for stage in STAGES:
-        apart = getattr(settings, stage)
-        if settings.source == "sandbox":
-            url, key, models = sandbox_url, sandbox_key, SANDBOX_MODELS
-        else:
-            secret = settings.mistral_api_key
-            url = settings.mistral_url
-            key = secret.get_secret_value() if secret else ""
-            models = MISTRAL_MODELS
-        if apart.url is not None:
-            # Another server never sees the key of the one that it replaces.
-            url, key = apart.url, ""
-        if apart.key is not None:
-            key = apart.key.get_secret_value()
-        found[stage] = Endpoint(url, key, apart.model or models[stage])
-    return found
+    return {
+        stage: tuple(
+            _endpoint(settings, stage, each, sandbox_url, sandbox_key)
+            for each in getattr(settings, stage).providers
+        )
+        for stage in STAGES
+    }
+
+
+def _endpoint(
+    settings: Settings,
+    stage: StageName,
+    apart: ProviderSettings,
+    sandbox_url: str,
+    sandbox_key: str,
+) -> Endpoint:
+    dialect = apart.dialect or "mistral"
+    model = DIALECT_MODELS.get((stage, dialect), "")
+    if settings.in_sandbox(apart):
+        url, key = sandbox_url + SANDBOX_BASES.get(dialect, ""), sandbox_key
+        model = model or SANDBOX_MODELS[stage]
+    elif apart.url is None and dialect.startswith("mistral"):
+        secret = settings.mistral_api_key
+        url, key = settings.mistral_url, secret.get_secret_value() if secret else ""
+        model = model or MISTRAL_MODELS[stage]
+    else:
+        # Another server never sees the key of the one that it replaces.
+        url, key = apart.url or HOMES.get(dialect, ""), ""
+        models = SANDBOX_MODELS if settings.source == "sandbox" else MISTRAL_MODELS
+        model = model or (models[stage] if dialect == "mistral" else "")
+    if apart.key is not None:
+        key = apart.key.get_secret_value()
+    return Endpoint(url, key, apart.model or model, dialect)
 
 
 def timeouts(settings: Settings) -> Timeouts:
@@ -84,10 +114,10 @@ async def open_models(settings: Settings) -> AsyncGenerator[Models]:
     async with open_sandbox(settings) as (url, key):
         where = endpoints(settings, url, key)
         smart_turn = warm_up()
-        async with Models.mistral(
-            hear=where["hear"],
-            think=where["think"],
-            speak=where["speak"],
+        async with Models.connect(
+            hear=where["hear"][0],
+            think=where["think"][0],
+            speak=where["speak"][0],
             timeouts=timeouts(settings),
             smart_turn=smart_turn,
         ) as models:

@@ -211,7 +211,7 @@ class Hall:
         try:
             with tempfile.TemporaryDirectory() as folder:
                 recording = Path(folder, "call.wav")
-                async with Models.mistral(
+                async with Models.connect(
                     hear=hear, think=think, speak=speak, smart_turn=self._smart_turn
                 ) as models:
                     agent: Agent[Any] = Agent("Be brief.", turns=turns or Turns())

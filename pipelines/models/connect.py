@@ -15,12 +15,10 @@ import numpy as np
 from vivavoce.agent.testing import guard
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
 from vivavoce.pipelines.audio.vad import Vad
-from vivavoce.pipelines.models.chat import ChatModel
+from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.hearing import MistralHearing
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
 from vivavoce.pipelines.models.interfaces import Hearing, Samples, Speaking, Thinking
-from vivavoce.pipelines.models.speech import SpeechModel
 
 log = logging.getLogger("vivavoce")
 
@@ -50,7 +48,7 @@ class Models:
     _clips: dict[tuple[str, str | None, str], Samples] = field(default_factory=dict)
 
     @classmethod
-    def mistral(
+    def connect(
         cls,
         *,
         hear: Endpoint,
@@ -59,25 +57,30 @@ class Models:
         timeouts: Timeouts | None = None,
         smart_turn: SmartTurn | None = None,
     ) -> Models:
-        """Connect to servers that speak Mistral's dialect; nothing is sent yet.
+        """Connect to the servers of the three stages; nothing is sent yet.
+
+        Args:
+            hear: Where transcription is.
+            think: Where the chat model is.
+            speak: Where speech is.
+            timeouts: How long to wait for them.
+            smart_turn: The end-of-turn model.
 
         Raises:
+            vivavoce.pipelines.models.providers.DialectError: If one's dialect is not known.
             vivavoce.agent.testing.ModelsBlockedError: If a test has blocked them.
         """
         for endpoint in (hear, think, speak):
-            guard.check(endpoint.url)
+            if endpoint.dialect != "none":
+                guard.check(endpoint.url)
         timeouts = timeouts or Timeouts()
         http = Http(timeouts)
         return cls(
-            hearing=lambda turns: MistralHearing(hear, timeouts, turns=turns),
-            thinking=ChatModel(http, think),
-            speaking=SpeechModel(http, speak),
+            hearing=providers.hearing(hear, timeouts),
+            thinking=providers.thinking(http, think),
+            speaking=providers.speaking(http, speak),
             smart_turn=smart_turn,
-            names={
-                "hearing": f"{hear.model} at {hear.url}",
-                "thinking": f"{think.model} at {think.url}",
-                "speaking": f"{speak.model} at {speak.url}",
-            },
+            names={"hearing": hear.name, "thinking": think.name, "speaking": speak.name},
             http=http,
         )
 

@@ -28,14 +28,26 @@ class Endpoint:
         url: Base, without a path ("https://api.mistral.ai").
         key: Bearer token; never logged.
         model: The model's id.
+        dialect: The wire protocol that it speaks (`vivavoce.pipelines.models.providers`).
     """
 
     url: str
     key: str
     model: str
+    dialect: str = "mistral"
 
     def __repr__(self) -> str:
-        return f"Endpoint(url={self.url!r}, model={self.model!r})"
+        return f"Endpoint(url={self.url!r}, model={self.model!r}, dialect={self.dialect!r})"
+
+    @property
+    def name(self) -> str:
+        """What it is, for records and logs."""
+        return f"{self.model} at {self.url}"
+
+    def at(self, path: str) -> str:
+        """Return the URL of a path; a base that ends in `/v1`, as OpenAI's do, is one too."""
+        base = self.url.rstrip("/")
+        return base.removesuffix("/v1") + path if path.startswith("/v1/") else base + path
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,7 @@ class Http:
         Raises:
             ModelError: For a failure of any kind, with what to do about it.
         """
-        url = endpoint.url.rstrip("/") + path
+        url = endpoint.at(path)
         parser = SseParser()
         wait = self.timeouts.first
         try:

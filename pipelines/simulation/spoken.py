@@ -133,7 +133,7 @@ class SpokenEngine(TextEngine):
         else:
             url = settings.sandbox_url or ""
             key = settings.sandbox_key.get_secret_value() if settings.sandbox_key else ""
-        return Models.mistral(
+        return Models.connect(
             hear=Endpoint(url, key, MODELS["hear"]),
             think=Endpoint(url, key, MODELS["think"]),
             speak=Endpoint(url, key, MODELS["speak"]),

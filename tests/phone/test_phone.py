@@ -39,7 +39,7 @@ def key(profile):
 @pytest.fixture
 async def models(key):
     where = {stage: Endpoint(key.url, key.key, model) for stage, model in MODELS.items()}
-    async with Models.mistral(
+    async with Models.connect(
         **where, timeouts=Timeouts(5, 5, 10, 5), smart_turn=SmartTurn()
     ) as made:
         yield made

@@ -119,7 +119,7 @@ def hold(profile, tmp_path, quick, smart_turn) -> Callable[..., Any]:
         caller = caller or ScriptedCaller([each.line() for each in said], patience=patience)
         recording = tmp_path / "call.wav"
         before = asyncio.all_tasks()
-        async with Models.mistral(
+        async with Models.connect(
             **where, timeouts=timeouts or quick, smart_turn=smart_turn
         ) as models:
             conversation = Conversation(

@@ -106,7 +106,7 @@ async def run(options: dict[str, Any]) -> None:
         served: dict[str, Models] = {}
         for key in options["keys"]:
             if key not in served:
-                models = Models.mistral(
+                models = Models.connect(
                     hear=Endpoint(url, key, ear),
                     think=Endpoint(url, key, MISTRAL_MODELS["think"]),
                     speak=Endpoint(url, key, MISTRAL_MODELS["speak"]),

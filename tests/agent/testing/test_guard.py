@@ -41,9 +41,9 @@ def test_what_held_before_holds_again():
 async def test_connecting_to_real_models_is_refused_at_once():
     here = Endpoint("http://127.0.0.1:1", "k", "m")
     with allow_models(False):
-        async with Models.mistral(hear=here, think=here, speak=here):
+        async with Models.connect(hear=here, think=here, speak=here):
             pass
         with pytest.raises(ModelsBlockedError):
-            Models.mistral(
+            Models.connect(
                 hear=here, think=Endpoint("https://api.mistral.ai", "k", "m"), speak=here
             )

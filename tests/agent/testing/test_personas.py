@@ -153,7 +153,7 @@ async def test_a_persona_gives_up_and_one_that_says_nothing_fails(agent):
 async def test_the_sandboxs_model_plays_the_agent(agent, profile):
     key = profile()
     where = Endpoint(key.url, key.key, "embedded-rules")
-    async with Models.mistral(hear=where, think=where, speak=where) as models:
+    async with Models.connect(hear=where, think=where, speak=where) as models:
         report = await rehearse(
             agent,
             [HUNGRY, Persona("You want soup.", "in a hurry")],
@@ -171,7 +171,7 @@ async def test_models_are_asked_for_what_nobody_else_answers(agent, profile):
     said = ["A table for four, please.", f"Bye. {DONE}"]
     key = profile(script={"think": [*said, verdict(True, True)]})
     where = Endpoint(key.url, key.key, "mistral-small-latest")
-    async with Models.mistral(hear=where, think=where, speak=where) as models:
+    async with Models.connect(hear=where, think=where, speak=where) as models:
         report = await rehearse(agent, [HUNGRY], criteria=CRITERIA, models=models, replies=replies)
     assert report.pass_rate == 1.0, str(report)
 

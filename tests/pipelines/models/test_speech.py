@@ -157,7 +157,7 @@ def test_presets_speak_where_no_voice_is_named(language, voice):
 
 async def test_a_clip_is_made_once(endpoint, quick):
     where = endpoint("speak", script=TONE)
-    async with Models.mistral(hear=where, think=where, speak=where, timeouts=quick) as models:
+    async with Models.connect(hear=where, think=where, speak=where, timeouts=quick) as models:
         first = await models.clip(TEXT, voice=None, language="en")
         again = await models.clip(TEXT, voice=None, language="en")
     assert first is again
@@ -168,14 +168,14 @@ async def test_a_clip_that_cannot_be_made_is_none_and_is_tried_again(endpoint, q
     where = endpoint(
         "speak", script=TONE, faults={"speak": [{"kind": "status", "status": 500, "on": [1]}]}
     )
-    async with Models.mistral(hear=where, think=where, speak=where, timeouts=quick) as models:
+    async with Models.connect(hear=where, think=where, speak=where, timeouts=quick) as models:
         assert await models.clip(TEXT, voice=None, language="en") is None
         assert await models.clip(TEXT, voice=None, language="en") is not None
 
 
 async def test_models_name_who_serves_each_stage_and_no_key(endpoint, quick):
     where = endpoint("speak")
-    async with Models.mistral(hear=where, think=where, speak=where, timeouts=quick) as models:
+    async with Models.connect(hear=where, think=where, speak=where, timeouts=quick) as models:
         assert set(models.names) == {"hearing", "thinking", "speaking"}
         assert all(where.url in name for name in models.names.values())
         assert where.key not in str(models.names)

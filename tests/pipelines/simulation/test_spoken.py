@@ -27,7 +27,7 @@ async def models(profile):
     async def make(**given) -> Models:
         key = profile(**given)
         where = {stage: Endpoint(key.url, key.key, model) for stage, model in MODELS.items()}
-        opened.append(Models.mistral(**where, smart_turn=SmartTurn()))
+        opened.append(Models.connect(**where, smart_turn=SmartTurn()))
         return opened[-1]
 
     yield make
