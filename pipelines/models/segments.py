@@ -10,13 +10,21 @@ or after it tells the end of the turn, or never. Pure: no sockets and no clock.
 from __future__ import annotations
 
 from collections import deque
+from enum import Enum, auto
 from itertools import islice
 
 from vivavoce.pipelines.turns.endpointing import TurnEvent
 
 BYTES_PER_SECOND = 16_000 * 2
-KEEP = 30 * BYTES_PER_SECOND
-"""Bytes of audio (int16, 16 kHz) kept at most without a final text: 30 s."""
+KEEP = 60 * BYTES_PER_SECOND
+"""Bytes of audio (int16, 16 kHz) kept at most without a final text: 60 s, 1.9 MB."""
+
+
+class _Mark(Enum):
+    """What stands in the log where a final text is asked for."""
+
+    FLUSH = auto()
+    CHECKPOINT = auto()
 
 
 class Segments:
@@ -32,15 +40,16 @@ class Segments:
         """
         self._keep = keep
         self._unasked = unasked
-        # What is not finished: audio, or None where a flush stands.
-        self._log: deque[bytes | None] = deque()
+        # What is not finished: audio, and where a final text is asked for.
+        self._log: deque[bytes | _Mark] = deque()
+        self._marks = 0
         self._kept = 0
         self._sent = 0
         self._current = 0
         self._owed: deque[int] = deque()
         self._text = ""
         self._told = ""
-        self._head = ""  # final words of a segment whose flush is yet to be sent
+        self._head = ""  # final words of a segment that goes on, or whose flush is yet to be sent
         self._went = 0  # bytes of audio that went out on this connection
         self._mark: int | None = None  # of these, those up to where the turn (maybe) is over
         self._over = False  # the turn's end was told, its final text has not come
@@ -67,7 +76,17 @@ class Segments:
     def unsent(self) -> int:
         """Bytes of audio waiting to be sent."""
         waiting = islice(reversed(self._log), len(self._log) - self._sent)
-        return sum(len(item) for item in waiting if item is not None)
+        return sum(len(item) for item in waiting if isinstance(item, bytes))
+
+    @property
+    def kept(self) -> int:
+        """Bytes of audio without a final text."""
+        return self._kept
+
+    @property
+    def asked(self) -> bool:
+        """Whether a final text is waited for, or is to be asked for."""
+        return self._marks > 0
 
     def audio(self, pcm: bytes) -> None:
         """Take audio; beyond `keep`, the oldest is given up (no flush ever is)."""
@@ -75,8 +94,10 @@ class Segments:
         self._kept += len(pcm)
         while self._kept > self._keep:
             # Flushes stand before it only while nobody answers them: there are few.
-            place = next(i for i, item in enumerate(self._log) if item is not None)
-            self._kept -= len(self._log[place] or b"")
+            place, oldest = next(
+                (i, item) for i, item in enumerate(self._log) if isinstance(item, bytes)
+            )
+            self._kept -= len(oldest)
             del self._log[place]
             if place < self._sent:
                 self._sent -= 1
@@ -84,21 +105,33 @@ class Segments:
     def flush(self) -> int:
         """End the current segment; return its number."""
         number = self._current
-        self._log.append(None)
+        self._mark_off(_Mark.FLUSH)
         self._owed.append(number)
         self._current += 1
         return number
 
+    def checkpoint(self) -> None:
+        """Ask for the final words so far; the segment goes on and keeps its number.
+
+        What they cover is not sent again, and they stand in front of the segment's own final text.
+        """
+        self._mark_off(_Mark.CHECKPOINT)
+
+    def _mark_off(self, mark: _Mark) -> None:
+        self._log.append(mark)
+        self._marks += 1
+
     def next(self) -> bytes | None:
-        """Return what is to be sent next: audio, or None for a flush.
+        """Return what is to be sent next: audio, or None where a final text is asked for.
 
         Raises:
             IndexError: If there is nothing.
         """
         item = self._log[self._sent]
         self._sent += 1
-        if item is not None:
-            self._went += len(item)
+        if isinstance(item, _Mark):
+            return None
+        self._went += len(item)
         return item
 
     @property
@@ -165,14 +198,20 @@ class Segments:
             final = heard
         self._text = ""
         final = self._completed(final, heard)
-        if not self._owed and not self._unasked:
+        first = next((item for item in self._log if isinstance(item, _Mark)), None)
+        if first is None and not self._unasked:
             # Keep the words for the segment in progress, where they belong.
             self._text = final + " " if final else ""
             return None
         self._told = f"{self._told} {final}".strip()
         # What has not been asked yet cannot have been answered.
-        asked = self._owed and (not self._unasked or None in islice(self._log, self._sent))
-        return self._settle(final) if asked else self._end(final)
+        if first is None or (self._unasked and first not in islice(self._log, self._sent)):
+            return self._end(final)
+        if first is _Mark.CHECKPOINT:
+            self._drop(first)
+            self._head = f"{self._head} {final}".strip()
+            return None
+        return self._settle(final)
 
     def _completed(self, final: str, heard: str) -> str:
         """Put in front what was understood of turns whose own final texts never came."""
@@ -194,14 +233,21 @@ class Segments:
         return self._settle(text)
 
     def _settle(self, text: str) -> tuple[int, str]:
+        self._drop(_Mark.FLUSH)
+        text, self._head = f"{self._head} {text}".strip(), ""
+        return self._owed.popleft(), text
+
+    def _drop(self, last: _Mark) -> None:
+        """Forget the log up to the first such mark, or all of it."""
         while self._log:
             item = self._log.popleft()
             self._sent = max(0, self._sent - 1)
-            if item is None:
+            if isinstance(item, bytes):
+                self._kept -= len(item)
+                continue
+            self._marks -= 1
+            if item is last:
                 break
-            self._kept -= len(item)
-        text, self._head = f"{self._head} {text}".strip(), ""
-        return self._owed.popleft(), text
 
     def _end(self, text: str) -> tuple[int, str] | None:
         """End the segment in progress where its turn ended; None if it has no words."""
@@ -210,9 +256,10 @@ class Segments:
         if self._mark is not None:
             self._forget(self._mark)
         self._ended, self._mark, self._over = not self._over, None, False
+        text, self._head = f"{self._head} {text}".strip(), ""
         if self._owed:
             # The flush that waits to be sent ends this segment, with what is said until then.
-            self._head = f"{self._head} {text}".strip()
+            self._head = text
             return None
         if not text:
             return None
@@ -221,11 +268,13 @@ class Segments:
 
     def _forget(self, mark: int) -> None:
         """Drop the audio that went out up to `mark`, in bytes of this connection's audio."""
-        kept = sum(len(item) for item in islice(self._log, self._sent) if item is not None)
-        begin = self._went - kept
-        while self._sent and self._log[0] is not None and begin + len(self._log[0]) <= mark:
-            begin += len(self._log[0])
-            self._kept -= len(self._log[0])
+        sent = islice(self._log, self._sent)
+        begin = self._went - sum(len(item) for item in sent if isinstance(item, bytes))
+        while (
+            self._sent and isinstance(first := self._log[0], bytes) and begin + len(first) <= mark
+        ):
+            begin += len(first)
+            self._kept -= len(first)
             self._sent -= 1
             self._log.popleft()
 
