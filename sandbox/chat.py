@@ -1,15 +1,16 @@
-"""``/v1/chat/completions``: Mistral's chat over the rules in ``vivavoce.sandbox.brain``."""
+"""``/v1/chat/completions``: chat over the rules in ``vivavoce.sandbox.brain``.
+
+In Mistral's dialect, and in those of ``vivavoce.sandbox.manners`` at their base paths.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
-import secrets
-import string
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,9 @@ from aiohttp import web
 
 from vivavoce.sandbox import brain
 from vivavoce.sandbox.catalog import accepts
+from vivavoce.sandbox.manners import MANNERS, Manner
 from vivavoce.sandbox.profile import Fault, Profile
+from vivavoce.sandbox.voice_in import VoiceIn
 from vivavoce.sandbox.wire import (
     Ended,
     EventStream,
@@ -34,7 +37,6 @@ from vivavoce.sandbox.wire import (
 _THINKING_S = 10.0  # the rules take milliseconds
 _MOST_TOOLS = 128
 _ID = re.compile(r"[a-zA-Z0-9]{9}")
-_LETTERS = string.ascii_letters + string.digits
 _CHOICES = ("auto", "none", "any", "required")
 _WORD = re.compile(r"\s*\S+\s*$|\s*\S+")
 
@@ -85,15 +87,19 @@ def _text_of(content: Any, *where: str | int) -> str:
         kind = chunk.get("type") if isinstance(chunk, dict) else None
         if kind == "text" and isinstance(chunk.get("text"), str):
             texts.append(chunk["text"])
-        elif kind in {"input_audio", "image_url"}:
-            raise problem(400, f"The rules read text only, not {kind}: transcribe it first.")
+        elif kind == "image_url":
+            raise problem(400, "The rules read text and hear audio; they see no images.")
         else:
             raise invalid("Input should be a known content chunk", *where, position)
     return "".join(texts)
 
 
-def check_messages(given: Any) -> list[dict[str, Any]]:
+def check_messages(given: Any, *, strict_ids: bool = True) -> list[dict[str, Any]]:
     """Check a chat history as Mistral does; give it with every content as text.
+
+    Args:
+        given: The messages, audio in them written down already.
+        strict_ids: Whether tool calls' ids must have nine alphanumerics.
 
     Raises:
         Problem: 422 for its form, 400 for the order of its messages and its tool-call ids.
@@ -125,7 +131,8 @@ def check_messages(given: Any) -> list[dict[str, Any]]:
         elif open_calls:
             raise _disorder("Not the same number of function calls and responses")
         if role == "assistant":
-            open_calls = [_call_id(call, *here) for call in message.get("tool_calls") or []]
+            calls = message.get("tool_calls") or []
+            open_calls = [_call_id(call, *here, strict=strict_ids) for call in calls]
             if not checked["content"] and not open_calls and not message.get("prefix"):
                 raise problem(400, "Assistant message must have either content or tool_calls.")
         messages.append(checked)
@@ -141,12 +148,12 @@ def check_messages(given: Any) -> list[dict[str, Any]]:
     return messages
 
 
-def _call_id(call: Any, *where: str | int) -> str:
+def _call_id(call: Any, *where: str | int, strict: bool) -> str:
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise invalid("Field required", *where, "tool_calls", "function", kind="missing")
     name = str(call.get("id"))
-    if not _ID.fullmatch(name):
+    if strict and not _ID.fullmatch(name):
         raise problem(
             400,
             f"Tool call id was {name} but must be a-z, A-Z, 0-9, with a length of 9.",
@@ -222,10 +229,6 @@ def check_choice(given: Any, tools: list[dict[str, Any]]) -> str | dict[str, Any
     return given
 
 
-def _make_id() -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(9))
-
-
 def _tokens(text: str) -> int:
     """Estimate, as no tokenizer is at hand: about four characters each."""
     return (len(text) + 3) // 4
@@ -236,40 +239,53 @@ async def _think(
     messages: list[dict[str, Any]],
     tools: list[dict[str, Any]],
     choice: str | dict[str, Any],
+    make_id: Callable[[], str],
 ) -> _Answer:
     scripted = profile.next_thought()
     if scripted is not None:
         text, calls = scripted
-        return _Answer(text, tuple(_Call(_make_id(), name, given) for name, given in calls))
+        return _Answer(text, tuple(_Call(make_id(), name, given) for name, given in calls))
     now = datetime.now().astimezone()
     async with asyncio.timeout(_THINKING_S):
         reply = await asyncio.to_thread(brain.reply, messages, tools, tool_choice=choice, now=now)
-    made = tuple(_Call(_make_id(), call.name, call.arguments) for call in reply.tool_calls)
+    made = tuple(_Call(make_id(), call.name, call.arguments) for call in reply.tool_calls)
     return _Answer(reply.content, made)
 
 
-async def complete(request: web.Request, profile: Profile) -> web.StreamResponse:
-    """Answer ``POST /v1/chat/completions``.
+async def complete(request: web.Request, profile: Profile, voice_in: VoiceIn) -> web.StreamResponse:
+    """Answer ``POST …/chat/completions``.
 
     Raises:
-        Problem: For a request that Mistral would refuse, and for faults.
+        Problem: For a request that the dialect's server would refuse, and for faults.
     """
+    manner = MANNERS[request.path.removesuffix("/chat/completions")]
+    try:
+        return await _complete(request, profile, voice_in, manner)
+    except Problem as refused:
+        raise manner.refusal(refused) from None
+
+
+async def _complete(
+    request: web.Request, profile: Profile, voice_in: VoiceIn, manner: Manner
+) -> web.StreamResponse:
     begun = asyncio.get_running_loop().time()
     body = await read_json(request)
     profile.request("chat/completions", body)
     model = body.get("model")
     if not isinstance(model, str):
         raise invalid("Field required", "model", kind="missing")
-    if not accepts("chat", model):
+    if not manner.any_model and not accepts("chat", model):
         raise problem(400, f"Invalid model: {model}", kind="invalid_model", code="1500")
     if "messages" not in body:
         raise invalid("Field required", "messages", kind="missing")
-    messages = check_messages(body["messages"])
+    written, heard = await voice_in.written(body["messages"], model, manner, profile)
+    messages = check_messages(written, strict_ids=manner.strict_ids)
     tools = check_tools(body.get("tools"))
     choice = check_choice(body.get("tool_choice"), tools)
     strikes = Strikes(request, profile, "think")
     await strikes.door()
-    answer = await _think(profile, messages, tools, choice)
+    foreign = strikes.find("foreign_ids") is not None
+    answer = await _think(profile, messages, tools, choice, lambda: manner.call_id(foreign=foreign))
     if strikes.find("empty"):
         answer = _Answer("", ())
     if answer.calls and not answer.text and strikes.find("text_before_call"):
@@ -281,14 +297,48 @@ async def complete(request: web.Request, profile: Profile) -> web.StreamResponse
         "completion_tokens": spent,
         "total_tokens": prompt + spent,
     }
-    head = {"id": uuid.uuid4().hex, "created": int(time.time()), "model": model}
+    if heard:
+        usage["prompt_audio_seconds"] = math.ceil(heard)
+    if strikes.find("usage_names"):
+        usage = {
+            "input_tokens": prompt,
+            "output_tokens": spent,
+            "total_tokens": prompt + spent,
+        }
+    head = {"id": manner.answer_id(), "created": int(time.time()), "model": model}
     first = begun + profile.latency.think_first_token_ms / 1000
     if not body.get("stream"):
         pace = profile.latency.think_tokens_per_s
         words = len(answer.text.split())
         await pause_until(first + (words / pace if pace else 0))
         return web.json_response(_whole(head, answer, usage, strikes), dumps=dumps)
-    return await _stream(request, profile, strikes, head, answer, usage, first)
+    stream = EventStream(request)
+    if manner.name != "mistral":
+        stream.error = lambda status, error: manner.broken(status, error, head)
+    options = body.get("stream_options")
+    asked = isinstance(options, dict) and bool(options.get("include_usage"))
+    apart = manner.usage_when_asked or strikes.find("usage_last") is not None
+    told = _Told(
+        apart=usage if apart and (asked or not manner.usage_when_asked) else None,
+        within=None if apart else usage,
+        comments=manner.name == "openrouter",
+    )
+    return await _stream(stream, profile, strikes, head, answer, told, first)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a stream tells beside the answer.
+
+    Attributes:
+        apart: Usage in a chunk of its own, without choices.
+        within: Usage in the last chunk of the answer.
+        comments: Whether comments keep the connection alive.
+    """
+
+    apart: dict[str, int] | None
+    within: dict[str, int] | None
+    comments: bool
 
 
 def _arguments(call: _Call, strikes: Strikes) -> str | dict[str, Any]:
@@ -324,7 +374,9 @@ def _deltas(answer: _Answer, strikes: Strikes) -> Iterator[dict[str, Any]]:
     for match in _WORD.finditer(answer.text):
         yield {"content": match.group()}
     nameless = strikes.find("no_call_ids")
-    for index, call in enumerate(answer.calls):
+    still = strikes.find("same_index") is not None
+    for position, call in enumerate(answer.calls):
+        index = 0 if still else position
         arguments = _arguments(call, strikes)
         if not strikes.find("split_arguments") or isinstance(arguments, dict):
             yield {"tool_calls": [_tool_call(call, index, arguments, nameless)]}
@@ -335,27 +387,37 @@ def _deltas(answer: _Answer, strikes: Strikes) -> Iterator[dict[str, Any]]:
             yield {"tool_calls": [_tool_call(call, index, part, nameless)]}
 
 
+def _content(delta: dict[str, Any], strikes: Strikes) -> dict[str, Any]:
+    """Put a text into a list of chunks, where a fault asks for that."""
+    if "content" in delta and strikes.find("content_chunks"):
+        return {**delta, "content": [{"type": "text", "text": delta["content"]}]}
+    return delta
+
+
 async def _stream(
-    request: web.Request,
+    stream: EventStream,
     profile: Profile,
     strikes: Strikes,
     head: dict[str, Any],
     answer: _Answer,
-    usage: dict[str, int],
+    told: _Told,
     first: float,
 ) -> web.StreamResponse:
-    stream = EventStream(request)
     cut = strikes.find("split_bytes") is not None
 
     async def send(delta: dict[str, Any], reason: str | None = None, **more: Any) -> None:
+        delta = _content(delta, strikes)
         choice = {"index": 0, "delta": delta, "finish_reason": reason}
         chunk = {**head, "object": "chat.completion.chunk", "choices": [choice], **more}
         await stream.send(chunk, cut=cut)
         await strikes.chunk(stream)
 
     pace = profile.latency.think_tokens_per_s
+    within = {} if told.within is None else {"usage": told.within}
     try:
         await stream.open()
+        if told.comments:
+            await stream.comment("OPENROUTER PROCESSING")
         await send({"role": "assistant", "content": ""})
         deltas = list(_deltas(answer, strikes))
         # The last tool call carries the finish reason and the usage, as Mistral's does.
@@ -363,10 +425,14 @@ async def _stream(
             await pause_until(first + (n / pace if pace else 0) + profile.late())
             await send(delta)
         await pause_until(first + (max(len(deltas) - 1, 0) / pace if pace else 0))
-        await send(
-            deltas[-1] if answer.calls else {"content": ""}, answer.finish_reason, usage=usage
-        )
-        await stream.send("[DONE]")
+        last = deltas[-1] if answer.calls else {"content": ""}
+        failed = strikes.find("finish_error") is not None
+        await send(last, "error" if failed else answer.finish_reason, **within)
+        if told.apart is not None:
+            chunk = {**head, "object": "chat.completion.chunk", "choices": []}
+            await stream.send({**chunk, "usage": told.apart})
+        if not strikes.find("no_done"):
+            await stream.send("[DONE]")
         await stream.close()
     except Ended:
         pass

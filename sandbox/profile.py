@@ -114,6 +114,13 @@ FAULTS: dict[str, tuple[Stage, ...]] = {
     "split_arguments": ("think",),
     "text_before_call": ("think",),
     "no_call_ids": ("think",),
+    "foreign_ids": ("think",),
+    "same_index": ("think",),
+    "content_chunks": ("think",),
+    "usage_last": ("think",),
+    "usage_names": ("think",),
+    "finish_error": ("think",),
+    "no_done": ("think",),
     "odd_chunks": ("speak",),
 }
 _HEAR_POINTS = ("open", "delta", "done")
@@ -129,7 +136,10 @@ class Fault:
     connection ends early), ``error`` (an error event, or an error in the SSE stream), ``empty``
     (no text, no audio), ``lost_done`` (one final never comes), ``split_bytes`` (multibyte text
     cut between two packets), ``object_arguments``, ``split_arguments``, ``text_before_call``,
-    ``no_call_ids`` (shapes of tool calls), ``odd_chunks`` (lengths that cut a sample).
+    ``no_call_ids``, ``foreign_ids``, ``same_index`` (shapes of tool calls), ``content_chunks``
+    (text as a list), ``usage_last`` (in a chunk without choices), ``usage_names`` (input and
+    output tokens), ``finish_error`` (the last chunk's reason), ``no_done`` (no ``[DONE]``),
+    ``odd_chunks`` (lengths that cut a sample).
 
     Attributes:
         on: Which ones it strikes, counted from 1 per key: utterances (hearing; at ``open``:

@@ -19,10 +19,11 @@ from typing import Any
 
 from aiohttp import web
 
-from vivavoce.sandbox import catalog, chat, files, pcm, realtime, speech, voices
+from vivavoce.sandbox import catalog, chat, files, manners, pcm, realtime, speech, voices
 from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.profile import Profile, ProfileError
 from vivavoce.sandbox.speaking import Speaking
+from vivavoce.sandbox.voice_in import VoiceIn
 from vivavoce.sandbox.wire import Ended, Problem, invalid, problem, read_json
 
 log = logging.getLogger("vivavoce.sandbox")
@@ -56,6 +57,7 @@ class Server:
         """
         self.key = key or f"sandbox-{secrets.token_urlsafe(24)}"
         self.hearing, self.speaking = hearing, speaking
+        self._voice_in = VoiceIn(hearing)
         self.voices = catalog.Voices()
         self._profiles = {self.key: Profile(self.key)}
         self._sessions: dict[str, _ClientSession] = {}
@@ -104,7 +106,8 @@ class Server:
         route("DELETE", "/sandbox/keys/{key}", self._guarded(self._drop_key))
         route("GET", "/v1/audio/transcriptions/realtime", self._realtime)
         route("POST", "/v1/client/sessions", self._guarded(self._make_session))
-        route("POST", "/v1/chat/completions", self._guarded(chat.complete))
+        for base in manners.MANNERS:
+            route("POST", f"{base}/chat/completions", self._guarded(self._chat))
         route("POST", "/v1/audio/speech", self._guarded(self._speech))
         route("POST", "/v1/audio/transcriptions", self._guarded(self._file))
         route("GET", "/v1/models", self._guarded(self._models))
@@ -120,6 +123,9 @@ class Server:
             return await realtime.serve(request, self._socket_profile(request), self.hearing)
         except Problem as answer:
             return answer.response()
+
+    async def _chat(self, request: web.Request, profile: Profile) -> web.StreamResponse:
+        return await chat.complete(request, profile, self._voice_in)
 
     async def _speech(self, request: web.Request, profile: Profile) -> web.StreamResponse:
         return await speech.speak(request, profile, self.voices, self.speaking)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -154,7 +155,10 @@ class Strikes:
             body = problem(fault.status, fault.message, code=str(fault.code or 1000)).body
             if stream is None:
                 raise Problem(fault.status, body)
-            await stream.send({"type": "error", "error": body, **body}, event="error")
+            if stream.error is None:
+                await stream.send({"type": "error", "error": body, **body}, event="error")
+            else:
+                await stream.send(stream.error(fault.status, body))
         elif fault.kind == "reset":
             reset(self._request)
         elif self._request.transport is not None:
@@ -174,6 +178,8 @@ class EventStream:
             }
         )
         self._open = False
+        # Makes the dialect's own error of a status and Mistral's body, in a stream without names.
+        self.error: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
 
     @property
     def response(self) -> web.StreamResponse:
@@ -201,6 +207,11 @@ class EventStream:
         await self._response.write(body[: at + 1])
         await asyncio.sleep(0.01)  # else the kernel may join the two packets
         await self._response.write(body[at + 1 :])
+
+    async def comment(self, text: str) -> None:
+        """Send a comment, which clients pass over."""
+        await self.open()
+        await self._response.write(f": {text}\n\n".encode())
 
     async def close(self) -> None:
         """End the stream in good order."""
