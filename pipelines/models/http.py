@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,12 +67,34 @@ class Timeouts:
     stall: float = 6.0
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer.
+
+    Attributes:
+        data: The body.
+        headers: Looked up in any case.
+    """
+
+    data: bytes
+    headers: Mapping[str, str]
+
+    def json(self) -> Any:
+        """Return the body as JSON.
+
+        Raises:
+            ValueError: If it is none.
+        """
+        return json.loads(self.data)
+
+
 class Http:
     """A pool of warm connections, shared by the calls of one event loop."""
 
     def __init__(self, timeouts: Timeouts | None = None) -> None:
         self.timeouts = timeouts or Timeouts()
         self._session: aiohttp.ClientSession | None = None
+        self._owned: list[Callable[[], Awaitable[None]]] = []
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -84,8 +106,14 @@ class Http:
             )
         return self._session
 
+    def own(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Have connections of another kind, such as sockets, closed with the pool."""
+        self._owned.append(close)
+
     async def close(self) -> None:
         """Close all connections; idempotent."""
+        while self._owned:
+            await self._owned.pop()()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -116,7 +144,7 @@ class Http:
         url = endpoint.at(path)
         parser = SseParser()
         wait = self.timeouts.first
-        try:
+        with _failures(stage, endpoint, lambda: (wait, wait == self.timeouts.first)):
             async with asyncio.timeout(wait):
                 response = await self.session.post(
                     url,
@@ -129,6 +157,9 @@ class Http:
             async with response:
                 if response.status >= 400:
                     raise await self._refusal(stage, endpoint, response)
+                if response.content_type == "application/json":
+                    # Some servers tell an error with status 200.
+                    raise await self._refusal(stage, endpoint, response)
                 while True:
                     async with asyncio.timeout(wait):
                         chunk = await response.content.readany()
@@ -140,21 +171,54 @@ class Http:
                         if last(event):
                             await _drain(response)
                             return
-        except TimeoutError as error:
-            what = "gave no answer" if wait == self.timeouts.first else "stopped answering"
-            raise ModelError(
-                stage, "timeout", f"{endpoint.url} {what} within {wait:g} s"
-            ) from error
-        except aiohttp.ClientConnectorError as error:
-            raise ModelError(
-                stage, "unreachable", f"cannot connect to {endpoint.url} ({error.os_error})"
-            ) from error
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise ModelError(stage, "refused", f"{endpoint.url} is not a usable URL") from error
-        except (aiohttp.ClientError, ValueError, OSError) as error:
-            raise ModelError(
-                stage, "broken", f"{endpoint.url} broke off ({type(error).__name__}: {error})"
-            ) from error
+
+    async def request(
+        self,
+        stage: StageName,
+        endpoint: Endpoint,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,
+        form: aiohttp.FormData | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request and read its whole answer.
+
+        Args:
+            stage: For errors.
+            endpoint: Where to.
+            method: "GET", "POST" ...
+            path: Behind the endpoint's URL.
+            body: JSON, if there is any.
+            form: Multipart fields instead.
+            query: Behind the path.
+
+        Raises:
+            ModelError: For a failure of any kind, with what to do about it.
+        """
+        wait = self.timeouts.first
+        parts: list[bytes] = []
+        with _failures(stage, endpoint, lambda: (wait, not parts)):
+            async with asyncio.timeout(wait):
+                response = await self.session.request(
+                    method,
+                    endpoint.at(path),
+                    json=body,
+                    data=form,
+                    params=query,
+                    headers={"Authorization": f"Bearer {endpoint.key}"},
+                )
+            async with response:
+                if response.status >= 400:
+                    raise await self._refusal(stage, endpoint, response)
+                while True:
+                    async with asyncio.timeout(wait):
+                        chunk = await response.content.readany()
+                    if not chunk:
+                        return Answer(b"".join(parts), response.headers)
+                    parts.append(chunk)
+                    wait = self.timeouts.stall
 
     async def _refusal(
         self, stage: StageName, endpoint: Endpoint, response: aiohttp.ClientResponse
@@ -167,10 +231,39 @@ class Http:
             retry_after = None
         return ModelError(
             stage,
-            kind_of_status(response.status),
+            "refused" if response.status < 400 else kind_of_status(response.status),
             f"{endpoint.url} answered {response.status} for {endpoint.model}: {explain(text)}",
             retry_after=retry_after,
         )
+
+
+@contextlib.contextmanager
+def _failures(
+    stage: StageName, endpoint: Endpoint, waited: Callable[[], tuple[float, bool]]
+) -> Iterator[None]:
+    """Turn what goes wrong with a request into a `ModelError`.
+
+    Args:
+        stage: For errors.
+        endpoint: Where it went.
+        waited: Gives how long was waited (s), and whether for the first piece.
+    """
+    try:
+        yield
+    except TimeoutError as error:
+        wait, first = waited()
+        what = "gave no answer" if first else "stopped answering"
+        raise ModelError(stage, "timeout", f"{endpoint.url} {what} within {wait:g} s") from error
+    except aiohttp.ClientConnectorError as error:
+        raise ModelError(
+            stage, "unreachable", f"cannot connect to {endpoint.url} ({error.os_error})"
+        ) from error
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+        raise ModelError(stage, "refused", f"{endpoint.url} is not a usable URL") from error
+    except (aiohttp.ClientError, ValueError, OSError) as error:
+        raise ModelError(
+            stage, "broken", f"{endpoint.url} broke off ({type(error).__name__}: {error})"
+        ) from error
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:
@@ -187,7 +280,7 @@ def explain(text: str) -> str:
         body = json.loads(text)
     except ValueError:
         return " ".join(text.split())[:200] or "no explanation"
-    for key in ("message", "detail", "error"):
+    for key in ("error", "message", "detail"):
         if isinstance(body, dict) and body.get(key):
             body = body[key]
     if isinstance(body, list) and body and isinstance(body[0], dict):
