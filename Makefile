@@ -34,8 +34,16 @@ $(VENV)/.debian: | $(VENV)
 
 # Real phones, a registrar and a browser for the tests.
 $(VENV)/.peers: | $(VENV)
-	@sh .ci/debian libflite1 sip-tester baresip-core kamailio chromium \
+	@sh .ci/debian libflite1 sip-tester baresip-core kamailio linphone-cli chromium \
 		libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
+	@touch $@
+
+# PJSIP as a peer: GPL, so in a folder of its own that nothing of ours imports. Pythons without
+# a wheel go without it, and the tests that need it skip.
+$(VENV)/.pjsip: | $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--only-binary :all: --target $(VENV)/pjsip pjsua2-python==2.15.1.post1 \
+		|| echo "no wheel of PJSIP for this Python: going on without it"
 	@touch $@
 
 $(VENV):
@@ -47,7 +55,7 @@ $(VENV):
 	@for room in $(ROOMS); do ln -sfn ../../$$room .typing/vivavoce/$$room; done
 	@touch .typing
 
-dev: $(VENV)/.dev $(VENV)/.peers .typing
+dev: $(VENV)/.dev $(VENV)/.peers $(VENV)/.pjsip .typing
 
 demo: $(VENV)/.base $(VENV)/.debian
 	@$(BIN)/vivavoce demo

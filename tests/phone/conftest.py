@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 
 from tests.phone.peers import HERE, right, tone
 from vivavoce.phone import Exposure, PhoneLine, Station, Trunk
+from vivavoce.phone.media.rtp import RtpPacket
+from vivavoce.pipelines.audio.convert import encode_mulaw
 
 
 class Bot:
@@ -93,6 +96,33 @@ def local_trunk(**given: Any) -> Trunk:
     """A trunk of this machine."""
     options: dict[str, Any] = {"transport": None, "allow": ("127.0.0.0/8",), "codecs": ("PCMU",)}
     return Trunk("lab", **{"host": HERE, **options, **given})
+
+
+def port_of(station: Station, transport: str = "udp") -> int:
+    return next(a.port for a in station.local if a.transport == transport)
+
+
+def only(sound: np.ndarray, wanted: float, strange: float) -> bool:
+    """Whether of two tones just one is in it; what is missing at a busy moment is another matter."""
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    bins = np.arange(len(spectrum)) * 8000 / len(sound)
+
+    def most(frequency: float) -> float:
+        return float(spectrum[abs(bins - frequency) < 20].max())
+
+    return most(strange) < 0.05 * most(wanted)
+
+
+async def spray(line: PhoneLine, frequency: float = 300.0, count: int = 300) -> None:
+    """Send loud RTP from an address that has no business here to a line's port."""
+    loud = encode_mulaw(tone(0.02, frequency) * 3)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.bind(("127.0.0.9", 0))
+        for number in range(count):
+            packet = RtpPacket(0, number, number * 160, 77, loud)
+            stranger.sendto(packet.serialise(), line._endpoint.address)
+            if number % 3 == 2:
+                await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -107,6 +107,12 @@ class Program:
     output: list[str] = field(default_factory=list)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    async def tell(self, line: str) -> None:
+        """Write a line to what it reads."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
+        await self.process.stdin.drain()
+
     async def read(self) -> None:
         assert self.process.stdout is not None
         while chunk := await self.process.stdout.read(4096):
@@ -132,13 +138,20 @@ class Program:
 
 
 @asynccontextmanager
-async def running(*command: str | Path, cwd: Path | None = None, **env: str):
-    """Run a peer; it is ended by its pid when the block is left."""
+async def running(*command: str | Path, cwd: Path | None = None, told: bool = False, **env: str):
+    """Run a peer; it is ended by its pid when the block is left.
+
+    Args:
+        command: The program and its arguments.
+        cwd: Where it runs, and its home.
+        told: Whether it is steered by lines on its standard input (`Program.tell`).
+        env: More of its environment.
+    """
     process = await asyncio.create_subprocess_exec(
         *map(str, command),
         cwd=cwd,
         env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(cwd or "/nonexistent"), **env},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE if told else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-import ipaddress
 import ssl
 
 import numpy as np
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from tests.phone.conftest import Bot
+from tests.phone.certificates import certificate, server
+from tests.phone.conftest import Bot, port_of
 from tests.phone.peers import HERE, Baresip, baresip, best, tone
-from vivavoce.phone import DialError, Outcome, Srtp, Station
+from vivavoce.phone import DialError, Outcome, Srtp
 from vivavoce.phone.media.dtmf import KEYS
 
 SECONDS = 2.5
-
-
-def port_of(station: Station, transport: str = "udp") -> int:
-    return next(a.port for a in station.local if a.transport == transport)
 
 
 def check(bot: Bot, phone: Baresip) -> None:
@@ -160,43 +151,6 @@ async def test_it_is_transferred(station, tmp_path, code, outcome):
 
 
 # -- TLS and SRTP
-
-
-def certificate(folder, name: str, *, days: int = 1):
-    """Make a self-signed certificate for 127.0.0.1; return the PEM with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HERE)])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HERE))]), False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / f"{name}.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
-def server(pem) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
 
 
 async def test_it_is_called_over_tls_and_srtp(station, tmp_path):
