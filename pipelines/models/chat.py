@@ -1,21 +1,24 @@
-"""Thinking: streamed chat completions with tools, in Mistral's dialect.
+"""Thinking: streamed chat completions with tools: Mistral, vLLM, OpenRouter, OpenAI's and its like.
 
-Protocol page §4. Lenient in what it takes, since servers of the same shape differ: tool calls
-come whole or in pieces, with arguments as text or as an object, with or without an id or index;
-content comes as text or as a list of chunks.
+Protocol page §4 and §6. Lenient in what it takes, since servers of the same shape differ: tool
+calls come whole or in pieces, with arguments as text or as an object, with or without an id or
+index; content comes as text or as a list of chunks; usage under either pair of names. Strict in
+what it sends: `Manner` says what each dialect wants.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import string
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.errors import Kind, ModelError, kind_of_status
 from vivavoce.pipelines.models.http import Endpoint, Http, explain
 from vivavoce.pipelines.models.interfaces import (
     Finished,
@@ -30,9 +33,123 @@ MAX_ARGUMENTS = 1_000_000
 """Characters of a tool call's arguments that are taken; more is a broken answer."""
 
 
+MOST_IDS = 4096
+"""Ids of tool calls that are kept as their server knows them: a long call's, many times over."""
+_NO_SYSTEM = re.compile(r"Voxtral-(Small-24B|Mini-3B)-2507", re.IGNORECASE)
+
+
 def new_id() -> str:
     """Return an id that every Mistral tokenizer accepts: nine alphanumerics."""
     return "".join(random.choices(string.ascii_letters + string.digits, k=9))
+
+
+def is_id(given: str) -> bool:
+    """Whether every Mistral tokenizer accepts an id."""
+    return len(given) == 9 and given.isalnum() and given.isascii()
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What a dialect wants in a request.
+
+    Attributes:
+        own_ids: Tool calls go back under the ids that the server gave them.
+        asks_usage: Usage comes only where it is asked for.
+        names_results: A tool's result carries the tool's name.
+        plain_audio: Audio is a plain base64 string; else an object with its format.
+    """
+
+    own_ids: bool = True
+    asks_usage: bool = True
+    names_results: bool = False
+    plain_audio: bool = False
+
+
+MANNERS: dict[str, Manner] = {
+    "mistral": Manner(own_ids=False, asks_usage=False, names_results=True, plain_audio=True),
+    "vllm": Manner(names_results=True),
+}
+"""By dialect; all others are OpenAI's."""
+
+
+class Ids:
+    """The ids of tool calls: nine alphanumerics here, whatever they are at a server."""
+
+    def __init__(self) -> None:
+        self._theirs: OrderedDict[str, str] = OrderedDict()
+
+    def ours(self, given: str) -> str:
+        """Return the id of a call under the one that the server gave; a new one if it is empty."""
+        if is_id(given):
+            return given
+        made = new_id()
+        if given:
+            self._theirs[made] = given
+            if len(self._theirs) > MOST_IDS:
+                self._theirs.popitem(last=False)
+        return made
+
+    def theirs(self, ours: str) -> str:
+        """Return what the server calls it; ours, where it comes from another one."""
+        return self._theirs.get(ours, ours)
+
+
+def request(
+    messages: Sequence[dict[str, Any]], manner: Manner, ids: Ids, model: str
+) -> list[dict[str, Any]]:
+    """Return a history as a server of this manner takes it. Pure.
+
+    Args:
+        messages: In Mistral's shape; audio as an object (`vivavoce.pipelines.models.voice`).
+        manner: What the dialect wants.
+        ids: The ids of tool calls at this server.
+        model: Whose; Voxtral's first open weights take no system message beside audio.
+    """
+    sent = [_message(message, manner, ids) for message in messages]
+    first = next(iter(sent), None)
+    if first is None or first["role"] != "system" or not _NO_SYSTEM.search(model):
+        return sent
+    user = next((each for each in sent if each["role"] == "user"), None)
+    if user is None or not any(isinstance(each.get("content"), list) for each in sent):
+        return sent
+    content = user["content"]
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+    user["content"] = [{"type": "text", "text": first["content"]}, *parts]
+    return sent[1:]
+
+
+def _message(message: dict[str, Any], manner: Manner, ids: Ids) -> dict[str, Any]:
+    made = dict(message)
+    content = made.get("content")
+    if isinstance(content, list) and manner.plain_audio:
+        made["content"] = [
+            {**part, "input_audio": part["input_audio"]["data"]}
+            if part.get("type") == "input_audio"
+            else part
+            for part in content
+        ]
+    if made["role"] == "tool" and not manner.names_results:
+        made.pop("name", None)
+    if manner.own_ids:
+        if "tool_call_id" in made:
+            made["tool_call_id"] = ids.theirs(made["tool_call_id"])
+        if "tool_calls" in made:
+            made["tool_calls"] = [
+                {**call, "id": ids.theirs(call["id"])} for call in made["tool_calls"]
+            ]
+    return made
+
+
+class AnswerError(ValueError):
+    """A chunk reports an error.
+
+    Attributes:
+        kind: What class of failure.
+    """
+
+    def __init__(self, kind: Kind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
 
 
 @dataclass(slots=True)
@@ -45,7 +162,9 @@ class _Draft:
 class Answer:
     """Puts a streamed answer together; pure."""
 
-    def __init__(self) -> None:
+    def __init__(self, ids: Ids | None = None) -> None:
+        """Begin an answer; `ids` knows tool calls by the server's ids, too."""
+        self._ids = ids or Ids()
         self._drafts: list[_Draft] = []
         # The latest call under each index.
         self._open: dict[int, _Draft] = {}
@@ -56,14 +175,16 @@ class Answer:
         """Take one chunk and return the text in it.
 
         Raises:
-            ValueError: If the chunk reports an error, or is none.
+            AnswerError: If the chunk reports an error.
+            ValueError: If it is no chunk.
         """
         if chunk.get("error") or chunk.get("object") == "error":
-            raise ValueError(explain(json.dumps(chunk)))
+            raise AnswerError(_kind(chunk), explain(json.dumps(chunk)))
         usage = chunk.get("usage")
         if isinstance(usage, dict):
             self._usage = Usage(
-                int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+                int(usage.get("prompt_tokens") or usage.get("input_tokens") or 0),
+                int(usage.get("completion_tokens") or usage.get("output_tokens") or 0),
             )
         texts: list[TextDelta] = []
         for choice in chunk.get("choices") or []:
@@ -76,6 +197,8 @@ class Answer:
             for position, call in enumerate(delta.get("tool_calls") or []):
                 self._take(position, call)
             self._reason = choice.get("finish_reason") or self._reason
+            if self._reason == "error":
+                raise AnswerError("broken", "the model failed in the middle of its answer")
         return texts
 
     @property
@@ -88,11 +211,8 @@ class Answer:
         calls: list[Thought] = []
         for draft in self._drafts:
             if draft.name:
-                given = draft.id
-                fits = len(given) == 9 and given.isalnum() and given.isascii()
-                calls.append(
-                    ToolCallDelta(given if fits else new_id(), draft.name, draft.arguments)
-                )
+                name = self._ids.ours(draft.id)
+                calls.append(ToolCallDelta(name, draft.name, draft.arguments))
         return [*calls, Finished(self._reason or "stop", self._usage)]
 
     def _take(self, position: int, call: dict[str, Any]) -> None:
@@ -131,6 +251,15 @@ class Answer:
         return draft
 
 
+def _kind(chunk: dict[str, Any]) -> Kind:
+    """Return what class of failure a chunk reports: OpenRouter and vLLM send an HTTP status."""
+    error = chunk.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    if isinstance(code, str) and code.isdigit():
+        code = int(code)
+    return kind_of_status(code) if isinstance(code, int) and 400 <= code <= 599 else "broken"
+
+
 def _complete(arguments: str) -> bool:
     try:
         json.loads(arguments)
@@ -156,11 +285,13 @@ def _last(event: ServerSentEvent) -> bool:
 
 
 class ChatModel:
-    """A model behind `POST /v1/chat/completions`."""
+    """A model behind `POST /v1/chat/completions`, in the dialect of its endpoint."""
 
     def __init__(self, http: Http, endpoint: Endpoint) -> None:
         self._http = http
         self._endpoint = endpoint
+        self._manner = MANNERS.get(endpoint.dialect, Manner())
+        self._ids = Ids()
 
     async def stream(
         self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]]
@@ -168,13 +299,15 @@ class ChatModel:
         """Answer a history; see `Thinking.stream`."""
         body: dict[str, Any] = {
             "model": self._endpoint.model,
-            "messages": list(messages),
+            "messages": request(messages, self._manner, self._ids, self._endpoint.model),
             "stream": True,
         }
+        if self._manner.asks_usage:
+            body["stream_options"] = {"include_usage": True}
         if tools:
             body["tools"] = list(tools)
             body["tool_choice"] = "auto"
-        answer = Answer()
+        answer = Answer(self._ids)
         complete = False
         stream = self._http.events("thinking", self._endpoint, "/v1/chat/completions", body, _last)
         async with aclosing(stream) as events:
@@ -190,8 +323,9 @@ class ChatModel:
                         raise ValueError("a chunk that is no object")  # noqa: TRY004, TRY301
                     texts = answer.feed(chunk)
                 except (ValueError, TypeError, AttributeError, KeyError) as error:
+                    kind: Kind = error.kind if isinstance(error, AnswerError) else "broken"
                     raise ModelError(
-                        "thinking", "broken", f"{self._endpoint.url} sent an error: {error}"
+                        "thinking", kind, f"{self._endpoint.url} sent an error: {error}"
                     ) from error
                 for text in texts:
                     yield text
