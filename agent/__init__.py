@@ -8,7 +8,7 @@ from vivavoce.agent.checks import Refuse
 from vivavoce.agent.handoff import HandOff
 from vivavoce.agent.ledger import Latency, Ledger
 from vivavoce.agent.line import LineError
-from vivavoce.agent.options import Limits, OptionError, Silence, Speech, Turns
+from vivavoce.agent.options import Limits, Listening, OptionError, Silence, Speech, Turns
 from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Transcript, Utterance
 from vivavoce.agent.usage import Usage
 from vivavoce.agent.voices import Speaker
@@ -24,6 +24,7 @@ __all__ = [
     "Ledger",
     "Limits",
     "LineError",
+    "Listening",
     "NoAnswer",
     "OptionError",
     "Refuse",

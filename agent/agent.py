@@ -22,7 +22,7 @@ from vivavoce.agent.call import Call, Deps, State
 from vivavoce.agent.checks import Check, CheckFunction, Judged, judge, takes_two
 from vivavoce.agent.history import REMEMBERED
 from vivavoce.agent.languages import SPOKEN, LanguageError, base, check
-from vivavoce.agent.options import Limits, Silence, Speech, Turns
+from vivavoce.agent.options import Limits, Listening, Silence, Speech, Turns
 from vivavoce.agent.sources import Sources, ToolSource
 from vivavoce.agent.voices import Speaker, Voice, VoiceError, check_voice, voice_for
 from vivavoce.tools import Tool, Toolbox, ToolOptions
@@ -71,6 +71,7 @@ class Agent(Generic[Deps, State]):
             is called each time. Beside them there are {agent}, {language}, {caller}, {called},
             {today}, {time}, {state.x}, {deps.x} and {memory.x}.
         turns: Who has the floor.
+        listening: What the transcriber is told.
         speech: How it is spoken.
         silence: What is done when nobody says anything.
         limits: What bounds a call.
@@ -93,6 +94,7 @@ class Agent(Generic[Deps, State]):
         state: Callable[[], State] | None = None,
         variables: Mapping[str, Any] | None = None,
         turns: Turns | None = None,
+        listening: Listening | None = None,
         speech: Speech | None = None,
         silence: Silence | None = None,
         limits: Limits | None = None,
@@ -108,6 +110,7 @@ class Agent(Generic[Deps, State]):
                 )
         for option, value, kind in (
             ("turns", turns, Turns),
+            ("listening", listening, Listening),
             ("speech", speech, Speech),
             ("silence", silence, Silence),
             ("limits", limits, Limits),
@@ -118,6 +121,7 @@ class Agent(Generic[Deps, State]):
         self.languages = _languages(languages)
         self.voice = _voice(voice)
         self.turns = turns or Turns()
+        self.listening = listening or Listening()
         self.speech = speech or Speech()
         self.silence = silence or Silence()
         self.limits = limits or Limits()

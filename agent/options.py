@@ -88,6 +88,39 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """What the transcriber is told; a model takes what its card says.
+
+    Attributes:
+        language: What is spoken, as a code of two letters ("fr"); None lets the model find out.
+        expect: Words and phrases that may come, such as names; at most 100.
+        delay: How far the text may lag behind the audio (s): 0.08 to 1.2, or 2.4. More is more
+            exact and slower; None leaves the server's default (0.48).
+    """
+
+    language: str | None = None
+    expect: tuple[str, ...] = ()
+    delay: float | None = None
+
+    def __post_init__(self) -> None:
+        language: object = self.language
+        code = isinstance(language, str) and len(language) == 2 and language.isalpha()
+        if language is not None and not (code and language == str(language).lower()):
+            raise OptionError(f'Listening(language={language!r}): give a code such as "fr", or None')
+        expect: object = self.expect
+        words = isinstance(expect, tuple | list) and all(
+            isinstance(each, str) and each.strip() for each in expect
+        )
+        if not words:
+            raise OptionError(f"Listening(expect={expect!r}): give words and phrases, as a tuple")
+        if len(self.expect) > 100:
+            raise OptionError(f"Listening(expect): at most 100 terms; got {len(self.expect)}")
+        object.__setattr__(self, "expect", tuple(self.expect))
+        if self.delay is not None and self.delay != 2.4:
+            _within("Listening", "delay", self.delay, 0.08, 1.2, "s, or 2.4")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
     """How the agent's words are spoken; Voxtral TTS has no speed of its own to set.
 

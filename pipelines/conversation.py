@@ -23,6 +23,7 @@ from vivavoce.pipelines.lag import LoopLag
 from vivavoce.pipelines.lifespan import Lifespan
 from vivavoce.pipelines.mind import Mind
 from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.mouth import Mouth, Speech
@@ -82,7 +83,7 @@ class Conversation:
         self._mind = Mind(self._context, models.thinking)
         self._ears = Ears(
             self._context,
-            models.hearing(agent.turns.detector == "model"),
+            models.hearing(Wishes.of(agent)),
             models.smart_turn,
             self,
             models.vad() if models.vad else None,

@@ -80,7 +80,7 @@ def text_models(thinking: Thinking, *, name: str = "", http: Http | None = None)
         http: What it connects with; closed with the models.
     """
     return Models(
-        hearing=lambda _turns: Deaf(),
+        hearing=lambda _wishes: Deaf(),
         thinking=thinking,
         speaking=Mute(),
         names={"thinking": name} if name else {},

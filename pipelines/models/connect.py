@@ -19,6 +19,7 @@ from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
 from vivavoce.pipelines.models.interfaces import Hearing, Samples, Speaking, Thinking
+from vivavoce.pipelines.models.wishes import Wishes
 
 log = logging.getLogger("vivavoce")
 
@@ -30,7 +31,7 @@ class Models:
     Use it as an async context manager, on the event loop of the calls.
 
     Attributes:
-        hearing: Makes a call's transcription; told whether to ask for turn events.
+        hearing: Makes a call's transcription; told what is asked of it.
         thinking: The chat model.
         speaking: Text to speech.
         smart_turn: The end-of-turn model; None leaves the decision to silence and words.
@@ -38,7 +39,7 @@ class Models:
         vad: Makes a call's voice detector, instead of the one that its agent chose.
     """
 
-    hearing: Callable[[bool], Hearing]
+    hearing: Callable[[Wishes], Hearing]
     thinking: Thinking
     speaking: Speaking
     smart_turn: SmartTurn | None = None

@@ -16,18 +16,20 @@ from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
 from vivavoce.pipelines.models.interfaces import Hearing, Speaking, Thinking
 from vivavoce.pipelines.models.speech import SpeechModel
 from vivavoce.pipelines.models.unheard import Unheard
+from vivavoce.pipelines.models.vllm_hearing import VllmHearing
+from vivavoce.pipelines.models.wishes import Wishes
 
-MakeHearing = Callable[[Endpoint, Timeouts, bool], Hearing]
-"""Makes one call's transcription: of where it is, how long to wait, and whether the server is to
-follow the caller's turns."""
+MakeHearing = Callable[[Endpoint, Timeouts, Wishes], Hearing]
+"""Makes one call's transcription: of where it is, how long to wait, and what is asked of it."""
 MakeThinking = Callable[[Http, Endpoint], Thinking]
 """Makes a process's chat model. The pool of connections knows how long to wait."""
 MakeSpeaking = Callable[[Http, Endpoint], Speaking]
 """Makes a process's speech model."""
 
 HEARING: dict[str, MakeHearing] = {
-    "mistral": lambda where, waits, turns: MistralHearing(where, waits, turns=turns),
-    "none": lambda _where, _waits, _turns: Unheard(),
+    "mistral": MistralHearing,
+    "vllm": VllmHearing,
+    "none": lambda _where, _waits, _wishes: Unheard(),
 }
 THINKING: dict[str, MakeThinking] = {
     "mistral": ChatModel,
@@ -46,7 +48,7 @@ class DialectError(ValueError):
     """A dialect is not known; the message says which are."""
 
 
-def hearing(where: Endpoint, timeouts: Timeouts) -> Callable[[bool], Hearing]:
+def hearing(where: Endpoint, timeouts: Timeouts) -> Callable[[Wishes], Hearing]:
     """Return what makes a call's transcription.
 
     Args:
@@ -57,7 +59,7 @@ def hearing(where: Endpoint, timeouts: Timeouts) -> Callable[[bool], Hearing]:
         DialectError: If the endpoint's dialect is not known for this stage.
     """
     make = _find("hear", HEARING, where.dialect)
-    return lambda turns: make(where, timeouts, turns)
+    return lambda wishes: make(where, timeouts, wishes)
 
 
 def thinking(http: Http, where: Endpoint) -> Thinking:

@@ -123,7 +123,7 @@ class TextEngine:
             thinking = RealThinking(self._models.thinking)
             names["thinking"] = self._models.names.get("thinking", "real")
         return Models(
-            hearing=lambda _turns: TrackHearing(self._track),
+            hearing=lambda _wishes: TrackHearing(self._track),
             thinking=thinking,
             speaking=ToneVoice(self._line.wake),
             names=names,

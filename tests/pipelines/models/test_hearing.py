@@ -10,8 +10,10 @@ import psutil
 import pytest
 
 from tests.speech import speak
-from vivavoce.pipelines.models.hearing import LOST, RATE, MistralHearing
+from vivavoce.pipelines.models.hearing import MistralHearing
+from vivavoce.pipelines.models.hearing_socket import LOST, RATE
 from vivavoce.pipelines.models.http import Endpoint, Timeouts
+from vivavoce.pipelines.models.wishes import Wishes
 
 pytestmark = pytest.mark.usefixtures("no_task_is_left")
 
@@ -50,7 +52,7 @@ class Listener:
 
 @contextlib.asynccontextmanager
 async def opened(endpoint, timeouts, **options):
-    hearing, listener = MistralHearing(endpoint, timeouts, **options), Listener()
+    hearing, listener = MistralHearing(endpoint, timeouts, Wishes(**options)), Listener()
     await hearing.open(listener)
     try:
         yield hearing, listener
@@ -145,12 +147,6 @@ async def test_the_delay_is_set_for_the_session(endpoint, quick):
     async with opened(where, quick, delay_ms=80) as (hearing, listener):
         say(hearing, voice(0.5))
         await listener.until(lambda each: each.partials and "three" in each.partials[-1][1])
-
-
-async def test_a_delay_that_the_server_refuses_is_told(endpoint, quick):
-    async with opened(endpoint("hear"), quick, delay_ms=70) as (_, listener):
-        await listener.until(lambda each: each.troubles)
-    assert "target_streaming_delay_ms" in str(listener.troubles[0])
 
 
 # -- what goes wrong

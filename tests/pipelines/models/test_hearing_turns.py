@@ -12,8 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.pipelines.models.test_hearing import Listener as Silent
 from tests.pipelines.models.test_hearing import say, voice
-from vivavoce.pipelines.models.hearing import RATE, MistralHearing, TurnDetection
+from vivavoce.pipelines.models.hearing import MistralHearing
+from vivavoce.pipelines.models.hearing_socket import RATE
 from vivavoce.pipelines.models.segments import BYTES_PER_SECOND, Segments
+from vivavoce.pipelines.models.wishes import TurnDetection, Wishes
 
 pytestmark = pytest.mark.usefixtures("no_task_is_left")
 
@@ -55,7 +57,7 @@ def opened(endpoint, quick):
         where = endpoint("hear", **profile)
         third = dataclasses.replace(where, model=MODEL)
         hearing, listener = (
-            MistralHearing(third, timeouts, turns=detect, **(options or {})),
+            MistralHearing(third, timeouts, Wishes(turns=detect, **(options or {}))),
             Listener(),
         )
         listener.key = endpoint.keys[where]
@@ -212,7 +214,7 @@ async def test_what_is_asked_for_is_sent(opened):
 
 async def test_a_model_without_turns_says_so(endpoint, quick):
     listener = Listener()
-    hearing = MistralHearing(endpoint("hear"), quick, turns=True)
+    hearing = MistralHearing(endpoint("hear"), quick, Wishes(turns=True))
     await hearing.open(listener)
     try:
         await listener.until(lambda each: each.troubles)
@@ -220,7 +222,7 @@ async def test_a_model_without_turns_says_so(endpoint, quick):
         await hearing.close()
     error = listener.troubles[0]
     assert (error.kind, error.lasting) == ("refused", True)
-    assert "turn_detection is not supported by voxtral-mini-transcribe-realtime-2602" in str(error)
+    assert "voxtral-mini-transcribe-realtime-2602 does not follow turns" in str(error)
 
 
 async def test_nobody_who_asked_for_no_turns_gets_any(opened):

@@ -1,0 +1,60 @@
+"""What the error codes and close codes of transcription sockets mean (protocol page §1, §2).
+
+How they tell a wrong key is not established: the HTTP status of the upgrade, an error event, and a
+close with 1008 are all known from services of this kind, and all are recognised. Pure.
+"""
+
+from __future__ import annotations
+
+from vivavoce.pipelines.models.errors import Kind
+
+TIMED_OUT = 3804
+"""Mistral: audio came and no flush, and then nothing for half a minute."""
+_CODES: dict[object, Kind] = {
+    401: "auth",
+    403: "auth",
+    1401: "auth",
+    429: "busy",
+    1300: "busy",
+    TIMED_OUT: "timeout",
+    # Mistral: an invalid model, or a message that it does not take.
+    1500: "refused",
+    # vLLM.
+    "model_not_found": "refused",
+    "model_not_validated": "refused",
+    "unknown_event": "refused",
+    "invalid_event": "refused",
+}
+_CLOSES: dict[int, Kind] = {
+    1008: "refused",
+    1013: "busy",
+}
+_KEY = ("unauthorized", "unauthorised", "api key", "api-key", "authentication", "credentials")
+
+
+def error_kind(code: object, text: str, *, useful: bool) -> Kind:
+    """Tell what an error event stands for.
+
+    Args:
+        code: An integer (Mistral) or a word (vLLM).
+        text: Its message.
+        useful: Whether the connection had been of use: then a refusal is of one message, and the
+            next connection need not meet it.
+    """
+    kind = _CODES.get(code, "broken") if isinstance(code, int | str) else "broken"
+    if kind in {"broken", "refused"} and not useful and _about_key(text):
+        return "auth"
+    return "broken" if kind == "refused" and useful else kind
+
+
+def closed_kind(code: int, reason: str, *, useful: bool) -> Kind:
+    """Tell what a close frame stands for; 1006 is a connection that ended without one."""
+    kind = _CLOSES.get(code, "broken")
+    if not useful and _about_key(reason):
+        return "auth"
+    return "broken" if kind == "refused" and useful else kind
+
+
+def _about_key(text: str) -> bool:
+    lower = text.lower()
+    return any(word in lower for word in _KEY)
