@@ -106,7 +106,9 @@ class Listening:
         language: object = self.language
         code = isinstance(language, str) and len(language) == 2 and language.isalpha()
         if language is not None and not (code and language == str(language).lower()):
-            raise OptionError(f'Listening(language={language!r}): give a code such as "fr", or None')
+            raise OptionError(
+                f'Listening(language={language!r}): give a code such as "fr", or None'
+            )
         expect: object = self.expect
         words = isinstance(expect, tuple | list) and all(
             isinstance(each, str) and each.strip() for each in expect
