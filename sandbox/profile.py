@@ -120,8 +120,10 @@ FAULTS: dict[str, tuple[Stage, ...]] = {
     "usage_last": ("think",),
     "usage_names": ("think",),
     "finish_error": ("think",),
-    "no_done": ("think",),
+    "no_done": ("think", "speak"),
     "odd_chunks": ("speak",),
+    "one_chunk": ("speak",),
+    "no_usage": ("speak",),
 }
 _HEAR_POINTS = ("open", "delta", "done")
 
@@ -138,8 +140,9 @@ class Fault:
     cut between two packets), ``object_arguments``, ``split_arguments``, ``text_before_call``,
     ``no_call_ids``, ``foreign_ids``, ``same_index`` (shapes of tool calls), ``content_chunks``
     (text as a list), ``usage_last`` (in a chunk without choices), ``usage_names`` (input and
-    output tokens), ``finish_error`` (the last chunk's reason), ``no_done`` (no ``[DONE]``),
-    ``odd_chunks`` (lengths that cut a sample).
+    output tokens), ``finish_error`` (the last chunk's reason), ``no_done`` (no ``[DONE]``,
+    no end of speech), ``odd_chunks`` (lengths that cut a sample), ``one_chunk`` (all audio at
+    once), ``no_usage`` (an end without what it cost).
 
     Attributes:
         on: Which ones it strikes, counted from 1 per key: utterances (hearing; at ``open``:
@@ -308,6 +311,7 @@ class Counters:
     """What happened under a key."""
 
     connections: int = 0  # hearing sockets opened
+    speech_connections: int = 0
     requests: dict[str, int] = field(default_factory=dict)  # per endpoint
     turns: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
     heard_s: float = 0.0  # seconds of audio received
