@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import contextlib
+import dataclasses
+from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from typing_extensions import TypeVar as DefaultTypeVar
@@ -20,14 +22,17 @@ from vivavoce.agent.events import (
     KeyPressed,
     LanguageChanged,
     MessageReceived,
+    TransferMoved,
 )
 from vivavoce.agent.handoff import HandOff
 from vivavoce.agent.interview import Interview
 from vivavoce.agent.languages import base, check, follow
 from vivavoce.agent.ledger import Ledger
-from vivavoce.agent.line import Line, Sound
+from vivavoce.agent.line import Line, LineError, Sound
 from vivavoce.agent.prices import Price, cost
 from vivavoce.agent.transcript import HandOver, Reply, Transcript
+from vivavoce.agent.transfer import Mode, Transfer, TransferRequest
+from vivavoce.agent.transfer import State as TransferState
 from vivavoce.agent.usage import Usage
 
 if TYPE_CHECKING:
@@ -64,6 +69,9 @@ class Call(Generic[Deps, State]):
         models: Which model serves each stage ("thinking").
         phase: What the call is doing.
         reason: Why it ended; empty while it goes on.
+        transfers: Whom the caller was handed over to, or was to be.
+        disclosed: When the caller was told that a machine speaks (s); None if nobody did.
+        consent: Whether the caller agreed to be recorded; None if nobody asked.
     """
 
     def __init__(
@@ -98,6 +106,9 @@ class Call(Generic[Deps, State]):
         self.models: dict[str, str] = {}
         self.phase: Phase = "connecting"
         self.reason = ""
+        self.transfers: list[Transfer] = []
+        self.disclosed: float | None = None
+        self.consent: bool | None = None
         self.greeting_due = False
         self.considering = False
         self._line: Line | None = None
@@ -107,6 +118,7 @@ class Call(Generic[Deps, State]):
         self._questions = 0
         self._turn_to_ask = asyncio.Lock()
         self._held = False
+        self._asides = 0
 
     def __repr__(self) -> str:
         return f"<Call {self.id} {self.phase}>"
@@ -138,8 +150,13 @@ class Call(Generic[Deps, State]):
 
     @property
     def on_hold(self) -> bool:
-        """Whether the caller is on hold."""
-        return self._held
+        """Whether the caller is on hold, or waits for something else than the agent."""
+        return self._held or self._asides > 0
+
+    @property
+    def joined(self) -> bool:
+        """Whether the caller speaks with somebody else: the agent's part is over."""
+        return bool(self.transfers) and self.transfers[-1].state in {"joined", "done"}
 
     def cost(self, prices: dict[str, Price] | None = None) -> float | None:
         """Return what the call has cost so far (USD), or None where a price is not known.
@@ -269,17 +286,58 @@ class Call(Generic[Deps, State]):
                 self.phase = "listening"
                 self.emit(HoldEnded(self.now))
 
-    async def transfer(self, to: str) -> None:
-        """Hand the caller over to another number or address, which ends this call.
+    async def transfer(
+        self,
+        to: str,
+        *,
+        mode: Mode = "refer",
+        announcement: str | None = None,
+        briefing: str = "",
+        music: Sound | None = None,
+        rate: int = 24_000,
+        trunk: str = "",
+        ring_time: float = 30.0,
+    ) -> None:
+        """Hand the caller over to another number or address, which ends the agent's part.
+
+        With `refer` the call ends. With `bridge` and `warm` it returns once both are joined:
+        they speak with each other, no model listens, and the end of either ends the call.
+        Cancelled before that, the caller is back with the agent.
 
         Args:
             to: As the line has it: "+33 1 23 45 67 89", "sip:desk@example.org".
+            mode: See `TransferRequest`, also for all others.
+            announcement: Said to the caller before they wait.
+            briefing: What the other one is told first (`warm`).
+            music: Played while the caller waits.
+            rate: Its sample rate (Hz).
+            trunk: The trunk that the other one is called over.
+            ring_time: Seconds until it is given up.
 
         Raises:
-            LineError: If the line cannot, or the other side refused.
+            LineError: If the line cannot, the other side refused or declined, nobody answered,
+                or a transfer is under way. The caller is back with the agent.
+            ValueError: If something asked for makes no sense.
         """
-        if self._line is not None and not self.ended:
-            await self._line.transfer(to)
+        request = TransferRequest(
+            to=to, mode=mode, announcement=announcement, briefing=briefing, music=music, rate=rate,
+            trunk=trunk, ring_time=ring_time,
+        )  # fmt: skip
+        if self._line is None or self.ended:
+            return
+        if self.transfers and self.transfers[-1].state not in {"done", "failed"}:
+            raise LineError(f"a transfer to {self.transfers[-1].to} is under way")
+        self.transfers.append(Transfer(to, mode, self.now))
+        self.transfer_moved("calling")
+        try:
+            with self.aside() if mode != "refer" else contextlib.nullcontext():
+                await self._line.transfer(request)
+        except BaseException as error:
+            if not self.joined:
+                self.transfer_moved("failed", str(error) or type(error).__name__)
+            raise
+        if mode == "refer":
+            self.transfer_moved("done")
 
     async def send_dtmf(self, digits: str) -> None:
         """Send key tones.
@@ -421,6 +479,28 @@ class Call(Generic[Deps, State]):
         if len(self.agent.languages) < 2:
             return self.language
         return follow(text, self.agent.languages, self.language)
+
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave what the caller says within a `with` block to whoever else listens.
+
+        The agent does not answer it; it stands in the transcript.
+        """
+        self._asides += 1
+        try:
+            yield
+        finally:
+            self._asides -= 1
+
+    def transfer_moved(self, state: TransferState, why: str = "") -> None:
+        """The last transfer has come further; tell every listener."""
+        transfer = self.transfers[-1]
+        transfer.state, transfer.why = state, why or transfer.why
+        if state == "joined":
+            transfer.joined = self.now
+        elif state in {"done", "failed"}:
+            transfer.ended = self.now
+        self.emit(TransferMoved(self.now, dataclasses.replace(transfer)))
 
     def take_over(self, handoff: HandOff) -> None:
         """Let another agent go on; its greeting is due, where it has one."""

@@ -37,6 +37,24 @@ async def transfer_call(call: Call, to: str) -> str:
     return "The caller was transferred."
 
 
+@tool(context_type=Call, interruptible=False, timeout=300)
+async def put_through(call: Call, to: str, briefing: str) -> str:
+    """Put the caller through to a person, who is called, told what it is about, and may decline.
+
+    The caller is told that they have to wait. It ends your part of the call.
+
+    Args:
+        to: The number or address of the person.
+        briefing: What the person has to know: who calls and what they want, in one or two
+            sentences, as if you spoke to the person.
+    """
+    try:
+        await call.transfer(to, mode="warm", briefing=briefing)
+    except (LineError, ValueError) as error:
+        raise ToolError(f"The caller was not put through: {error}.") from error
+    return "The caller was put through."
+
+
 @tool(context_type=Call, interruptible=False)
 async def send_dtmf(call: Call, keys: str) -> str:
     """Press keys of the telephone, as for the menu of the machine at the other end.

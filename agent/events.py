@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Utterance
+from vivavoce.agent.transfer import Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,13 @@ class HandedOff(Event):
     """Another agent took the call over."""
 
     handoff: HandOver
+
+
+@dataclass(frozen=True, slots=True)
+class TransferMoved(Event):
+    """A transfer has begun, or come further: `transfer.state` says how far."""
+
+    transfer: Transfer
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from vivavoce.agent.transcript import Reply
 
 if TYPE_CHECKING:
     from vivavoce.agent.agent import Agent
+    from vivavoce.agent.transfer import TransferRequest
 
 Sound = Buffer | str | PathLike[str]
 """A sound to play: int16 mono samples (a numpy array, bytes), or the path of a WAV file."""
@@ -44,11 +45,11 @@ class Line(Protocol):
     async def hold(self, *, on: bool, music: Sound | None, rate: int) -> None:
         """Put the caller on hold, or take them back."""
 
-    async def transfer(self, to: str) -> None:
-        """Hand the caller over to another number or address.
+    async def transfer(self, request: TransferRequest) -> None:
+        """Hand the caller over; return once that is done, or both are joined.
 
         Raises:
-            LineError: If the line cannot, or the other side refused.
+            LineError: If the line cannot, the other side refused, or nobody took the caller.
         """
 
     async def send_dtmf(self, digits: str) -> None:

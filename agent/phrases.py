@@ -82,6 +82,59 @@ NOT_ANSWERED = {
 """Said where a check refuses what was heard, or what was about to be said."""
 
 
+CONNECTING = {
+    "en": "One moment, please. I am putting you through.",
+    "fr": "Un instant, s'il vous plaît. Je vous mets en relation.",
+    "es": "Un momento, por favor. Le paso la llamada.",
+    "de": "Einen Moment, bitte. Ich verbinde Sie.",
+    "it": "Un momento, per favore. La metto in comunicazione.",
+    "pt": "Um momento, por favor. Vou passar a chamada.",
+    "nl": "Een moment, alstublieft. Ik verbind u door.",
+    "hi": "एक क्षण, कृपया। मैं आपकी बात करवाती हूँ।",
+    "ar": "لحظة من فضلك. سأحوّل مكالمتك.",
+}
+"""Said before the caller waits for somebody who is called."""
+
+TAKE_IT = {
+    "en": "Do you take the call? Say yes or press one; say no or press two.",
+    "fr": "Prenez-vous l'appel ? Dites oui ou tapez un ; dites non ou tapez deux.",
+    "es": "¿Toma la llamada? Diga sí o pulse uno; diga no o pulse dos.",
+    "de": "Nehmen Sie den Anruf an? Sagen Sie ja oder drücken Sie die eins; nein ist die zwei.",
+    "it": "Prende la chiamata? Dica sì o prema uno; dica no o prema due.",
+    "pt": "Atende a chamada? Diga sim ou prima um; diga não ou prima dois.",
+    "nl": "Neemt u het gesprek aan? Zeg ja of druk op één; zeg nee of druk op twee.",
+    "hi": "क्या आप कॉल लेंगे? हाँ कहें या एक दबाएँ; नहीं कहें या दो दबाएँ।",
+    "ar": "هل تأخذ المكالمة؟ قل نعم أو اضغط واحد؛ قل لا أو اضغط اثنين.",
+}
+"""Asked of somebody who is to take a caller over."""
+
+DISCLOSURE = {
+    "en": "You are speaking with a machine, an artificial intelligence.",
+    "fr": "Vous parlez avec une machine, une intelligence artificielle.",
+    "es": "Está hablando con una máquina, una inteligencia artificial.",
+    "de": "Sie sprechen mit einer Maschine, einer künstlichen Intelligenz.",
+    "it": "Sta parlando con una macchina, un'intelligenza artificiale.",
+    "pt": "Está a falar com uma máquina, uma inteligência artificial.",
+    "nl": "U spreekt met een machine, een kunstmatige intelligentie.",
+    "hi": "आप एक मशीन, एक कृत्रिम बुद्धिमत्ता से बात कर रहे हैं।",
+    "ar": "أنت تتحدث مع آلة، وهي ذكاء اصطناعي.",
+}
+"""Said before anything else: many laws want callers to know."""
+
+MAY_RECORD = {
+    "en": "May this call be recorded? Say yes or press one; say no or press two.",
+    "fr": "Cet appel peut-il être enregistré ? Dites oui ou tapez un ; dites non ou tapez deux.",
+    "es": "¿Podemos grabar esta llamada? Diga sí o pulse uno; diga no o pulse dos.",
+    "de": "Darf dieser Anruf aufgezeichnet werden? Sagen Sie ja oder eins, nein oder zwei.",
+    "it": "Possiamo registrare questa chiamata? Dica sì o prema uno; dica no o prema due.",
+    "pt": "Podemos gravar esta chamada? Diga sim ou prima um; diga não ou prima dois.",
+    "nl": "Mag dit gesprek worden opgenomen? Zeg ja of druk op één; zeg nee of druk op twee.",
+    "hi": "क्या यह कॉल रिकॉर्ड की जा सकती है? हाँ कहें या एक दबाएँ; नहीं कहें या दो दबाएँ।",
+    "ar": "هل يمكن تسجيل هذه المكالمة؟ قل نعم أو اضغط واحد؛ قل لا أو اضغط اثنين.",
+}
+"""Asked before a call is recorded."""
+
+
 def phrase(phrases: dict[str, str], language: str) -> str:
     """Return the sentence in a language ("fr" or "fr-CA"), in English where there is none."""
     return phrases.get(language.split("-", maxsplit=1)[0].lower(), phrases["en"])

@@ -35,5 +35,8 @@ def record(
         "cost_usd": None if (cost := call.cost()) is None else round(cost, 6),
         "speculation": call.ledger.speculation.to_dict(),
         "health": call.ledger.health.to_dict(),
+        "disclosed": call.disclosed,
+        "consent": call.consent,
+        "transfers": [transfer.to_dict() for transfer in call.transfers],
         "transcript": call.transcript.to_dict(),
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 from vivavoce.phone.board import Board, Direction
+from vivavoce.phone.lines import TelephoneLine
 from vivavoce.phone.media.dtmf import KEYS, Digit
 from vivavoce.phone.media.endpoint import MediaEndpoint
 from vivavoce.phone.media.receiver import BLOCK
@@ -31,54 +31,30 @@ ANSWER = 40.0
 """Seconds that answering may take: the signalling gives up by itself before."""
 CHANGE = 40.0
 """Seconds that a hold or its end may take."""
-STILL = 5.0
-"""Seconds without a block of audio, which comes by our own clock, after which it is a defect."""
 MARGIN = 0.002
 """Seconds of speech more than a packet that wait to be sent, so that none goes out half full."""
-KEPT = 150
-"""Blocks of the caller's audio that wait to be taken (3 s); the oldest are dropped beyond."""
 
 
-class PhoneLine:
-    """One telephone call. A station makes it; all methods belong to its event loop.
-
-    Every method is safe at any time; once the call is over it does nothing, or says so.
+class PhoneLine(TelephoneLine):
+    """One telephone call by SIP. A station makes it.
 
     Attributes:
-        direction: Who called.
-        trunk: The trunk's name; "" for a phone of our own.
-        number: The number or user that is called.
-        caller: The number or user that calls, as it was told to us: anybody may tell anything.
-        display: The caller's name, as told.
-        user: The phone of our own that calls, proved; "" over a trunk.
-        call_id: SIP's Call-ID, for logs.
         end: How it ended; None while it goes on.
+        plan: The media agreed on; None before that.
     """
 
     def __init__(self, board: Board, *, direction: Direction, trunk: str) -> None:
+        super().__init__(direction=direction, trunk=trunk)
         self._board = board
-        self.direction = direction
-        self.trunk = trunk
-        self.number = self.caller = self.display = self.user = self.call_id = ""
         self.end: sip.Ended | None = None
         self.plan: MediaPlan | None = None
         self._call: Call | None = None
         self._endpoint: MediaEndpoint | None = None
-        self._blocks: deque[tuple[Int16, int]] = deque(maxlen=KEPT)
-        self._news = asyncio.Event()  # set whenever something a waiter looks at has changed
-        self._came = asyncio.Event()  # audio of the caller's came, or the end
-        self._on_key: list[Callable[[str], None]] = []
-        self._on_sound: list[Callable[[Int16, int], None]] = []
         self._outcome: tuple[Outcome, int] | None = None
         self._refused: tuple[int, str] | None = None
         self._holding = False
         self._since = 0.0  # when there was last a reason to expect packets
         self._why = ""
-        self.dropped = 0  # blocks of the caller's audio that nobody took in time
-
-    def __repr__(self) -> str:
-        state = "ended" if self.end else "up" if self.answered else "ringing"
-        return f"<PhoneLine {self.direction.value} {self.call_id[:12]} {state}>"
 
     def attach(self, call: Call) -> None:
         """Give the line its call."""
@@ -141,6 +117,12 @@ class PhoneLine:
             return 0.0
         wanted = max(session.config.ptime, BLOCK) + MARGIN - session.queued
         return wanted if wanted > MARGIN else 0.0
+
+    @property
+    def packet(self) -> float:
+        """Seconds of audio in each packet that is sent."""
+        session = self._endpoint.session if self._endpoint is not None else None
+        return session.config.ptime if session is not None else BLOCK
 
     def statistics(self) -> Statistics | None:
         """Return the figures of its media; None before it is answered."""
@@ -249,13 +231,12 @@ class PhoneLine:
             return Outcome.UNKNOWN
         return self._outcome[0] if self._outcome is not None else Outcome.UNKNOWN
 
-    async def over(self, within: float | None = None) -> bool:
-        """Wait until the call is over; return False if it is not `within` so many seconds."""
-        try:
-            await self._until(lambda: self.ended, within)
-        except TimeoutError:
-            return False
-        return True
+    def report_transfer(self, status: int) -> None:
+        """Tell the far end, which asked us to call somebody, how it went (a SIP status)."""
+        call = self._call
+        if call is not None and not self.ended:
+            with contextlib.suppress(CallError):
+                self._do(lambda now: self._board.signalling.report_transfer(call, status, now))
 
     async def close(self) -> None:
         """Give the ports back; idempotent. The call is hung up before."""
@@ -263,25 +244,6 @@ class PhoneLine:
             await self._endpoint.close()
 
     # -- sound
-
-    async def listen(self) -> list[tuple[Int16, int]]:
-        """Wait for what the caller says: blocks of 20 ms (int16), each with its rate (Hz).
-
-        They come by our clock, silence included, also while the call is on hold. Usually it is
-        one; more when whoever listens was late. Empty once the call is over.
-
-        Raises:
-            TimeoutError: None came for long: the call is not answered, or our clock stands.
-        """
-        if not self._blocks and not self.ended:
-            self._came.clear()
-            async with asyncio.timeout(STILL):
-                await self._came.wait()
-        if self.ended:
-            return []
-        blocks = list(self._blocks)
-        self._blocks.clear()
-        return blocks
 
     def say(self, pcm: Int16) -> None:
         """Queue audio to send (int16 at `rate`); `wanted` says how much is worth giving."""
@@ -316,57 +278,6 @@ class PhoneLine:
             with contextlib.suppress(CallError):
                 self._do(partial(self._board.signalling.send_dtmf_info, call, key))
 
-    @contextlib.contextmanager
-    def keys(self, told: Callable[[str], None]) -> Iterator[None]:
-        """Have a function told each key that the caller presses, within a `with` block."""
-        self._on_key.append(told)
-        try:
-            yield
-        finally:
-            self._on_key.remove(told)
-
-    @contextlib.contextmanager
-    def sounds(self, told: Callable[[Int16, int], None]) -> Iterator[None]:
-        """Have a function told each block that is heard (20 ms, int16) and its rate (Hz)."""
-        self._on_sound.append(told)
-        try:
-            yield
-        finally:
-            self._on_sound.remove(told)
-
-    async def collect(
-        self,
-        count: int = 0,
-        *,
-        until: str = "#",
-        first: float = 10.0,
-        between: float = 4.0,
-    ) -> str:
-        """Collect the keys that the caller presses.
-
-        Args:
-            count: Most keys; 0 for any number.
-            until: The key that ends them, and is not among them; "" for none.
-            first: Seconds to wait for the first key.
-            between: Seconds to wait for each other one.
-
-        Returns:
-            What was pressed by then; "" if nothing was.
-        """
-        queue: asyncio.Queue[str] = asyncio.Queue()
-        pressed = ""
-        with self.keys(queue.put_nowait):
-            while not self.ended and (not count or len(pressed) < count):
-                try:
-                    async with asyncio.timeout(between if pressed else first):
-                        key = await queue.get()
-                except TimeoutError:
-                    break
-                if key == until:
-                    break
-                pressed += key
-        return pressed
-
     # -- what happens to it
 
     def take(self, news: Decision) -> None:
@@ -381,8 +292,11 @@ class PhoneLine:
             case sip.Transferred():
                 self._outcome = (news.outcome, news.code)
             case sip.TransferAsked():
-                # Who may transfer costs us calls: nobody takes that up unasked.
-                self._do(lambda now: self._board.signalling.report_transfer(news.call, 603, now))
+                for told in list(self._on_refer):
+                    told(news.target)
+                if not self._on_refer:
+                    # Who may transfer costs us calls: nobody takes that up unasked.
+                    self.report_transfer(603)
             case sip.Ended():
                 self.end = news
                 self._came.set()
@@ -406,11 +320,7 @@ class PhoneLine:
         session.receiving = plan.receives
 
     def _heard(self, pcm: Int16) -> None:
-        self.dropped += len(self._blocks) == KEPT
-        self._blocks.append((pcm, self.rate))
-        for told in list(self._on_sound):
-            told(pcm, self.rate)
-        self._came.set()
+        self._take(pcm)
         endpoint = self._endpoint
         session = endpoint.session if endpoint is not None else None
         if session is None or self.held or not session.receiving:
@@ -426,10 +336,6 @@ class PhoneLine:
     def _happened(self, event: Event) -> None:
         if isinstance(event, Digit):
             self._pressed(event.key)
-
-    def _pressed(self, key: str) -> None:
-        for told in list(self._on_key):
-            told(key)
 
     async def _change(self, *, on: bool) -> bool:
         call = self._call
@@ -467,9 +373,3 @@ class PhoneLine:
 
     def _do(self, decide: Callable[[float], list[Decision]]) -> None:
         self._board.do(decide)
-
-    async def _until(self, condition: Callable[[], bool], within: float | None) -> None:
-        async with asyncio.timeout(within):
-            while not condition():
-                self._news.clear()
-                await self._news.wait()

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
+import secrets
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from vivavoce.agent import Agent, Call
-from vivavoce.agent.events import CallerPartial
+from vivavoce.phone.entrance import Entrance
 from vivavoce.phone.exposure import Exposure, PhoneError
-from vivavoce.phone.line import PhoneLine
-from vivavoce.phone.policy import Pace, Policy
+from vivavoce.phone.lines import TelephoneLine
+from vivavoce.phone.opening import Manners, Opening, Screen, Sentence
+from vivavoce.phone.operator import Operator
+from vivavoce.phone.policy import Policy, Retries
 from vivavoce.phone.sip.trunk import Trunk
-from vivavoce.phone.station import HANDLER, DialError, Station
+from vivavoce.phone.station import HANDLER, Station
 from vivavoce.phone.transport import PhoneTransport
-from vivavoce.phone.voicemail import Answerer, Voicemail
-from vivavoce.pipelines.audio.convert import Int16
+from vivavoce.phone.voicemail import Answerer
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.tasks import Tasks
@@ -30,26 +32,34 @@ log = logging.getLogger("vivavoce")
 ANY = "*"
 """The key of a trunk's `numbers` that stands for any other number."""
 
-TICK = 0.05
-"""Seconds between two looks at who has answered."""
-LOOKS = 400
-"""Most looks: 20 s. The detector decides long before, while our clock runs."""
-
-Hook = Callable[[Conversation, PhoneLine], None]
-
-_lines: weakref.WeakKeyDictionary[Call[Any], PhoneLine] = weakref.WeakKeyDictionary()
+Hook = Callable[[Conversation, TelephoneLine], None]
 
 
-def line_of(call: Call[Any]) -> PhoneLine:
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    """What carries a call."""
+
+    transport: PhoneTransport
+    opening: Opening
+
+
+_connections: weakref.WeakKeyDictionary[Call[Any], _Connection] = weakref.WeakKeyDictionary()
+
+
+def _connection(call: Call[Any]) -> _Connection:
+    found = _connections.get(call)
+    if found is None:
+        raise LookupError(f"call {call.id} is no telephone call: it has no line to act on")
+    return found
+
+
+def line_of(call: Call[Any]) -> TelephoneLine:
     """Return the telephone line of a call: what a tool transfers, holds or presses keys with.
 
     Raises:
         LookupError: It is no telephone call.
     """
-    line = _lines.get(call)
-    if line is None:
-        raise LookupError(f"call {call.id} is no telephone call: it has no line to act on")
-    return line
+    return _connection(call).transport.line
 
 
 class Phone:
@@ -63,8 +73,12 @@ class Phone:
         exposure: How the telephone is reached.
         policy: Whom it may call, when and how often.
         ring_time: Seconds that it rings before it is answered.
-        recordings: A folder where calls are recorded, by their id; None: nowhere. Tell callers,
-            in the greeting: most laws want it.
+        recordings: A folder where calls are recorded, by their id; None: nowhere.
+        disclosure: Said before anything else, and not to be cut: that a machine speaks. True is
+            a sentence in the call's language; or give your own, or one for each language.
+        consent: Asked before a call is recorded; it is recorded only after a yes, by voice or
+            key. Likewise a sentence; False records unasked, which most laws forbid.
+        entrances: Other ways in, such as `AudioSocket` and `ChanWebSocket`.
         began: Told of each call before its first event.
         ended: Told of each call once it is over.
 
@@ -82,6 +96,9 @@ class Phone:
         policy: Policy | None = None,
         ring_time: float = 0.0,
         recordings: Path | None = None,
+        disclosure: Sentence = False,
+        consent: Sentence = False,
+        entrances: Sequence[Entrance] = (),
         began: Hook | None = None,
         ended: Hook | None = None,
     ) -> None:
@@ -98,17 +115,28 @@ class Phone:
                     )
         if not 0 <= ring_time <= 120:
             raise PhoneError(f"ring_time={ring_time}: 0 to 120 s; callers give up")
+        self._entrances = {entrance.name: entrance for entrance in entrances}
+        for entrance in entrances:
+            if entrance.agent and entrance.agent not in self._agents:
+                raise PhoneError(f"{entrance.name}: there is no agent {entrance.agent!r}")
+        if len(self._entrances) != len(entrances):
+            raise PhoneError("two ways in have one name")
         self._models = models
         self._trunks = {trunk.name: trunk for trunk in trunks}
-        self._policy = policy or Policy()
-        self._pace = Pace(self._policy.per_minute)
         self._ring_time = ring_time
         self._recordings = recordings
+        try:
+            self._manners = Manners(disclosure, consent)
+        except ValueError as error:
+            raise PhoneError(str(error)) from None
         self._began, self._ended = began, ended
         self._tasks = Tasks()
         self._dialled: set[asyncio.Task[None]] = set()
         self._closed = False
+        # Who came by another way, and has no trunk, needs no SIP port: a PBX may be there.
+        self._by_sip = bool(trunks) or exposure is not None or not entrances
         self.station = Station(self._take, trunks=trunks, exposure=exposure)
+        self._operator = Operator(self.station, models, self._trunks, policy or Policy())
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -123,12 +151,21 @@ class Phone:
         Raises:
             PhoneError: An address cannot be bound, or a trunk needs another listener.
         """
-        await self.station.open()
+        if self._by_sip:
+            await self.station.open()
+        try:
+            for entrance in self._entrances.values():
+                await entrance.open(self._take)
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Hang up every call and end; idempotent."""
         if not self._closed:
             self._closed = True
+            for entrance in self._entrances.values():
+                await entrance.close()
             await self.station.close()
             # Their lines are dead: they settle what was said, and finish their recordings.
             if self._dialled:
@@ -144,6 +181,9 @@ class Phone:
         caller: str = "",
         display: str = "",
         ring_time: float = 45.0,
+        retries: Retries | None = None,
+        screen: Screen | None = None,
+        memory: Mapping[str, object] | None = None,
         deps: Any = None,
     ) -> Call[Any]:
         """Call somebody, and have an agent speak with them once they answer.
@@ -158,6 +198,10 @@ class Phone:
             caller: The number shown.
             display: The name shown.
             ring_time: Seconds until it is given up.
+            retries: When it is tried again; None: never.
+            screen: Find out who has answered before anything is said: a person is greeted, a
+                machine is left a message or hung up on. None: whoever answers is greeted.
+            memory: What the agent knows from the start (`call.memory`).
             deps: What the agent's tools need, instead of what its `deps` makes.
 
         Raises:
@@ -167,17 +211,15 @@ class Phone:
         chosen = self._agents.get(agent) if agent else next(iter(self._agents.values()))
         if chosen is None:
             raise PhoneError(f"there is no agent {agent!r}; known: {', '.join(self._agents)}")
-        why = self._policy.forbids(number, datetime.now(UTC))
-        wait = self._pace.wait(time.monotonic())
-        if not why and wait:
-            why = f"{self._policy.per_minute} calls a minute are made already; in {wait:.0f} s"
-        if why:
-            raise DialError(0, f"not called: {why}")
-        self._pace.made(time.monotonic())
-        line = await self.station.dial(
-            number, trunk=trunk, caller=caller, display=display, ring_time=ring_time
+        line = await self._operator.call(
+            number,
+            trunk=trunk,
+            caller=caller,
+            display=display,
+            ring_time=ring_time,
+            retries=retries,
         )
-        conversation = self._conversation(line, chosen, deps)
+        conversation = self._conversation(line, chosen, deps, screen, memory)
         task = self._tasks.spawn(self._converse(conversation, line), f"call {line.call_id[:12]}")
         self._dialled.add(task)
         task.add_done_callback(self._dialled.discard)
@@ -187,39 +229,18 @@ class Phone:
         """Wait until it shows who has answered a call of ours: some three seconds at most.
 
         Ask it right after `dial`, of an agent without a greeting: who is greeted at once says
-        nothing. A machine that beeped listens from then on.
+        nothing. With `screen` it is found out anyway, and this tells what.
 
         Raises:
             LookupError: It is no telephone call.
         """
-        line, detector = line_of(call), Voicemail(0.0)
-        # The time is the sound's own: a moment in which we were too busy to listen is no pause.
-        now = 0.0
+        return await _connection(call).opening.answered_by(call)
 
-        def heard(pcm: Int16, rate: int) -> None:
-            nonlocal now
-            now += len(pcm) / rate
-            detector.sound(pcm, rate, now)
-
-        async def follow() -> None:
-            async for event in call:
-                if isinstance(event, CallerPartial):
-                    detector.words(event.text, now)
-
-        following = asyncio.create_task(follow(), name="who has answered")
-        try:
-            with line.sounds(heard):
-                for _ in range(LOOKS):
-                    if detector.tick(now) is not None or await line.over(TICK):
-                        break
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
-        log.info("%r: answered by %s: %s", line, detector.verdict, detector.why)
-        return detector.verdict or Answerer.NOBODY
-
-    def agent_for(self, line: PhoneLine) -> Agent[Any] | None:
+    def agent_for(self, line: TelephoneLine) -> Agent[Any] | None:
         """Return who answers a call that came in; None: that number is nobody's."""
+        entrance = self._entrances.get(line.trunk)
+        if entrance is not None and entrance.agent:
+            return self._agents[entrance.agent]
         trunk = self._trunks.get(line.trunk)
         if trunk is None or not trunk.numbers:
             return next(iter(self._agents.values()))
@@ -228,7 +249,7 @@ class Phone:
 
     # -- inside
 
-    async def _take(self, line: PhoneLine) -> None:
+    async def _take(self, line: TelephoneLine) -> None:
         agent = self.agent_for(line)
         if agent is None:
             log.info("%r: %s is nobody's number", line, line.number)
@@ -238,34 +259,43 @@ class Phone:
             return
         await self._converse(self._conversation(line, agent, None), line)
 
-    def _conversation(self, line: PhoneLine, agent: Agent[Any], deps: Any) -> Conversation:
-        call_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{id(line) & 0xFFFFFF:06x}"
+    def _conversation(
+        self,
+        line: TelephoneLine,
+        agent: Agent[Any],
+        deps: Any,
+        screen: Screen | None = None,
+        memory: Mapping[str, object] | None = None,
+    ) -> Conversation:
+        call_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         recording = self._recordings / f"{call_id}.wav" if self._recordings is not None else None
+        transport = PhoneTransport(line, self._operator)
+        opening = Opening(transport, self._manners, recording, screen)
         conversation = Conversation(
             agent,
             self._models,
-            PhoneTransport(line, recording),
+            transport,
             call_id=call_id,
             deps=deps,
             caller=line.caller,
             called=line.number,
+            opening=opening.run if opening.needed else None,
         )
-        _lines[conversation.call] = line
+        call = conversation.call
+        for key, value in (memory or {}).items():
+            call.remember(key, value)
+        transport.told = call.pressed
+        _connections[call] = _Connection(transport, opening)
         if self._began is not None:
             self._began(conversation, line)
         return conversation
 
-    async def _converse(self, conversation: Conversation, line: PhoneLine) -> None:
-        call = conversation.call
-
-        def pressed(key: str) -> None:
-            if key in "ABCD":  # pipecat's keypad, which tells the others, has no such keys
-                call.pressed(key)
-
+    async def _converse(self, conversation: Conversation, line: TelephoneLine) -> None:
+        connection = _connections[conversation.call]
         try:
-            with line.keys(pressed):
-                await conversation.run()
+            await conversation.run()
         finally:
             line.hang_up()
+            await connection.opening.close()
             if self._ended is not None:
                 self._ended(conversation, line)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_PATTERN = re.compile(r"\+?[0-9A-Za-z_.\-]*\*?\Z")
+_PATTERN = re.compile(r"(?:sips?:)?\+?[0-9A-Za-z_.@:\-]*\*?\Z")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,8 +17,8 @@ class Policy:
     """Rules for calls of ours. What a model may dial is somebody's money, or somebody's night.
 
     Attributes:
-        numbers: Numbers that may be called; one that ends in `*` stands for all that begin so.
-            Empty: any number that the application dials.
+        numbers: Numbers (or users, or whole `sip:` URIs) that may be called; one that ends in
+            `*` stands for all that begin so. Empty: any number that the application dials.
         per_minute: Most calls within any 60 s.
         hours: From and to, as local time of `zone`; None: at any time.
         days: Days of the week, 0 is Monday.
@@ -57,8 +57,7 @@ class Policy:
 
     def forbids(self, number: str, moment: datetime) -> str:
         """Return why a number may not be called at a moment (with its zone); "" if it may."""
-        bare = re.sub(r"[ ()./-]", "", number) if number[:1] in "+0123456789(" else number
-        if self.numbers and not any(_fits(pattern, bare) for pattern in self.numbers):
+        if self.numbers and not allows(self.numbers, number):
             return f"{number} is not among the numbers that may be called"
         local = moment.astimezone(self._zone)
         if local.weekday() not in self.days:
@@ -67,6 +66,56 @@ class Policy:
             begin, end = self.hours
             return f"it is {local:%H:%M}; calls are made from {begin:%H:%M} to {end:%H:%M}"
         return ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retries:
+    """When a call that did not come about is tried again.
+
+    Who is not there for good (404, 410, 484, 604) or said no (603) is not called again, and what
+    our policy forbids is not either. Each wait is twice the one before.
+
+    Attributes:
+        attempts: Calls in all; 1 never tries again.
+        busy: Seconds to wait when they are busy (486, 600).
+        no_answer: Seconds to wait when nobody answered (408, 480, 487).
+        trouble: Seconds to wait when a server or the network failed (5xx).
+        longest: Longest wait (s).
+
+    Raises:
+        ValueError: A figure makes no sense.
+    """
+
+    attempts: int = 1
+    busy: float = 120.0
+    no_answer: float = 900.0
+    trouble: float = 15.0
+    longest: float = 7_200.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.attempts <= 20:
+            raise ValueError(f"attempts={self.attempts}: 1 to 20")
+        if min(self.busy, self.no_answer, self.trouble, self.longest) < 0:
+            raise ValueError("busy, no_answer, trouble and longest are seconds, 0 or more")
+
+    def after(self, code: int, attempt: int) -> float | None:
+        """Return how long to wait after an attempt; None: it is not tried again.
+
+        Args:
+            code: The SIP status it failed with.
+            attempt: Which one it was, from 1.
+        """
+        if attempt >= self.attempts:
+            return None
+        if code in {486, 600}:
+            first = self.busy
+        elif code in {408, 480, 487}:
+            first = self.no_answer
+        elif 500 <= code < 600:
+            first = self.trouble
+        else:
+            return None
+        return float(min(self.longest, first * 2 ** (attempt - 1)))
 
 
 class Pace:
@@ -91,6 +140,14 @@ class Pace:
     def made(self, now: float) -> None:
         """Count a call."""
         self._made.append(now)
+
+
+def allows(patterns: Sequence[str], number: str) -> bool:
+    """Whether a number, user or URI is among some patterns, as `Policy.numbers` has them."""
+    bare = number.removeprefix("tel:")
+    if bare[:1] in "+0123456789(":
+        bare = re.sub(r"[ ()./-]", "", bare)
+    return any(_fits(pattern, bare) for pattern in patterns)
 
 
 def _fits(pattern: str, number: str) -> bool:

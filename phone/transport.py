@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from pipecat.audio.dtmf.types import KeypadEntry
 from pipecat.frames.frames import (
@@ -14,16 +18,24 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection
 
+from vivavoce.agent import Call
 from vivavoce.agent.line import LineError
-from vivavoce.phone.line import PhoneLine
+from vivavoce.agent.transfer import TransferRequest
+from vivavoce.phone.bridge import Bridge
+from vivavoce.phone.lines import TelephoneLine
 from vivavoce.phone.media.receiver import BLOCK
 from vivavoce.phone.sip.decisions import Outcome
 from vivavoce.phone.sip.leg import CallError
+from vivavoce.phone.sip.uri import Uri
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.local import Passage
 from vivavoce.pipelines.recorder import Recorder
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.pipelines.transport import Carried
+
+log = logging.getLogger("vivavoce")
+
+T = TypeVar("T")
 
 GOODBYE = 3.0
 """Seconds that the far end is given to take our hanging up."""
@@ -36,17 +48,44 @@ _WHY = {
 _PIPECAT = {entry.value for entry in KeypadEntry}  # A to D are not among them
 
 
+class Switchboard(Protocol):
+    """What a line's conversation needs to reach somebody else."""
+
+    def permit(self, to: str) -> None:
+        """Let a number be called now.
+
+        Raises:
+            LineError: It may not be.
+        """
+
+    async def reach(self, line: TelephoneLine, request: TransferRequest) -> TelephoneLine:
+        """Call somebody for whoever is on a line; cancelling hangs up.
+
+        Raises:
+            LineError: Nobody answered, or they may not be called.
+        """
+
+    async def brief(self, line: TelephoneLine, call: Call[Any], request: TransferRequest) -> bool:
+        """Tell somebody what a call is about; return whether they take it."""
+
+    def follows(self, line: TelephoneLine, target: Uri) -> bool:
+        """Whether the far end of a line may have us call a target (REFER)."""
+
+    def number_of(self, line: TelephoneLine, target: Uri) -> str:
+        """Return how a target is dialled."""
+
+
 class PhoneOutput(Passage):
     """The pipeline's end: presses the keys that the pipeline wants pressed."""
 
-    def __init__(self, line: PhoneLine) -> None:
+    def __init__(self, transport: PhoneTransport) -> None:
         super().__init__("PhoneOutput")
-        self._line = line
+        self._transport = transport
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Press keys; hand everything else on."""
         if isinstance(frame, OutputDTMFFrame | OutputDTMFUrgentFrame):
-            self._line.press(frame.to_string())
+            self._transport.line.press(frame.to_string())
         await super().process_frame(frame, direction)
 
 
@@ -59,17 +98,29 @@ class PhoneTransport:
 
     Args:
         line: The line; ringing (it is answered) or answered.
-        recording: Where the call is recorded (stereo: caller left, agent right); None: nowhere.
+        switchboard: Calls others, for `bridge`; None: nobody can be called.
+        keep: Leave the line as it is at the end.
+
+    Attributes:
+        line: The line; another one after the far end had us call somebody.
+        told: Given the keys that pipecat does not know: A to D.
     """
 
-    def __init__(self, line: PhoneLine, recording: Path | None = None) -> None:
-        self._line = line
-        self._recording = recording
+    def __init__(
+        self, line: TelephoneLine, switchboard: Switchboard | None = None, *, keep: bool = False
+    ) -> None:
+        self.line = line
+        self.told: Callable[[str], None] = lambda _key: None
+        self._switchboard = switchboard
+        self._keep = keep
+        self._recording: Path | None = None
         self._recorder: Recorder | None = None
         self._input = Passage("PhoneInput")
-        self._output = PhoneOutput(line)
+        self._output = PhoneOutput(self)
         self._resampler: Resampler | None = None
         self._tasks = Tasks()
+        self._joined: tuple[TelephoneLine, Call[Any]] | None = None
+        self._following: asyncio.Task[None] | None = None
 
     def input(self) -> Passage:
         """Return the processor that pushes the caller's audio and keys."""
@@ -79,6 +130,10 @@ class PhoneTransport:
         """Return the processor that takes the agent's audio and keys."""
         return self._output
 
+    def record(self, path: Path) -> None:
+        """Record from now on (stereo: caller left, agent right), until others are joined."""
+        self._recording = path
+
     async def carry(self, conversation: Carried) -> str:
         """Answer, and carry the call until it is over; return why it ended.
 
@@ -86,73 +141,185 @@ class PhoneTransport:
             OSError: No RTP port is free.
             TimeoutError: The line's clock stands still: a defect.
         """
-        line = self._line
-        if not await line.answer():
-            return line.farewell or "the call was not answered"
-        if self._recording is not None:
-            self._recorder = Recorder(self._recording, conversation.rate, BLOCK)
-        with line.keys(self._pressed):
-            while not conversation.over:
-                blocks = await line.listen()
-                if not blocks:
-                    return line.farewell
-                for pcm, rate in blocks:
-                    if self._recorder is not None:
-                        self._recorder.caller(pcm, rate)
-                    await self._input.push_frame(InputAudioRawFrame(pcm.tobytes(), rate, 1))
-                await self._speak(conversation)
-            await line.said()
+        if not await self.line.answer():
+            return self.line.farewell or "the call was not answered"
+        while True:
+            line = self.line
+            with line.keys(self._pressed), line.refers(self._referred):
+                why = await self._speak_with(line, conversation)
+            if self._following is not None and line.ended:
+                # It had us call somebody, and did not wait for them to answer.
+                await asyncio.wait({self._following})
+            if self._joined is not None:
+                return await self._join(*self._joined, conversation)
+            if self.line is line:
+                return why
+
+    async def _speak_with(self, line: TelephoneLine, conversation: Carried) -> str:
+        """Carry the call on a line until it, or the call, is over, or another one takes over."""
+        while not conversation.over:
+            blocks = await line.listen()
+            if self.line is not line or self._joined is not None:
+                return ""
+            if not blocks:
+                return line.farewell
+            if self._recording is not None and self._recorder is None:
+                self._recorder = Recorder(self._recording, conversation.rate, BLOCK)
+            for pcm, rate in blocks:
+                if self._recorder is not None:
+                    self._recorder.caller(pcm, rate)
+                await self._input.push_frame(InputAudioRawFrame(pcm.tobytes(), rate, 1))
+            await self._speak(line, conversation)
+        await line.said()
         return conversation.over
+
+    async def _join(self, other: TelephoneLine, call: Call[Any], conversation: Carried) -> str:
+        """Let the caller speak with somebody else to the end."""
+        # Nobody asked the other one whether they may be recorded.
+        self._recording = None
+        self._end_recording()
+        why = "the line was closed"
+        try:
+            why = await Bridge(self.line, other).run(lambda: conversation.over)
+        finally:
+            call.transfer_moved("done", why)
+        return f"transferred to {call.transfers[-1].to}; {why}"
+
+    # -- what the call asks for
 
     async def transfer(self, to: str) -> None:
         """Hand the caller over to a number or URI (REFER); the call ends when it is done.
 
         Raises:
-            LineError: The far end refused, or could not.
+            LineError: The far end refused, or could not, or the policy forbids it.
         """
+        line = self.line
+        if self._switchboard is not None:
+            self._switchboard.permit(to)
         try:
-            outcome = await self._line.transfer(to)
+            outcome = await line.transfer(to)
         except (CallError, ValueError) as error:
             raise LineError(f"no transfer to {to}: {error}") from error
         if outcome is not Outcome.DONE:
             raise LineError(f"no transfer to {to}: {_WHY[outcome]}")
-        self._line.hang_up(f"transferred to {to}")
+        line.hang_up(f"transferred to {to}")
+
+    async def bridge(self, request: TransferRequest, call: Call[Any]) -> None:
+        """Call somebody, tell them what it is about where asked, and join both.
+
+        Cancelling it hangs up on them; the caller stays.
+
+        Raises:
+            LineError: Nobody took the caller.
+        """
+        board, line = self._switchboard, self.line
+        if board is None:
+            raise LineError("nobody can be called from this line")
+        other = await self._while_up(board.reach(line, request))
+        taken = False
+        try:
+            if request.mode == "warm":
+                call.transfer_moved("briefing")
+                if not await self._while_up(board.brief(other, call, request)):
+                    raise LineError(f"{request.to} does not take the call")
+            if other.ended or line.ended:
+                raise LineError(f"{'the caller' if line.ended else request.to} hung up")
+            self._joined = other, call
+            taken = True
+            call.transfer_moved("joined")
+        finally:
+            if not taken:
+                other.hang_up("not joined")
 
     async def send_dtmf(self, digits: str) -> None:
         """Press keys: 0 to 9, "*", "#", A to D."""
-        self._line.press(digits)
+        self.line.press(digits)
 
     async def hold(self, *, on: bool) -> None:
         """Put the far end on hold, or take it back.
 
         Where it does not take that the call goes on as it is; whoever holds plays music anyway.
         """
-        await (self._line.hold() if on else self._line.resume())
+        await (self.line.hold() if on else self.line.resume())
 
     async def close(self) -> None:
         """Hang up and finish the recording; idempotent."""
-        self._line.hang_up()
-        await self._line.over(GOODBYE)
+        if not self._keep:
+            self.line.hang_up()
+            if self._joined is not None:
+                self._joined[0].hang_up()
+            await self.line.over(GOODBYE)
         await self._tasks.close()
+        self._end_recording()
+
+    # -- inside
+
+    def _end_recording(self) -> None:
         if self._recorder is not None:
             self._recorder.close()
             self._recorder = None
 
-    async def _speak(self, conversation: Carried) -> None:
+    async def _speak(self, line: TelephoneLine, conversation: Carried) -> None:
         """Give the line what it lacks for its next packet, and no more."""
-        count = round(self._line.wanted * conversation.rate)
+        count = round(line.wanted * conversation.rate)
         if count <= 0:
             return
         samples = (await conversation.play(count)).samples
-        rate = self._line.rate
-        if self._resampler is None or self._resampler.target_rate != rate:
-            self._resampler = Resampler(conversation.rate, rate, aligned=False)
-        self._line.say(self._resampler.feed(samples))
+        if self._resampler is None or self._resampler.target_rate != line.rate:
+            self._resampler = Resampler(conversation.rate, line.rate, aligned=False)
+        line.say(self._resampler.feed(samples))
         if self._recorder is not None:
             self._recorder.agent(samples)
 
+    async def _while_up(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something for the caller, for as long as they are there.
+
+        Raises:
+            LineError: They hung up.
+        """
+        doing = asyncio.ensure_future(work)
+        waiting = asyncio.ensure_future(self.line.over())
+        try:
+            await asyncio.wait({doing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                return doing.result()
+            raise LineError("the caller hung up")
+        except asyncio.CancelledError:
+            if doing.done() and not doing.cancelled() and doing.exception() is None:
+                found = doing.result()
+                if isinstance(found, TelephoneLine):
+                    found.hang_up("not joined")
+            raise
+        finally:
+            for task in (doing, waiting):
+                task.cancel()
+            await asyncio.gather(doing, waiting, return_exceptions=True)
+
     def _pressed(self, key: str) -> None:
         if key not in _PIPECAT:
+            self.told(key)
             return
         frame = InputDTMFFrame(button=KeypadEntry(key))
         self._tasks.spawn(self._input.push_frame(frame), "key")
+
+    def _referred(self, target: Uri) -> None:
+        self._following = self._tasks.spawn(self._follow(self.line, target), "a transfer of ours")
+
+    async def _follow(self, line: TelephoneLine, target: Uri) -> None:
+        """The far end wants us to speak with somebody else: do, where it may ask for that."""
+        board = self._switchboard
+        if board is None or not board.follows(line, target) or self._joined is not None:
+            log.warning("%r: it may not have us call %s", line, target)
+            line.report_transfer(603)
+            return
+        try:
+            other = await board.reach(line, TransferRequest(to=board.number_of(line, target)))
+        except LineError as error:
+            log.info("%r: it had us call %s: %s", line, target, error)
+            line.report_transfer(480)
+            return
+        self.line, self._following = other, None
+        line.report_transfer(200)
+        # Whoever transfers hangs up by itself; if not, it is forgotten.
+        await line.over(GOODBYE)
+        line.hang_up("transferred")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,9 @@ from vivavoce.pipelines.lag import LoopLag
 from vivavoce.pipelines.lifespan import Lifespan
 from vivavoce.pipelines.mind import Mind
 from vivavoce.pipelines.models.connect import Models
-from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Samples
+from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.mouth import Mouth, Speech
 from vivavoce.pipelines.patience import Patience
 from vivavoce.pipelines.stage import Context
@@ -58,6 +58,7 @@ class Conversation:
         deps: Any = None,
         caller: str = "",
         called: str = "",
+        opening: Callable[[Call[Any]], Awaitable[bool]] | None = None,
         simulated: bool = False,
     ) -> None:
         """Put it together; call it on the event loop that will run it.
@@ -70,6 +71,8 @@ class Conversation:
             deps: What the tools need, instead of what the agent's `deps` makes.
             caller: Who calls, where that is known: a number or an address.
             called: What they called, likewise.
+            opening: Runs before the greeting, while the line is open; the agent says nothing of
+                its own if it returns False.
             simulated: Whether time is simulated: then the event loop has no lag to watch.
         """
         self.clock = Clock()
@@ -79,6 +82,7 @@ class Conversation:
         self.call.models = dict(models.names)
         self._models = models
         self._transport = transport
+        self._opening = opening
         self._context = Context(self.call, self.clock, self.clock.now(), self._trouble)
         self._mind = Mind(self._context, models.thinking)
         self._ears = Ears(
@@ -247,17 +251,22 @@ class Conversation:
             self._lag.start()
         preparing = asyncio.create_task(self._prepare(), name="prepare the apology")
         opening = asyncio.create_task(self._context.prepare(self.agent), name="open the tools")
+        beginning: asyncio.Task[None] | None = None
         try:
-            if begun:
+            if begun and self._opening is None:
                 await self._greet()
+            elif begun and self._opening is not None:
+                beginning = asyncio.create_task(self._open(self._opening), name="opening")
+                await asyncio.sleep(0)  # what it says first is on its way before the line opens
             else:
                 await self._apologise(phrase(FAREWELL, self.call.language))
                 await self.hang_up("the agent could not begin", after_speech=True)
             return await self._transport.carry(self)
         finally:
-            preparing.cancel()
-            opening.cancel()
-            await asyncio.gather(preparing, opening, return_exceptions=True)
+            tasks = [task for task in (preparing, opening, beginning) if task is not None]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _attempt(self, stage: str, what: str, work: Awaitable[object]) -> bool:
         """Do something of the user's own; what it raises is reported, and does not end us."""
@@ -267,6 +276,20 @@ class Conversation:
             self._context.fail(stage, f"{what}: {type(error).__name__}: {error}")
             return False
         return True
+
+    async def _open(self, opening: Callable[[Call[Any]], Awaitable[bool]]) -> None:
+        """Do what comes before the greeting, then greet."""
+        go_on = False
+
+        async def open_up() -> None:
+            nonlocal go_on
+            go_on = await opening(self.call)
+
+        if not await self._attempt("agent", "what comes before the greeting failed", open_up()):
+            # What was to be said first was not: nothing may be said instead of it.
+            await self.hang_up("what comes before the greeting failed", after_speech=True)
+        elif go_on and not self.call.ended:
+            await self._greet()
 
     async def _greet(self) -> None:
         """Say the greeting, if there is one."""

@@ -361,7 +361,7 @@ class Mind(Stage):
             spans = (*spans, Span("tools", started, context.clock.now()))
             if grip.filler:
                 await self._close(draft)
-            if context.call.greeting_due:
+            if context.call.greeting_due or context.call.joined:
                 return
 
     def _tell_late_results(self, answer: Answer) -> None:

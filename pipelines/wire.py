@@ -12,9 +12,13 @@ import numpy as np
 from pipecat.processors.frame_processor import FrameProcessor
 
 from vivavoce.agent.agent import Agent
+from vivavoce.agent.call import Call
 from vivavoce.agent.line import LineError, Sound
+from vivavoce.agent.phrases import CONNECTING, phrase
 from vivavoce.agent.transcript import Reply
+from vivavoce.agent.transfer import TransferRequest
 from vivavoce.pipelines.audio.resample import Resampler
+from vivavoce.pipelines.audio.ringing import ringing
 from vivavoce.pipelines.audio.wav import WavReader
 from vivavoce.pipelines.consult import consult
 from vivavoce.pipelines.mind import Mind
@@ -35,6 +39,18 @@ class CanTransfer(Protocol):
 
         Raises:
             LineError: If the other side refused.
+        """
+
+
+@runtime_checkable
+class CanBridge(Protocol):
+    """A transport that can call somebody and join them with the caller."""
+
+    async def bridge(self, request: TransferRequest, call: Call[Any]) -> None:
+        """Call somebody; return once they and the caller hear each other.
+
+        Raises:
+            LineError: If nobody took the caller.
         """
 
 
@@ -92,7 +108,7 @@ class Wire:
             mouth: What speaks.
             thinking: The chat model.
             transport: What carries the call, and can what it has the methods of `CanTransfer`,
-                `CanPress`, `CanHold` and `CanSend` for.
+                `CanBridge`, `CanPress`, `CanHold` and `CanSend` for.
             hang_up: Ends the call.
         """
         self._context = context
@@ -180,11 +196,38 @@ class Wire:
         while True:
             await self._mouth.sound(samples).over.wait()
 
-    async def transfer(self, to: str) -> None:
-        """Hand the caller over to another number or address."""
-        if not isinstance(self._transport, CanTransfer):
-            raise LineError("this line cannot transfer a call: telephone lines can")
-        await self._transport.transfer(to)
+    async def transfer(self, request: TransferRequest) -> None:
+        """Hand the caller over; return once that is done, or both are joined."""
+        if request.mode == "refer":
+            if not isinstance(self._transport, CanTransfer):
+                raise LineError("this line cannot transfer a call: telephone lines can")
+            if request.announcement:
+                await self.say(request.announcement, interruptible=False)
+            await self._transport.transfer(request.to)
+            return
+        if not isinstance(self._transport, CanBridge):
+            raise LineError("this line cannot join calls: telephone lines can")
+        rate = self._mouth.rate
+        music = ringing(rate)
+        if request.music is not None:
+            music = await _samples(request.music, request.rate, rate)
+        waiting = self._mouth.tasks.spawn(self._entertain(request, music), "waiting for a transfer")
+        try:
+            await self._transport.bridge(request, self._context.call)
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            await self._mouth.cut(force=True)
+
+    async def _entertain(self, request: TransferRequest, music: Samples) -> None:
+        """Tell the caller that somebody is called, and let them hear something meanwhile."""
+        text = request.announcement
+        if text is None:
+            text = phrase(CONNECTING, self._context.call.language)
+        if text.strip():
+            await self.say(text, interruptible=False)
+        while len(music):
+            await self._mouth.tone(music).over.wait()
 
     async def send_dtmf(self, digits: str) -> None:
         """Send key tones."""

@@ -33,7 +33,8 @@ class Trunk:
         expires: Registration time asked for, s.
         allow: Networks (CIDR) that it sends from, besides the addresses of `host`.
         max_calls: Most calls at once over it.
-        refer: Whether it may transfer our calls (REFER): every such call costs us.
+        refer: Numbers, users or URIs that it may have us call instead of it (REFER), as
+            `Policy.numbers` has them: every such call costs us. Empty: none.
         domain: The host of From and To, when it is not `host`.
         public: Our IP address as this trunk sees it, where a NAT stands between; "" for the
             one that everybody sees.
@@ -53,7 +54,7 @@ class Trunk:
     expires: int = 300
     allow: tuple[str, ...] = ()
     max_calls: int = 50
-    refer: bool = False
+    refer: tuple[str, ...] = ()
     domain: str = field(default="")
     public: str = ""
     codecs: tuple[str, ...] = USUAL

@@ -26,7 +26,7 @@ ELSEWHERE = Uri.parse("sip:200@192.0.2.50")
 
 def transferable(world: World) -> tuple[Host, Host, Call, Call]:
     alice = world.host(ALICE, TO_BOB)
-    bob = world.host(BOB, [replace(TO_ALICE[0], refer=True)])
+    bob = world.host(BOB, [replace(TO_ALICE[0], refer=("*",))])
     bob.react = answering(0.1)
     call = dial(alice)
     world.run(2)
