@@ -109,7 +109,10 @@ FAULTS: dict[str, tuple[Stage, ...]] = {
     "error": STAGES,
     "empty": STAGES,
     "lost_done": ("hear",),
-    "split_bytes": ("think",),
+    "cumulative": ("hear",),
+    "rut": ("hear",),
+    "full": ("hear",),
+    "split_bytes": ("hear", "think"),
     "object_arguments": ("think",),
     "split_arguments": ("think",),
     "text_before_call": ("think",),
@@ -125,7 +128,7 @@ FAULTS: dict[str, tuple[Stage, ...]] = {
     "one_chunk": ("speak",),
     "no_usage": ("speak",),
 }
-_HEAR_POINTS = ("open", "delta", "done")
+_HEAR_POINTS = ("open", "delta", "done", "audio")
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,10 @@ class Fault:
     (``ms`` more before the first byte), ``stall`` (no more answers, the connection stays open),
     ``reset`` (the TCP connection is reset), ``close`` (hearing: close frame ``code``; else the
     connection ends early), ``error`` (an error event, or an error in the SSE stream), ``empty``
-    (no text, no audio), ``lost_done`` (one final never comes), ``split_bytes`` (multibyte text
-    cut between two packets), ``object_arguments``, ``split_arguments``, ``text_before_call``,
+    (no text, no audio), ``lost_done`` (one final never comes), ``cumulative`` (a final text of all
+    that the session has heard), ``rut`` (nothing is written from there on, whatever is said),
+    ``full`` (vLLM: the model's context ends), ``split_bytes`` (multibyte text cut between two
+    packets), ``object_arguments``, ``split_arguments``, ``text_before_call``,
     ``no_call_ids``, ``foreign_ids``, ``same_index`` (shapes of tool calls), ``content_chunks``
     (text as a list), ``usage_last`` (in a chunk without choices), ``usage_names`` (input and
     output tokens), ``finish_error`` (the last chunk's reason), ``no_done`` (no ``[DONE]``,
@@ -145,10 +150,10 @@ class Fault:
     once), ``no_usage`` (an end without what it cost).
 
     Attributes:
-        on: Which ones it strikes, counted from 1 per key: utterances (hearing; at ``open``:
-            connections) or requests. Empty: all.
-        at: Hearing only: ``open`` (the handshake), ``delta`` (the utterance's first) or
-            ``done`` (its final).
+        on: Which ones it strikes, counted from 1 per key: utterances (hearing; at ``open`` and
+            ``audio``: connections) or requests. Empty: all.
+        at: Hearing only: ``open`` (the handshake), ``delta`` (the utterance's first), ``done``
+            (its final) or ``audio`` (once ``after`` seconds of it came over the connection).
         after: Thinking and speaking: how many chunks go out first.
         status: HTTP status of ``status``.
         retry_after: Seconds, as a header with it.
@@ -160,7 +165,7 @@ class Fault:
     kind: str
     on: tuple[int, ...] = ()
     at: str = "done"
-    after: int = 0
+    after: float = 0
     status: int = 500
     retry_after: float | None = None
     ms: float = 1000
@@ -284,6 +289,8 @@ def _fault(stage: Stage, given: Any) -> Fault:
     fields["on"] = tuple(numbers)
     if kind in {"status", "slow"} and stage == "hear":
         fields.setdefault("at", "open")
+    if kind in {"rut", "full"}:
+        fields.setdefault("at", "audio")
     if fields.get("at", "done") not in _HEAR_POINTS:
         raise ProfileError(f"faults.{stage}.at must be one of {', '.join(_HEAR_POINTS)}")
     if kind == "status" and fields.get("at", "open") != "open" and stage == "hear":

@@ -12,40 +12,31 @@ import asyncio
 import base64
 import json
 import math
-import uuid
 from typing import Any
 
-from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from vivavoce.sandbox.catalog import accepts
+from vivavoce.sandbox.dialogue import IDLE_S, TIMED_OUT, Dialogue
 from vivavoce.sandbox.ear import Ear, EngineEar, Heard, ScriptedEar
 from vivavoce.sandbox.fields import Fields, Refused
 from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.pcm import BYTES_PER_SAMPLE, Intake
 from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.turns import Event
-from vivavoce.sandbox.wire import dumps, pause_until, refusal, reset
+from vivavoce.sandbox.wire import dumps, pause_until, refusal
 
 LARGEST_CHUNK = 262_144  # decoded bytes of one input_audio.append
-_MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)
-_MOST_STORED = 80 << 20  # bytes of base64: half an hour of 16-bit 16 kHz
-_IDLE_S = 600.0  # the API's general streaming idle time-out
-_SEND_S = 30.0  # a client that does not read this long is gone
 _DEFAULT_DELAY_MS = 480
 
 INVALID = 1500  # seen with "Invalid model"; the full list is not published
-TIMED_OUT = 3804
 
 _SPEAKER = "speaker_0"  # one for all: there is no diarizer here
 
 _SLICE_S = 0.1  # where turns are followed, audio is heard in pieces as clients send it
 
 
-class _Over(Exception):  # noqa: N818
-    """This connection has been ended on purpose."""
-
-
-class Session:
+class Session(Dialogue):
     """One socket's conversation."""
 
     def __init__(
@@ -56,79 +47,30 @@ class Session:
         model: str,
         hearing: Hearing,
     ) -> None:
-        self._request, self._socket, self._profile = request, socket, profile
+        super().__init__(request, socket, profile)
         self._model, self._hearing = model, hearing
-        self._id = uuid.uuid4().hex
         self._fields = Fields()
         self._ear: Ear | None = None
         self._unflushed = False  # audio came behind the last done
         self._unflushed_s = 0.0
         self._spoke = False  # a delta went out in this utterance
-        self._mute = False  # a stall: listens on, answers nothing
-        self._stored: asyncio.Queue[WSMessage | None] = asyncio.Queue()
-        self._stored_bytes = 0
-        self._room = asyncio.Event()
+        self._all = ""  # the texts of the whole session
 
-    async def run(self) -> None:
-        """Converse until one side ends; cancelling it closes what runs."""
-        connection = self._profile.counters.connections
-        reading = asyncio.create_task(self._read(), name="realtime reader")
-        try:
-            await self._strike("open", connection)
-            await self._send({"type": "session.created", "session": self._session()})
-            while await self._receive():
-                pass
-        except _Over:
-            pass
-        finally:
-            reading.cancel()
-            await asyncio.wait([reading])
-            if self._ear is not None:
-                await self._ear.close()
+    async def _begin(self) -> None:
+        await self._send({"type": "session.created", "session": self._session()})
 
-    async def _read(self) -> None:
-        """Store what comes in, up to a bound, and answer pings all the while.
-
-        A client that sends faster than it can be heard would else find its ping behind minutes
-        of its own audio, and give the connection up.
-        """
-        try:
-            while (message := await self._socket.receive()).type in _MESSAGES:
-                self._stored_bytes += len(message.data)
-                self._stored.put_nowait(message)
-                while self._stored_bytes > _MOST_STORED:
-                    self._room.clear()
-                    await self._room.wait()
-        finally:
-            # Nobody waits for what was not heard yet.
-            while not self._stored.empty():
-                self._stored.get_nowait()
-            self._stored.put_nowait(None)
-
-    async def _message(self) -> WSMessage | None:
-        message = await self._stored.get()
-        if message is not None:
-            self._stored_bytes -= len(message.data)
-            self._room.set()
-        return message
+    async def _close(self) -> None:
+        if self._ear is not None:
+            await self._ear.close()
 
     def _session(self) -> dict[str, Any]:
-        return {"request_id": self._id, "model": self._model, **self._fields.json()}
+        return {"request_id": self.id, "model": self._model, **self._fields.json()}
 
-    async def _send(self, event: dict[str, Any]) -> None:
-        if self._mute or self._socket.closed:
-            return
-        try:
-            async with asyncio.timeout(_SEND_S):
-                await self._socket.send_str(dumps(event))
-        except (ConnectionError, TimeoutError) as error:
-            raise _Over from error
-
-    async def _error(self, code: int, message: str) -> None:
+    async def _error(self, code: int | str, message: str) -> None:
         await self._send({"type": "error", "error": {"message": message, "code": code}})
 
     async def _receive(self) -> bool:
-        idle_s = self._profile.latency.hear_idle_s if self._unflushed else _IDLE_S
+        idle_s = self._profile.latency.hear_idle_s if self._unflushed else IDLE_S
         try:
             async with asyncio.timeout(idle_s):
                 message = await self._message()
@@ -194,7 +136,7 @@ class Session:
             piece = data[start : start + step]
             self._unflushed = True  # an end of a turn may have come in the piece before
             self._unflushed_s += len(piece) / pace
-            self._profile.counters.heard_s += len(piece) / pace
+            await self._heard(len(piece) / pace)
             await self._ear.push(piece)
 
     def _make_ear(self) -> Ear:
@@ -218,7 +160,7 @@ class Session:
 
     async def _delta(self, text: str) -> None:
         number = self._profile.counters.turns["hear"] + 1
-        if self._profile.fault("hear", number, "empty"):
+        if self._rut or self._profile.fault("hear", number, "empty"):
             return
         if not self._spoke:
             self._spoke = True
@@ -236,12 +178,15 @@ class Session:
         await pause_until(due + self._profile.late())
         if counted:
             number = self._profile.begin("hear")
-            if self._profile.fault("hear", number, "empty"):
+            if self._rut or self._profile.fault("hear", number, "empty"):
                 heard = Heard()
             await self._strike("done", number)
             if self._profile.fault("hear", number, "lost_done"):
                 return
             self._profile.counters.texts.append(heard.text)
+            self._all = f"{self._all} {heard.text}".strip()
+            if self._profile.fault("hear", number, "cumulative"):
+                heard = Heard(self._all, heard.segments)
         await self._tell(heard, seconds)
 
     async def _tell(self, heard: Heard, seconds: float) -> None:
@@ -252,28 +197,6 @@ class Session:
                 segment["speaker_id"] = _SPEAKER
                 await self._send({**segment, "type": "transcription.segment"})
         await self._send(answer)
-
-    async def _strike(self, point: str, number: int) -> None:
-        fault = self._profile.fault(
-            "hear", number, "slow", "stall", "reset", "close", "error", at=point
-        )
-        if fault is None:
-            return
-        if fault.kind == "slow":
-            await asyncio.sleep(fault.ms / 1000)
-        elif fault.kind == "stall":
-            self._mute = True
-        elif fault.kind == "reset":
-            reset(self._request)
-            raise _Over
-        else:
-            if fault.kind == "error":
-                await self._error(fault.code or TIMED_OUT, fault.message)
-            await self._socket.close(
-                code=(fault.code or 1011) if fault.kind == "close" else WSCloseCode.OK,
-                message=fault.message.encode()[:120],
-            )
-            raise _Over
 
 
 def done(model: str, heard: Heard, seconds: float) -> dict[str, Any]:

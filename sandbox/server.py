@@ -19,7 +19,17 @@ from typing import Any
 
 from aiohttp import web
 
-from vivavoce.sandbox import catalog, chat, files, manners, pcm, realtime, speech, voices
+from vivavoce.sandbox import (
+    catalog,
+    chat,
+    files,
+    manners,
+    pcm,
+    realtime,
+    speech,
+    vllm_realtime,
+    voices,
+)
 from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.profile import Profile, ProfileError
 from vivavoce.sandbox.speaking import Speaking
@@ -105,6 +115,8 @@ class Server:
         route("PUT", "/sandbox/keys/{key}", self._guarded(self._change_key))
         route("DELETE", "/sandbox/keys/{key}", self._guarded(self._drop_key))
         route("GET", "/v1/audio/transcriptions/realtime", self._realtime)
+        for path in ("/v1/realtime", "/vllm/v1/realtime"):
+            route("GET", path, self._vllm_realtime)
         route("POST", "/v1/client/sessions", self._guarded(self._make_session))
         for base in manners.MANNERS:
             route("POST", f"{base}/chat/completions", self._guarded(self._chat))
@@ -121,6 +133,12 @@ class Server:
     async def _realtime(self, request: web.Request) -> web.StreamResponse:
         try:
             return await realtime.serve(request, self._socket_profile(request), self.hearing)
+        except Problem as answer:
+            return answer.response()
+
+    async def _vllm_realtime(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await vllm_realtime.serve(request, self._profile(request), self.hearing)
         except Problem as answer:
             return answer.response()
 
