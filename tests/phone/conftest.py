@@ -27,6 +27,7 @@ class Bot:
         self.keys = ""
         self.reject = 0
         self.answering = True
+        self.rings = 0.0  # s until it answers
         self._changed = asyncio.Event()
 
     async def take(self, line: PhoneLine) -> None:
@@ -37,6 +38,8 @@ class Bot:
             return
         if not self.answering:
             await line.over(30)
+            return
+        if self.rings and await line.over(self.rings):
             return
         if await line.answer():
             await self.talk(line)

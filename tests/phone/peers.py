@@ -9,7 +9,7 @@ import random
 import shutil
 import socket
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,6 +193,46 @@ async def sipp(
         text = errors.read_text() if errors.exists() else ""
         logged = (folder / "log").read_text() if (folder / "log").exists() else ""
         return peer.process.returncode or 0, logged + text
+
+
+@asynccontextmanager
+async def sipp_answering(
+    folder: Path, steps: str, *options: str | Path
+) -> AsyncIterator[tuple[int, Callable[[], Awaitable[None]]]]:
+    """Run a sipp that is called, by a scenario; give its port, and what waits for its good end."""
+    program, port = needs("sipp"), free_port(8)
+    path = folder / "scenario.xml"
+    path.write_text(steps)
+    command = [program, "-sf", path, "-i", HERE, "-p", str(port), "-mi", HERE, "-m", "1"]
+    command += [
+        "-mp",
+        str(free_port(8)),
+        "-nostdin",
+        "-trace_msg",
+        "-trace_err",
+        "-error_file",
+        folder / "err",
+    ]
+    async with running(*command, *options, cwd=folder) as peer:
+
+        async def ends_well(within: float = 20.0) -> None:
+            await asyncio.wait_for(peer.process.wait(), within)
+            errors = folder / "err"
+            assert peer.process.returncode == 0, errors.read_text() if errors.exists() else ""
+
+        async with asyncio.timeout(10):
+            while _free(port):  # noqa: ASYNC110 - it tells nobody that it listens
+                await asyncio.sleep(0.02)
+        yield port, ends_well
+
+
+def _free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((HERE, port))
+        except OSError:
+            return False
+        return True
 
 
 class Baresip:

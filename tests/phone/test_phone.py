@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from aiohttp import ClientSession, FormData
 
+from tests.phone.agents import phone
 from tests.phone.conftest import Bot, local_trunk
 from tests.phone.peers import HERE, baresip, read, tone, write
 from tests.speech import speak
@@ -17,66 +17,10 @@ from vivavoce.agent import Agent, Call
 from vivavoce.agent.events import KeyPressed
 from vivavoce.agent.line import LineError
 from vivavoce.cli.load import load_agent
-from vivavoce.phone import DialError, Exposure, Phone, PhoneError, Policy, Trunk, line_of
-from vivavoce.pipelines.audio.smart_turn import SmartTurn
-from vivavoce.pipelines.models.connect import Models
-from vivavoce.pipelines.models.http import Endpoint, Timeouts
+from vivavoce.phone import DialError, Phone, PhoneError, Policy, Trunk, line_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-MODELS = {
-    "hear": "voxtral-mini-transcribe-realtime-2602",
-    "think": "embedded-rules",
-    "speak": "voxtral-mini-tts-2603",
-}
 LONG = "Tonight we serve onion soup with roasted garlic bread followed by grilled salmon from the coast"
-
-
-@pytest.fixture
-def key(profile):
-    return profile()
-
-
-@pytest.fixture
-async def models(key):
-    where = {stage: Endpoint(key.url, key.key, model) for stage, model in MODELS.items()}
-    async with Models.connect(
-        **where, timeouts=Timeouts(5, 5, 10, 5), smart_turn=SmartTurn()
-    ) as made:
-        yield made
-
-
-class Seen:
-    """The calls of a phone."""
-
-    def __init__(self) -> None:
-        self.begun: list = []
-        self.over = asyncio.Event()
-
-    def began(self, conversation, line) -> None:
-        self.begun.append((conversation, line))
-
-    def ended(self, conversation, line) -> None:
-        self.over.set()
-
-    @property
-    def call(self) -> Call:
-        return self.begun[0][0].call
-
-
-@asynccontextmanager
-async def phone(agents, models, **options):
-    seen = Seen()
-    exposure = Exposure(
-        **{"listen": ("udp:127.0.0.1:0",), "rtp": range(40_000, 48_000)}
-        | options.pop("exposure", {})
-    )
-    options.setdefault("trunks", [local_trunk()])
-    async with Phone(
-        agents, models, exposure=exposure, began=seen.began, ended=seen.ended, **options
-    ) as made:
-        seen.phone = made
-        seen.port = made.station.local[0].port
-        yield seen
 
 
 def words(text: str) -> list[str]:

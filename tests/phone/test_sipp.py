@@ -10,22 +10,20 @@ import pytest
 
 from tests.phone.conftest import Bot
 from tests.phone.peers import HERE, free_port, needs, running, sipp
-from tests.phone.sip.test_transport import BYE, sdp, send
+from tests.phone.scenarios import (
+    ANSWERED,
+    BYE,
+    RINGING,
+    pause,
+    reply,
+    scenario,
+    sdp,
+    send,
+)
 from vivavoce.phone import Station
 
 PCAPS = Path("/usr/share/sip-tester")
 INVITE = send("INVITE", 1, sdp(), to="")
-RINGING = '<recv response="100" optional="true"/><recv response="180"/>'
-ANSWERED = (
-    '<recv response="100" optional="true"/><recv response="180" optional="true"/>'
-    '<recv response="200"/>'
-)
-
-
-def scenario(steps: str) -> str:
-    return (
-        f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="t">\n{steps}\n</scenario>\n'
-    )
 
 
 def refused(code: int) -> str:
@@ -35,10 +33,6 @@ def refused(code: int) -> str:
         + f'<recv response="{code}"/>'
         + send("ACK", 1)
     )
-
-
-def pause(seconds: float) -> str:
-    return f'<pause milliseconds="{round(seconds * 1000)}"/>'
 
 
 def play(name: str) -> str:
@@ -84,25 +78,13 @@ async def test_one_call_too_many(station, tmp_path, options, code):
     there = await station(bot.take, **options)
     (tmp_path / "first").mkdir()
     (tmp_path / "second").mkdir()
-    long = INVITE + ANSWERED + send("ACK", 1) + '<recv request="BYE"/>' + REPLY
+    long = INVITE + ANSWERED + send("ACK", 1) + '<recv request="BYE"/>' + reply(200, "OK")
     first = asyncio.create_task(calls(there, tmp_path / "first", long))
     await bot.until(lambda: bot.lines and bot.lines[0].answered)
     await calls(there, tmp_path / "second", refused(code))
     bot.lines[0].hang_up()
     await first
     assert len(bot.lines) == 1
-
-
-REPLY = """<send><![CDATA[
-SIP/2.0 200 OK
-[last_Via:]
-[last_From:]
-[last_To:]
-[last_Call-ID:]
-[last_CSeq:]
-Content-Length: 0
-
-]]></send>"""
 
 
 async def test_keys_by_info(station, tmp_path):

@@ -11,6 +11,7 @@ from time import monotonic
 
 import pytest
 
+from tests.phone.scenarios import ANSWERED, BYE, sdp, send
 from tests.phone.sip.network import media
 from vivavoce.phone.sip.decisions import (
     Address,
@@ -128,45 +129,6 @@ async def test_a_stream_of_nonsense_is_disconnected():
 
 # -- sipp
 
-SDP = """\
-v=0
-o=user1 53655765 {version} IN IP4 [local_ip]
-s=-
-c=IN IP4 [local_ip]
-t=0 0
-m=audio [auto_media_port] RTP/AVP 0 101
-a=rtpmap:0 PCMU/8000
-a=rtpmap:101 telephone-event/8000
-a={direction}
-"""
-
-
-def send(method: str, cseq: int, body: str = "", kind: str = "application/sdp", to: str = "[peer_tag_param]") -> str:  # fmt: skip
-    retransmit = "" if method == "ACK" else ' retrans="500"'
-    content = f"Content-Type: {kind}\n" if body else ""
-    return f"""<send{retransmit}><![CDATA[
-{method} sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
-From: sipp <sip:sipp@[local_ip]:[local_port]>;tag=[pid]SIPpTag[call_number]
-To: bot <sip:[service]@[remote_ip]:[remote_port]>{to}
-Call-ID: [call_id]
-CSeq: {cseq} {method}
-Contact: sip:sipp@[local_ip]:[local_port]
-Max-Forwards: 70
-{content}Content-Length: [len]
-
-{body}]]></send>"""
-
-
-ANSWERED = (
-    '<recv response="100" optional="true"/><recv response="180" optional="true"/>'
-    '<recv response="200"/>'
-)
-
-
-def sdp(direction: str = "sendrecv", version: int = 1) -> str:
-    return SDP.format(direction=direction, version=version)
-
 
 def checked(direction: str) -> str:
     return (
@@ -176,7 +138,6 @@ def checked(direction: str) -> str:
     )
 
 
-BYE = send("BYE", 9) + '<recv response="200"/>'
 SCENARIOS = {
     "a call": send("INVITE", 1, sdp(), to="") + ANSWERED + send("ACK", 1) + BYE,
     "late offer": send("INVITE", 1, to="") + ANSWERED + send("ACK", 1, sdp()) + BYE,
