@@ -18,7 +18,7 @@ from vivavoce.sandbox.context import Context
 from vivavoce.sandbox.hearing import Decode, Hearing
 from vivavoce.sandbox.pcm import HEARING_RATE, Intake, Samples
 from vivavoce.sandbox.profile import Profile
-from vivavoce.sandbox.segment import SHORTEST, WINDOW, Commitment, Segment, Segmenter
+from vivavoce.sandbox.segment import SETTLED, SHORTEST, WINDOW, Commitment, Segment, Segmenter
 from vivavoce.sandbox.turns import Event, Settings, Turns, stands
 
 Delta = Callable[[str], Awaitable[None]]
@@ -144,9 +144,14 @@ class EngineEar:
                     await self._tell(event)
 
     def _decode(self, segment: Segment, *, urgent: bool) -> Decode:
-        """Decode a segment behind what was said just before it."""
+        """Decode a segment behind what was said just before it.
+
+        It ends as much behind its last voice wherever it was cut: a text must not depend on how
+        fast its audio came.
+        """
         before = self._context.before(segment.start)
-        samples = np.concatenate((before, segment.samples)) if len(before) else segment.samples
+        own = segment.samples[: segment.voiced_end - segment.start + SETTLED]
+        samples = np.concatenate((before, own)) if len(before) else own
         return self._hearing.decode(samples, urgent=urgent)
 
     async def _maybe_partial(self) -> None:
@@ -221,6 +226,9 @@ class EngineEar:
             self._rest = self._rest[:0]
             if closed := self._segmenter.push(window, self._probability(window)):
                 await self._finish(closed)
+        if not self._segmenter.speaking:
+            # In silence the detector begins anew, as it does on another connection.
+            self._probability = self._hearing.probability()
         if last := self._segmenter.close():
             await self._finish(last)
         await self._drop_partial()
