@@ -10,17 +10,19 @@ from typing import Any, Literal
 
 from vivavoce.sandbox.speaking import Speaker
 
-Kind = Literal["realtime", "file", "speech", "chat"]
+Kind = Literal["realtime", "file", "speech", "speech_socket", "chat"]
 
 THINKER = "embedded-rules"
 VOXTRAL_3_REALTIME = "voxtral-mini-transcribe-realtime-3-0"
 
 # Any of Mistral's ids is taken for its kind of endpoint, so that a client's settings need no
-# change. The third generation's speech is not: its realtime socket speaks differently.
+# change.
 _IDS: dict[Kind, re.Pattern[str]] = {
     "realtime": re.compile(r"voxtral-mini-(transcribe-)?realtime-(2602|3|3-0|latest)"),
     "file": re.compile(r"voxtral-mini-(transcribe-)?(2507|2602|latest)"),
-    "speech": re.compile(r"voxtral-mini-tts-(2603|latest)"),
+    "speech": re.compile(r"voxtral-mini-tts-(2603|3|3-0|latest)"),
+    # Which of the two names the socket goes by differs by page.
+    "speech_socket": re.compile(r"voxtral-mini-tts-(realtime-)?(3|3-0|latest)"),
     "chat": re.compile(
         rf"{THINKER}|((open-)?(mi|mini|magi)stral|mixtral|codestral|devstral|voxtral-small"
         r"|open-mi[sx]tral)(-[a-z0-9]+)+"
@@ -144,6 +146,23 @@ def _cards() -> list[dict[str, Any]]:
                 "streaming_delays_ms": [{"min": 80, "max": 1200}, {"min": 2400, "max": 2400}],
             },
         ),
+        *(
+            _card(
+                name,
+                _NOTE + "flite or espeak-ng. Takes expressiveness and tags, and speaks the same.",
+                [name.removesuffix("-0")],
+                audio_speech=True,
+                audio_speech_capabilities={
+                    "modes": [mode],
+                    "instruction": False,
+                    "response_formats": ["pcm", "wav"],
+                },
+            )
+            for name, mode in (
+                ("voxtral-mini-tts-3-0", "offline"),
+                ("voxtral-mini-tts-realtime-3-0", "realtime"),
+            )
+        ),
     ]
 
 
@@ -219,6 +238,8 @@ _PRESETS = {
     "en_paul": "angry cheerful confident excited frustrated happy neutral sad",
 }
 _TAGS = {"gb": "en_gb", "fr": "fr_fr", "en": "en_us"}
+# The third generation's have numbers for slugs.
+_NUMBERED = (("voice_478", "Sheila", "en_us"), ("voice_592", "Marie", "fr_fr"))
 
 
 def _presets() -> list[Voice]:
@@ -230,6 +251,8 @@ def _presets() -> list[Voice]:
             title = f"{name.title()} - {mood.title()}"
             tags = [_TAGS[country]]
             voices.append(Voice(f"{person}_{mood}", title, tags, gender, [mood]))
+    for slug, name, tag in _NUMBERED:
+        voices.append(Voice(slug, name, [tag], "female", []))
     return voices
 
 

@@ -48,8 +48,8 @@ class Espeak:
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
-    async def say(self, text: str, *, language: str, female: bool) -> Samples:
-        """Speak one clause whole: float32 samples at ``rate``.
+    async def say(self, text: str, *, language: str, female: bool, speed: float = 1.0) -> Samples:
+        """Speak one clause whole: float32 samples at ``rate``; ``speed`` 1.0 is as usual.
 
         A worker that died is restarted, and the clause tried once more. Cancelling kills the
         worker: its pipe holds the rest of a clause that nobody wants.
@@ -61,7 +61,7 @@ class Espeak:
             "text": text,
             "language": language,
             "female": female,
-            "rate": _WORDS_PER_MINUTE,
+            "rate": round(min(max(_WORDS_PER_MINUTE * speed, 80), 450)),  # its own limits
         }
         async with self._lock:
             for attempt in (1, 2):

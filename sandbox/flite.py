@@ -14,6 +14,7 @@ import numpy as np
 from vivavoce.sandbox.pcm import Samples
 
 MALE, FEMALE = "rms", "slt"
+_STRETCH = b"duration_stretch"
 
 
 class _Wave(ctypes.Structure):
@@ -68,7 +69,10 @@ class Flite:
         self._library.new_audio_streaming_info.restype = ctypes.POINTER(_Streaming)
         self._library.audio_streaming_info_val.restype = ctypes.c_void_p
         self._library.audio_streaming_info_val.argtypes = [ctypes.POINTER(_Streaming)]
+        self._library.get_param_float.restype = ctypes.c_float
+        self._library.get_param_float.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_float]
         self._library.feat_set.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+        self._library.feat_set_float.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_float]
         self._library.feat_remove.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
         self._library.flite_text_to_wave.restype = ctypes.POINTER(_Wave)
         self._library.flite_text_to_wave.argtypes = [ctypes.c_char_p, ctypes.POINTER(_Voice)]
@@ -109,13 +113,21 @@ class Flite:
         samples = np.ctypeslib.as_array(held.samples, (held.num_samples,))[start : start + size]
         return 0 if self._sink(samples.astype(np.float32) / np.float32(32768)) else -1
 
-    def say(self, text: str, *, female: bool, sink: Callable[[Samples], bool]) -> None:
+    def say(
+        self,
+        text: str,
+        *,
+        female: bool,
+        sink: Callable[[Samples], bool],
+        speed: float = 1.0,
+    ) -> None:
         """Speak one clause.
 
         Args:
             text: English in ASCII; other characters are left out.
             female: slt instead of rms.
             sink: Called with float32 samples at ``rate`` as they come; False ends it.
+            speed: How fast, 1.0 being as usual.
         """
         with self._lock:
             self._sink = sink
@@ -123,10 +135,16 @@ class Flite:
             self._libc.srand(1)
             voice = self._voices[FEMALE if female else MALE]
             self._stream(voice)
+            features = voice.contents.features
+            usual = self._library.get_param_float(features, _STRETCH, 1.0)
+            if speed != 1.0:
+                self._library.feat_set_float(features, _STRETCH, usual / speed)
             try:
                 wave = self._library.flite_text_to_wave(text.encode("ascii", "ignore"), voice)
                 if wave:
                     self._library.delete_wave(wave)
             finally:
                 self._sink = None
+                if speed != 1.0:
+                    self._library.feat_set_float(features, _STRETCH, usual)
                 self._library.feat_remove(voice.contents.features, b"streaming_info")

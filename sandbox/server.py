@@ -24,11 +24,14 @@ from vivavoce.sandbox import (
     chat,
     files,
     manners,
+    omni,
     pcm,
     realtime,
     speech,
+    speech_socket,
     vllm_realtime,
     voices,
+    voxtral_com,
 )
 from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.profile import Profile, ProfileError
@@ -121,10 +124,15 @@ class Server:
         for base in manners.MANNERS:
             route("POST", f"{base}/chat/completions", self._guarded(self._chat))
         route("POST", "/v1/audio/speech", self._guarded(self._speech))
+        route("GET", "/v1/audio/speech/realtime", self._speech_socket)
         route("POST", "/v1/audio/transcriptions", self._guarded(self._file))
         route("GET", "/v1/models", self._guarded(self._models))
         route("GET", "/v1/models/{model}", self._guarded(self._model))
-        for method, path, handler in voices.routes(self.voices, self._sample):
+        for method, path, handler in (
+            *voices.routes(self.voices, self._sample),
+            *omni.Omni(self.speaking).routes(),
+            *voxtral_com.VoxtralCom(self.speaking).routes(),
+        ):
             route(method, path, self._guarded(handler))
         return app
 
@@ -147,6 +155,13 @@ class Server:
 
     async def _speech(self, request: web.Request, profile: Profile) -> web.StreamResponse:
         return await speech.speak(request, profile, self.voices, self.speaking)
+
+    async def _speech_socket(self, request: web.Request) -> web.StreamResponse:
+        try:
+            profile = self._socket_profile(request)
+            return await speech_socket.serve(request, profile, self.voices, self.speaking)
+        except Problem as answer:
+            return answer.response()
 
     async def _file(self, request: web.Request, profile: Profile) -> web.StreamResponse:
         return await files.transcribe(request, profile, self.hearing)

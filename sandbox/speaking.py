@@ -199,7 +199,7 @@ class Speaking:
             self._gains[female] = await loop.run_in_executor(self._thread, measure, female)
 
     async def stream(
-        self, text: str, speaker: Speaker, engine: str | None = None
+        self, text: str, speaker: Speaker, engine: str | None = None, *, speed: float = 1.0
     ) -> AsyncGenerator[Samples, None]:
         """Speak: float32 chunks at 24 kHz of 80 ms, the last one shorter.
 
@@ -210,6 +210,7 @@ class Speaking:
             text: Any length; cut into clauses.
             speaker: Whose voice.
             engine: ``flite`` or ``espeak-ng``; None chooses.
+            speed: How fast, 1.0 being as usual.
 
         Raises:
             SpeechError: When no engine can speak it.
@@ -219,9 +220,9 @@ class Speaking:
             language = language_of(clause, speaker.language)
             english = language.startswith("en")
             if self._flite is not None and english and engine != "espeak-ng":
-                source = self._by_flite(self._flite, clause, speaker)
+                source = self._by_flite(self._flite, clause, speaker, speed)
             elif self._espeak is not None:
-                source = self._by_espeak(self._espeak, clause, language, speaker)
+                source = self._by_espeak(self._espeak, clause, language, speaker, speed)
             else:
                 msg = f"only English can be spoken here: pip install espeakng-loader for {language}"
                 raise SpeechError(msg)
@@ -234,7 +235,7 @@ class Speaking:
             yield rest
 
     async def _by_flite(
-        self, flite: Flite, clause: str, speaker: Speaker
+        self, flite: Flite, clause: str, speaker: Speaker, speed: float
     ) -> AsyncIterator[Samples]:
         loop = asyncio.get_running_loop()
         ready: asyncio.Queue[Samples | None] = asyncio.Queue()
@@ -248,7 +249,7 @@ class Speaking:
 
         def say() -> None:
             try:
-                flite.say(_ascii(clause), female=speaker.female, sink=take)
+                flite.say(_ascii(clause), female=speaker.female, sink=take, speed=speed)
             finally:
                 loop.call_soon_threadsafe(ready.put_nowait, None)
 
@@ -266,9 +267,9 @@ class Speaking:
             done.cancel()
 
     async def _by_espeak(
-        self, espeak: Espeak, clause: str, language: str, speaker: Speaker
+        self, espeak: Espeak, clause: str, language: str, speaker: Speaker, speed: float
     ) -> AsyncIterator[Samples]:
-        samples = await espeak.say(clause, language=language, female=speaker.female)
+        samples = await espeak.say(clause, language=language, female=speaker.female, speed=speed)
 
         def shape() -> Samples:  # some milliseconds for a long clause: not on the loop
             shaper = _Shaper(espeak.rate, _gain(samples))

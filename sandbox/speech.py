@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
@@ -28,7 +29,7 @@ from vivavoce.sandbox.wire import (
 )
 
 _FORMATS = ("pcm", "wav", "mp3", "flac", "opus")
-_SPOKEN = ("pcm", "wav")
+SPOKEN = ("pcm", "wav")
 _LARGEST_SAMPLE = 10 << 20  # bytes
 _REFERENCE_S = (3.0, 25.0)  # length of ref_audio
 
@@ -80,10 +81,66 @@ def check_reference(given: Any, param: str = "ref_audio") -> bytes:
     return data
 
 
+def _check_expressiveness(given: Any) -> None:
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not number or not math.isfinite(given) or given < 1:
+        raise invalid(
+            "Input should be greater than or equal to 1",
+            "expressiveness",
+            kind="greater_than_equal",
+        )
+
+
 async def _tone(seconds: float) -> AsyncGenerator[Samples, None]:
     samples = await asyncio.to_thread(pcm.tone, seconds)
     for start in range(0, len(samples), CHUNK):
         yield samples[start : start + CHUNK]
+
+
+async def _joined(source: AsyncGenerator[Samples, None]) -> AsyncGenerator[Samples, None]:
+    try:
+        parts = [samples async for samples in source]
+    finally:
+        await source.aclose()
+    if parts:
+        yield np.concatenate(parts)
+
+
+def source_of(
+    text: str,
+    speaker: Speaker,
+    profile: Profile,
+    number: int,
+    speaking: Speaking,
+    speed: float = 1.0,
+) -> AsyncGenerator[Samples, None]:
+    """Give the sound of a text: float32 at 24 kHz, in chunks; close it.
+
+    Args:
+        text: What is said.
+        speaker: Who says it.
+        profile: The key's, whose script and faults count.
+        number: The request's, for the faults.
+        speaking: The engines.
+        speed: How fast, for the dialects that have it.
+    """
+    if profile.fault("speak", number, "empty"):
+        return _tone(0)
+    if profile.script.speak == "tone":
+        source = _tone(len(text) * profile.latency.speak_char_ms / 1000 / speed)
+    else:
+        source = speaking.stream(text, speaker, speed=speed)
+    return _joined(source) if profile.fault("speak", number, "one_chunk") else source
+
+
+def usage_of(text: str, samples: int) -> dict[str, int]:
+    """Give what a generation costs: Mistral counts samples as completion tokens."""
+    asked = (len(text) + 3) // 4
+    return {
+        "prompt_tokens": asked,
+        "completion_tokens": samples,
+        "total_tokens": asked + samples,
+    }
 
 
 async def speak(
@@ -107,23 +164,20 @@ async def speak(
     form = body.get("response_format") or "mp3"
     if form not in _FORMATS:
         raise invalid(f"Input should be {', '.join(_FORMATS)}", "response_format", kind="enum")
-    if form not in _SPOKEN:
+    if form not in SPOKEN:
         raise problem(
             400,
-            f"The sandbox gives {' and '.join(_SPOKEN)}, not {form}: ask for response_format=pcm",
+            f"The sandbox gives {' and '.join(SPOKEN)}, not {form}: ask for response_format=pcm",
             param="response_format",
         )
+    if body.get("expressiveness") is not None:
+        _check_expressiveness(body["expressiveness"])
     speaker = _speaker(body, voices)
     strikes = Strikes(request, profile, "speak")
     await strikes.door()
-    if strikes.find("empty"):
-        source = _tone(0)
-    elif profile.script.speak == "tone":
-        source = _tone(len(text) * profile.latency.speak_char_ms / 1000)
-    else:
-        source = speaking.stream(text, speaker)
+    source = source_of(text, speaker, profile, strikes.number, speaking)
     first = begun + profile.latency.speak_first_audio_ms / 1000
-    usage = {"prompt_tokens": (len(text) + 3) // 4, "completion_tokens": 0, "total_tokens": 0}
+    usage = usage_of(text, 0)
     try:
         if body.get("stream"):
             return await _stream(request, profile, strikes, source, first, usage, form)
@@ -197,8 +251,11 @@ async def _stream(
         if carried and sent:
             await send(carried)
         await pause_until(first)
-        done = {"type": "speech.audio.done", "usage": _count(usage, sent)}
-        await stream.send(done, event="speech.audio.done")
+        done: dict[str, Any] = {"type": "speech.audio.done"}
+        if not strikes.find("no_usage"):
+            done["usage"] = _count(usage, sent)
+        if not strikes.find("no_done"):
+            await stream.send(done, event="speech.audio.done")
         await stream.close()
     except SpeechError as error:
         body = problem(500, str(error)).body

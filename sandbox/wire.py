@@ -120,7 +120,7 @@ class Strikes:
     def __init__(self, request: web.Request, profile: Profile, stage: Stage) -> None:
         self._request, self._profile, self._stage = request, profile, stage
         self.number = profile.begin(stage)
-        self._chunks = 0
+        self.chunks = 0
 
     def find(self, *kinds: str) -> Fault | None:
         """Give the first fault of these kinds that strikes this request."""
@@ -141,12 +141,12 @@ class Strikes:
 
     async def chunk(self, stream: EventStream | None = None) -> None:
         """After a chunk went out; the same ends, in the middle of the stream."""
-        self._chunks += 1
+        self.chunks += 1
         await self._break(stream)
 
     async def _break(self, stream: EventStream | None = None) -> None:
         fault = self.find("stall", "reset", "close", "error")
-        if fault is None or fault.after != self._chunks:
+        if fault is None or fault.after != self.chunks:
             return
         if fault.kind == "stall":
             # Until the client gives up: its disconnection cancels this handler.

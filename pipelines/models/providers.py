@@ -14,9 +14,12 @@ from vivavoce.pipelines.models.chat import ChatModel
 from vivavoce.pipelines.models.hearing import MistralHearing
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
 from vivavoce.pipelines.models.interfaces import Hearing, Speaking, Thinking
+from vivavoce.pipelines.models.omni_speech import OmniSpeech
 from vivavoce.pipelines.models.speech import SpeechModel
+from vivavoce.pipelines.models.speech_socket import RealtimeSpeech
 from vivavoce.pipelines.models.unheard import Unheard
 from vivavoce.pipelines.models.vllm_hearing import VllmHearing
+from vivavoce.pipelines.models.voxtral_com_speech import VoxtralComSpeech
 from vivavoce.pipelines.models.wishes import Wishes
 
 MakeHearing = Callable[[Endpoint, Timeouts, Wishes], Hearing]
@@ -39,6 +42,9 @@ THINKING: dict[str, MakeThinking] = {
 }
 SPEAKING: dict[str, MakeSpeaking] = {
     "mistral": SpeechModel,
+    "mistral-realtime": RealtimeSpeech,
+    "vllm": OmniSpeech,
+    "voxtral": VoxtralComSpeech,
 }
 
 Made = TypeVar("Made")

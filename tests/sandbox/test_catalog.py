@@ -39,7 +39,7 @@ def test_other_ids_are_not(model):
 
 def test_there_are_the_thirty_presets():
     slugs = {voice.slug for voice in Voices().all()}
-    assert len(slugs) == 30
+    assert len(slugs) == 32
     assert {"gb_jane_sarcasm", "fr_marie_neutral", "gb_oliver_cheerful", "en_paul_sad"} <= slugs
 
 

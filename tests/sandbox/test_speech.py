@@ -80,7 +80,8 @@ async def test_a_voice_by_reference(client):
     [
         ({"input": None}, 422, "Field required"),
         ({"input": "  "}, 422, "at least 1 character"),
-        ({"model": "voxtral-mini-tts-3-0"}, 400, "Invalid model"),
+        ({"model": "voxtral-mini-tts-realtime-3-0"}, 400, "Invalid model"),
+        ({"expressiveness": 0.5}, 422, "greater than or equal"),
         ({"voice_id": "nobody"}, 404, "Voice 'nobody' not found."),
         ({"voice_id": None}, 400, "required"),
         ({"ref_audio": "AAAA"}, 400, "Only one"),

@@ -21,10 +21,10 @@ async def test_pages_by_offset(profile):
     seen = []
     for offset in range(0, 40, 8):
         _, page = await get(key, f"/v1/audio/voices?limit=8&offset={offset}&type=preset")
-        assert (page["total"], page["page_size"], page["total_pages"]) == (30, 8, 4)
+        assert (page["total"], page["page_size"], page["total_pages"]) == (32, 8, 4)
         assert page["page"] == offset // 8 + 1
         seen += [voice["slug"] for voice in page["items"]]
-    assert len(seen) == len(set(seen)) == 30
+    assert len(seen) == len(set(seen)) == 32
 
 
 async def test_pages_by_cursor(profile):
@@ -34,14 +34,14 @@ async def test_pages_by_cursor(profile):
         _, page = await get(key, f"/v2/audio/voices?page_size=7&type=preset&page_token={token}")
         seen += [voice["slug"] for voice in page["data"]]
         token = page["next_page_token"]
-    assert len(seen) == len(set(seen)) == 30
+    assert len(seen) == len(set(seen)) == 32
 
 
 @pytest.mark.parametrize(
     ("query", "count"),
     [
-        ("gender=female", 15),
-        ("language=fr", 6),
+        ("gender=female", 17),
+        ("language=fr", 7),
         ("query=oliver", 7),
         ("gender=female&language=en", 9),
     ],
