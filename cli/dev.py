@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import asyncio
 
+from typing import Literal
+
 from rich.console import Console
 
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.reload import Reloader
 
 
-def develop(where: str, settings: Settings, console: Console, *, talk: bool = False) -> int:
+By = Literal["browser", "talk", "chat"]
+
+
+def develop(
+    where: str,
+    settings: Settings,
+    console: Console,
+    *,
+    by: By = "browser",
+    port: int | None = None,
+    browse: bool = False,
+) -> int:
     """Hold a call with an agent, and go on with it whenever its files change.
 
     Args:
         where: The agent, as `file.py`, `file.py:name` or `package.module:name`.
         settings: The settings.
         console: Where the call is shown.
-        talk: At the microphone instead of in text.
+        by: In a browser, at the microphone, or in text.
+        port: Of the browser's page; None for the usual one.
+        browse: Open the browser.
 
     Returns:
-        The exit code of the chat or talk.
+        The exit code.
 
     Raises:
         vivavoce.cli.load.LoadError: If there is no agent to begin with.
+        vivavoce.cli.serve.ServeError: If the port is taken.
     """
     reloader = Reloader(where)
     files = len(reloader.files)
@@ -32,10 +48,38 @@ def develop(where: str, settings: Settings, console: Console, *, talk: bool = Fa
         " the next reply is the new agent's[/]",
         highlight=False,
     )
-    if talk:
+    if by == "browser":
+        return asyncio.run(_page(reloader, settings, console, port=port, browse=browse))
+    if by == "talk":
         from vivavoce.cli.talk import talk as hold_talk
 
         return asyncio.run(hold_talk(reloader.agent, settings, console, reloader=reloader))
     from vivavoce.cli.chat import chat
 
     return asyncio.run(chat(reloader.agent, settings, console, reloader=reloader))
+
+
+async def _page(
+    reloader: Reloader, settings: Settings, console: Console, *, port: int | None, browse: bool
+) -> int:
+    """Serve the page on this machine, until Ctrl-C."""
+    from vivavoce.cli.serve import Setup, run_server
+    from vivavoce.web.exposure import PORT, Exposure
+
+    def opened(url: str) -> None:
+        console.print(f"talk to it at [bold]{url}[/]  [dim](Ctrl-C ends)[/]", highlight=False)
+        if browse:
+            import webbrowser
+
+            webbrowser.open(url)
+
+    setup = Setup(Exposure(port=PORT if port is None else port))
+    return await run_server(
+        [reloader.agent],
+        settings,
+        console,
+        setup,
+        reloader=reloader,
+        drain=0.0,
+        opened=opened,
+    )

@@ -86,11 +86,13 @@ MISTAKES = {
     "vivavoce.cli.load.LoadError",
     "vivavoce.cli.models.SandboxMissingError",
     "vivavoce.cli.new.ProjectError",
+    "vivavoce.cli.serve.ServeError",
     "vivavoce.pipelines.audio.riff.AudioFileError",
     "vivavoce.pipelines.echo.EchoMissingError",
     "vivavoce.pipelines.microphone.MicrophoneError",
     "vivavoce.pipelines.models.providers.DialectError",
     "vivavoce.tools.schema.DefinitionError",
+    "vivavoce.web.exposure.ExposureError",
     "vivavoce.web.story.ReportError",
 }
 """The errors whose message tells a user what to do, in one line. They stand here by name, because
@@ -219,20 +221,24 @@ def talk(
 @app.command(rich_help_panel=WRITE)
 def dev(
     agent: AgentArgument,
-    talk: Annotated[
-        bool, typer.Option("--talk/--chat", help="At the microphone, or in text.")
-    ] = False,
+    talk: Annotated[bool, typer.Option("--talk", help="At this machine's microphone.")] = False,
+    chat: Annotated[bool, typer.Option("--chat", help="In text.")] = False,
+    port: Annotated[int | None, typer.Option(help="Of the page; 0 takes a free one.")] = None,
+    browse: Annotated[bool, typer.Option("--open", help="Open the browser.")] = False,
     models: ModelsOption = None,
 ) -> None:
     """Write an agent while you talk with it: a saved file counts from the next reply on.
 
+    You talk in a browser, at a page that is served on this machine alone.
+
     The call goes on with its history. A file that is broken shows its error, and the agent that
     worked stays.
     """
-    from vivavoce.cli.dev import develop
+    from vivavoce.cli.dev import By, develop
 
     settings = read_settings(models=models)
-    raise typer.Exit(develop(agent, settings, Console(), talk=talk))
+    by: By = "talk" if talk else "chat" if chat else "browser"
+    raise typer.Exit(develop(agent, settings, Console(), by=by, port=port, browse=browse))
 
 
 @app.command(rich_help_panel=CARRY)
@@ -402,6 +408,79 @@ def phone(
         raise typer.Exit(FAILED) from None
     if code:
         raise typer.Exit(code)
+
+
+@app.command(rich_help_panel=CARRY)
+def serve(
+    agents: Annotated[list[str], typer.Argument(help="file.py, file.py:name or module:name.")],
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="A name by which it is reached.")
+    ] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option("--origin", help="https://HOST of pages that may call.")
+    ] = None,
+    setup: Annotated[
+        Path | None, typer.Option("--setup", help="Address, limits, TURN (TOML).")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Take calls from browsers, apps and carriers' media sockets.
+
+    On an address that others reach it wants a secret for call tokens (VIVAVOCE_WEB_SECRET) and
+    the origins of the pages that may call.
+    """
+    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.serve import read_setup, run_server
+
+    settings = read_settings(models=models)
+    flags = {"host": host, "port": port, "names": tuple(name or ()), "origins": tuple(origin or ())}
+    ready = read_setup(setup, flags)
+    found = [load_agent(where) for where in agents]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+
+    def opened(url: str) -> None:
+        if not as_json:
+            names = ", ".join(each.name for each in found)
+            Console().print(f"[bold]{names}[/] at {url}", highlight=False)
+
+    work = run_server(
+        found, settings, Console(), ready, folder=out, as_json=as_json, opened=opened
+    )
+    raise typer.Exit(asyncio.run(work))
+
+
+@app.command(rich_help_panel=CARRY)
+def token(
+    agent: Annotated[str, typer.Option(help="Whom it may call; any if left out.")] = "",
+    origin: Annotated[str, typer.Option(help="From which page; any if left out.")] = "",
+    caller: Annotated[str, typer.Option(help="Who calls.")] = "",
+    lifetime: Annotated[float, typer.Option(help="Seconds that it is good for.")] = 120.0,
+    key: Annotated[bool, typer.Option("--key", help="Print the service key instead.")] = False,
+) -> None:
+    """Make a call token for `serve`, signed with VIVAVOCE_WEB_SECRET."""
+    import time
+
+    from vivavoce.web.tokens import Signer
+
+    try:
+        signer = Signer(os.environ.get("VIVAVOCE_WEB_SECRET", ""))
+        print(
+            signer.service_key
+            if key
+            else signer.issue(
+                time.time(), agent=agent, origin=origin, caller=caller, lifetime=lifetime
+            )
+        )
+    except ValueError as error:
+        print(f"vivavoce: VIVAVOCE_WEB_SECRET: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,279 @@
+"""`vivavoce serve`: agents that take calls from browsers and over sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import ssl
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from vivavoce.agent import Agent
+from vivavoce.agent.settings import Settings
+from vivavoce.cli.models import open_models
+from vivavoce.cli.reload import Reloaded, Reloader
+from vivavoce.cli.run import write_record
+from vivavoce.cli.show import Show
+from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.desk import Desk, LiveCall
+from vivavoce.web.exposure import Exposure, ExposureError
+from vivavoce.web.limits import Limits
+from vivavoce.web.server import CallServer
+from vivavoce.web.turn import IceServers
+
+SECRET = "VIVAVOCE_WEB_SECRET"  # noqa: S105 (where the secret is, not the secret)
+"""The environment's variable with the secret that call tokens are signed with."""
+DRAIN = 30.0
+"""Seconds that calls may go on after the first Ctrl-C or SIGTERM of `serve`."""
+_TUPLES = ("names", "origins", "proxies")
+
+
+class ServeError(ValueError):
+    """The server is set up wrongly; the message says where and what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a call server is made from.
+
+    Attributes:
+        exposure: How it is reached.
+        limits: How much it takes.
+        servers: STUN and TURN servers.
+    """
+
+    exposure: Exposure = field(default_factory=Exposure)
+    limits: Limits = field(default_factory=Limits)
+    servers: IceServers = field(default_factory=IceServers)
+
+
+def read_setup(path: Path | None, flags: dict[str, Any]) -> Setup:
+    """Read a server's TOML file; flags win over it.
+
+    Args:
+        path: The file (docs/web.md shows one); None for none.
+        flags: What the command line said, by the key in `[web]`; None and () are left out.
+
+    Raises:
+        ServeError: Something in it is wrong.
+        ExposureError: The server would let anybody in.
+    """
+    given: dict[str, Any] = {}
+    if path is not None:
+        try:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ServeError(f"cannot read {path}: {error}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise ServeError(f"{path} is not valid TOML: {error}") from None
+    _known(given, {"web", "limits", "ice"}, "the file")
+    web = {**given.get("web", {}), **{k: v for k, v in flags.items() if v not in (None, ())}}
+    places = {"host", "port", *_TUPLES}
+    _known(web, {*places, "certificate", "key", "secret_env"}, "[web]")
+    limits, ice = dict(given.get("limits", {})), dict(given.get("ice", {}))
+    _known(limits, {each.name for each in fields(Limits)}, "[limits]")
+    _known(ice, {"urls", "secret_env", "lifetime"}, "[ice]")
+    options = {key: web[key] for key in places if key in web}
+    options |= {key: tuple(options[key]) for key in _TUPLES if key in options}
+    options["secret"] = _secret(str(web["secret_env"])) if "secret_env" in web else os.environ.get(
+        SECRET, ""
+    )  # fmt: skip
+    if "certificate" in web:
+        options["tls"] = _tls(str(web["certificate"]), web.get("key"))
+    if "secret_env" in ice:
+        ice["secret"] = _secret(str(ice.pop("secret_env")))
+    if "urls" in ice:
+        ice["urls"] = tuple(ice["urls"])
+    try:
+        return Setup(Exposure(**options), Limits(**limits), IceServers(**ice))
+    except ExposureError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ServeError(str(error)) from None
+
+
+def _known(given: dict[str, Any], known: set[str], where: str) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ServeError(f"{where}: there is no {unknown[0]!r}; known: {', '.join(sorted(known))}")
+
+
+def _secret(name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise ServeError(f"the environment has no {name}")
+    return value
+
+
+def _tls(certificate: str, key: Any) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, None if key is None else str(key))
+    except (OSError, ssl.SSLError) as error:
+        raise ServeError(f"cannot use the certificate in {certificate}: {error}") from None
+    return context
+
+
+class _CallShow(Show):
+    """Shows one of several calls: each line says whose."""
+
+    def __init__(self, console: Console, who: str) -> None:
+        super().__init__(console)
+        self._who = escape(who)
+
+    def _line(self, at: float, who: str, colour: str, text: str) -> None:
+        super()._line(at, who, colour, f"[dim]{self._who}[/]  {text}")
+
+
+class Board:
+    """Shows and records a server's calls.
+
+    Args:
+        console: Where they are shown.
+        folder: Where records go; None: nowhere.
+        as_json: An event a line, the record last, instead of text.
+    """
+
+    def __init__(self, console: Console, folder: Path | None, *, as_json: bool) -> None:
+        self._console, self._folder, self._as_json = console, folder, as_json
+        self._tasks = Tasks()
+        self._number = 0
+
+    def began(self, live: LiveCall) -> None:
+        """Follow a call."""
+        self._number += 1
+        self._tasks.spawn(self._follow(live, self._number), "show")
+
+    def ended(self, live: LiveCall) -> None:
+        """Leave a call's record."""
+        if self._folder is not None and live.record is not None:
+            write_record(self._folder / f"{live.id}.json", live.record)
+        if self._as_json and live.record is not None:
+            row = {"event": "record", **live.record}
+            print(json.dumps(row, ensure_ascii=False, default=str), flush=True)
+
+    async def close(self) -> None:
+        """Stop following; idempotent."""
+        await self._tasks.close()
+
+    async def _follow(self, live: LiveCall, number: int) -> None:
+        if live.conversation is None:
+            return
+        call = live.conversation.call
+        if self._as_json:
+            async for event in call:
+                row = {"call": call.id, **event.to_dict()}
+                print(json.dumps(row, ensure_ascii=False, default=str), flush=True)
+            return
+        who = f"#{number} {live.wish.caller or live.wish.address}"
+        self._console.print(f"[bold]← {escape(who)}[/]", highlight=False)
+        show = _CallShow(self._console, f"#{number}")
+        async for event in call:
+            show.event(event)
+        self._console.print(f"[dim]#{number}: {escape(call.reason)}[/]", highlight=False)
+
+
+async def run_server(
+    agents: Sequence[Agent[Any]],
+    settings: Settings,
+    console: Console,
+    setup: Setup,
+    *,
+    folder: Path | None = None,
+    as_json: bool = False,
+    reloader: Reloader | None = None,
+    drain: float = DRAIN,
+    opened: Callable[[str], None] | None = None,
+) -> int:
+    """Take calls until Ctrl-C or SIGTERM; a second one ends the calls that go on.
+
+    Args:
+        agents: Who answers.
+        settings: Where the models are.
+        console: Where calls are shown.
+        setup: The server.
+        folder: Where recordings and records go; None: nowhere.
+        as_json: Print events as JSON.
+        reloader: Loads the agent again when its files change; callers may choose its voice then.
+        drain: Seconds that calls may go on after the first Ctrl-C.
+        opened: Told the server's URL once it listens.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ServeError: The port cannot be had.
+        vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
+    """
+    stop, again = asyncio.Event(), asyncio.Event()
+
+    def asked() -> None:
+        (again if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, asked)
+    board = Board(console, folder, as_json=as_json)
+    tasks = Tasks()
+    try:
+        async with open_models(settings) as models:
+            desk = Desk(
+                agents,
+                models,
+                limits=setup.limits,
+                servers=setup.servers,
+                recordings=folder,
+                choose_voice=reloader is not None,
+                version=version("vivavoce"),
+                began=board.began,
+                ended=board.ended,
+            )
+            server = CallServer(desk, setup.exposure)
+            try:
+                await server.open()
+            except OSError as error:
+                exposure = setup.exposure
+                raise ServeError(
+                    f"cannot listen on {exposure.host}:{exposure.port}: {error.strerror or error};"
+                    " another --port?"
+                ) from error
+            if reloader is not None:
+                tasks.spawn(_reload(reloader, desk, console), "reload")
+            if opened is not None:
+                opened(server.url)
+            await stop.wait()
+            if desk.calls and drain and not as_json:
+                console.print(f"[dim]{len(desk.calls)} calls go on for up to {drain:g} s[/]")
+            ending = tasks.spawn(desk.close(wait=drain), "drain")
+            hurry = tasks.spawn(again.wait(), "hurry")
+            await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            await server.close()
+            return 0
+    finally:
+        await tasks.close()
+        await board.close()
+
+
+async def _reload(reloader: Reloader, desk: Desk, console: Console) -> None:
+    async for change in reloader.changes():
+        _changed(change, reloader, desk, console)
+
+
+def _changed(change: Reloaded, reloader: Reloader, desk: Desk, console: Console) -> None:
+    if change.error:
+        console.print(f"[red]{escape(change.error)}[/]", highlight=False)
+        return
+    desk.use(change.agent, reloader.successor)
+    files = ", ".join(change.files)
+    console.print(f"[dim]{escape(files)}: the next reply is the new agent's[/]", highlight=False)

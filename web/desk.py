@@ -1,0 +1,422 @@
+"""The desk: which agents answer, which calls there are, and what is left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import hmac
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vivavoce.agent import Agent
+from vivavoce.agent.languages import base
+from vivavoce.agent.record import record
+from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.leg import Leg
+from vivavoce.web.limits import Admission, Limits
+from vivavoce.web.line import WAIT, Line, wall
+from vivavoce.web.narrator import Narrator
+from vivavoce.web.turn import IceServers
+from vivavoce.web.webrtc import Peer
+
+log = logging.getLogger("vivavoce")
+
+REACH = 12.0
+"""Seconds in which a client must be reached before its call begins."""
+KEPT = 600.0
+"""Seconds for which the record of a call that is over can be fetched by who was in it."""
+MOST_KEPT = 200
+"""Calls that are over and can be fetched."""
+ENDING = 10.0
+"""Seconds in which the calls end when the server does."""
+UNREACHED = "the caller was never reached"
+
+
+class DeskError(Exception):
+    """A call cannot begin or go on.
+
+    Attributes:
+        status: HTTP's status that says so.
+        code: A word for programs.
+        retry: Seconds after which it may be tried again; 0 for never.
+    """
+
+    def __init__(self, status: int, code: str, text: str, retry: float = 0.0) -> None:
+        super().__init__(text)
+        self.status, self.code, self.retry = status, code, retry
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client asks of its call.
+
+    Attributes:
+        agent: Who is to answer; "" for the first one.
+        language: What they are to speak.
+        voice: In which voice, where that may be chosen.
+        address: Where the client is.
+        caller: Who it is, where a token says so.
+        called: What it called: a number, a page's origin.
+    """
+
+    agent: str = ""
+    language: str = ""
+    voice: str = ""
+    address: str = ""
+    caller: str = ""
+    called: str = ""
+
+
+@dataclass(eq=False)
+class LiveCall:
+    """A call, from its leave to begin to the end of its record.
+
+    Attributes:
+        id: Names it.
+        resume: Whoever has it is the caller, and may come back with it.
+        wish: What was asked for.
+        line: What carries it.
+        agent: Who answered.
+        began: When.
+        conversation: Once the client is reached.
+        record: Once it is over.
+        recording: Where it is recorded.
+    """
+
+    id: str
+    resume: str
+    wish: Wish
+    line: Line
+    agent: Agent[Any]
+    began: datetime
+    recording: Path | None = None
+    conversation: Conversation | None = None
+    record: dict[str, Any] | None = None
+    ended_at: float = 0.0
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.record is not None
+
+    def is_caller(self, token: str) -> bool:
+        """Whether a token is this call's."""
+        return hmac.compare_digest(token.encode(), self.resume.encode())
+
+    async def hang_up(self, reason: str = "the caller hung up") -> None:
+        """End it."""
+        if self.conversation is not None:
+            await self.conversation.call.hang_up(reason, after_speech=False)
+        elif self.task is not None:
+            self.task.cancel()
+
+
+Hook = Callable[[LiveCall], None]
+
+
+class Desk:
+    """Carries web calls. Close it when the server ends.
+
+    Args:
+        agents: Who answers; the first one where nobody is asked for by name.
+        models: What they hear, think and speak with.
+        limits: How many calls.
+        servers: STUN and TURN servers.
+        recordings: A folder where calls are recorded; None: nowhere.
+        choose_voice: Whether a client may choose the agent's voice.
+        wait: Seconds that a call waits for a caller who is gone.
+        version: Ours, for clients.
+        began: Told of each call before its first event.
+        ended: Told of each call once it is over and `record` is there.
+
+    Raises:
+        ValueError: There is no agent, or two have one name.
+    """
+
+    def __init__(
+        self,
+        agents: Sequence[Agent[Any]],
+        models: Models,
+        *,
+        limits: Limits | None = None,
+        servers: IceServers | None = None,
+        recordings: Path | None = None,
+        choose_voice: bool = False,
+        wait: float = WAIT,
+        version: str = "",
+        began: Hook | None = None,
+        ended: Hook | None = None,
+    ) -> None:
+        self.agents = {agent.name: agent for agent in agents}
+        if not agents or len(self.agents) != len(agents):
+            raise ValueError("give at least one agent, and each another name: Agent(name=...)")
+        self.models = models
+        self.limits = limits or Limits()
+        self.servers = servers or IceServers()
+        self.recordings = recordings
+        self.version = version
+        self.calls: dict[str, LiveCall] = {}
+        self.past: OrderedDict[str, LiveCall] = OrderedDict()
+        self.admission = Admission(self.limits)
+        self.draining = False
+        self._choose_voice = choose_voice
+        self._wait = wait
+        self._began, self._ended = began, ended
+        self._tasks = Tasks()
+
+    @property
+    def busy(self) -> bool:
+        """Whether no call can begin."""
+        return self.draining or self.admission.calls >= self.limits.calls
+
+    def agent_for(self, wish: Wish) -> Agent[Any]:
+        """Return who answers.
+
+        Raises:
+            DeskError: There is nobody of that name, or they do not speak that language.
+        """
+        agent = self.agents.get(wish.agent) if wish.agent else next(iter(self.agents.values()))
+        if agent is None:
+            known = ", ".join(self.agents)
+            raise DeskError(404, "no_agent", f"there is no agent {wish.agent!r}; known: {known}")
+        known = ", ".join(agent.languages)
+        if wish.language and base(wish.language) not in {base(each) for each in agent.languages}:
+            text = f"{agent.name} does not speak {wish.language!r}; known: {known}"
+            raise DeskError(400, "bad_language", text)
+        if wish.voice and not self._choose_voice:
+            raise DeskError(403, "bad_voice", "this server does not let callers choose the voice")
+        return agent
+
+    def begin(
+        self,
+        leg: Leg,
+        wish: Wish,
+        *,
+        speaks_rtvi: bool = True,
+        prepare: Callable[[Agent[Any]], Agent[Any]] | None = None,
+        attached: Callable[[LiveCall, Conversation], None] | None = None,
+    ) -> LiveCall:
+        """Begin a call over a connection; it runs by itself from then on.
+
+        Args:
+            leg: The connection.
+            wish: What is asked for.
+            speaks_rtvi: Whether the client is told what happens as docs/web.md says.
+            prepare: Makes of the agent the one that answers this call.
+            attached: Told of the conversation before its first event.
+
+        Raises:
+            DeskError: It may not begin; the leg stays open, and is the caller's to close.
+        """
+        agent = self.agent_for(wish)
+        self.admit(wish)
+        try:
+            if prepare is not None:
+                agent = prepare(agent)
+            if wish.voice:
+                agent = copy.copy(agent)
+                agent.voice = wish.voice
+            ident = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+            path = self.recordings / f"{ident}.wav" if self.recordings is not None else None
+            line = Line(leg, version=self.version, recording=path, wait=self._wait)
+            live = LiveCall(
+                ident, secrets.token_urlsafe(24), wish, line, agent, datetime.now(UTC), path
+            )
+        except BaseException:
+            self._release(wish)
+            raise
+        self.calls[ident] = live
+        live.task = self._tasks.spawn(
+            self._carry(live, speaks_rtvi=speaks_rtvi, attached=attached), f"call {ident}"
+        )
+        return live
+
+    def admit(self, wish: Wish) -> None:
+        """Count a call in.
+
+        Raises:
+            DeskError: There are too many, of all or of theirs.
+        """
+        if self.draining:
+            raise DeskError(503, "closing", "this server is shutting down: call another", 10.0)
+        refusal = self.admission.begin(wish.address, wish.caller, time.monotonic())
+        if refusal is not None:
+            status, code = (503, "busy") if refusal.busy else (429, "too_many_calls")
+            raise DeskError(status, code, refusal.message, refusal.retry)
+
+    def by_leg(self, name: str) -> LiveCall:
+        """Return the call that has a connection.
+
+        Raises:
+            DeskError: There is none.
+        """
+        for live in self.calls.values():
+            leg = live.line.leg
+            if leg is not None and leg.name == name:
+                return live
+        raise DeskError(404, "no_connection", "there is no such connection (pc_id): begin anew")
+
+    def by_token(self, token: str) -> LiveCall:
+        """Return the call that its caller comes back to.
+
+        Raises:
+            DeskError: There is none, or it is over.
+        """
+        for live in self.calls.values():
+            if live.is_caller(token):
+                return live
+        self._forget()
+        if any(live.is_caller(token) for live in self.past.values()):
+            raise DeskError(410, "over", "the call is over")
+        raise DeskError(404, "no_call", "there is no call to come back to: begin another")
+
+    def find(self, ident: str, token: str) -> LiveCall:
+        """Return a call, live or over, for its caller.
+
+        Raises:
+            DeskError: There is none, or the token is not its.
+        """
+        self._forget()
+        live = self.calls.get(ident) or self.past.get(ident)
+        if live is None or not live.is_caller(token):
+            raise DeskError(404, "no_call", "there is no such call, or it is not yours")
+        return live
+
+    def report(self, live: LiveCall) -> dict[str, Any]:
+        """Return a call's record, as far as it goes."""
+        if live.record is not None:
+            return live.record
+        conversation = live.conversation
+        if conversation is None:
+            return {"call": live.id, "agent": live.agent.name, "phase": "connecting"}
+        return {**self._record(live, conversation), "phase": conversation.call.phase}
+
+    def use(self, agent: Agent[Any], successor: Callable[[Agent[Any]], Agent[Any] | None]) -> None:
+        """Let a newer version of the only agent take calls, and go on with those there are.
+
+        Args:
+            agent: Who answers from now on.
+            successor: Gives the newer version of who speaks in a call, or None.
+        """
+        self.agents = {agent.name: agent}
+        for live in self.calls.values():
+            if live.conversation is not None:
+                newer = successor(live.conversation.agent)
+                if newer is not None:
+                    live.conversation.use(newer)
+
+    async def close(self, *, wait: float = 0.0) -> None:
+        """Take no more calls, wait for those there are, and end what is left; idempotent.
+
+        Args:
+            wait: Seconds that calls may go on.
+        """
+        self.draining = True
+        tasks = {live.task for live in self.calls.values() if live.task is not None}
+        if tasks and wait > 0:
+            await asyncio.wait(tasks, timeout=wait)
+        for live in list(self.calls.values()):
+            with contextlib.suppress(Exception):
+                await live.hang_up("the server is shutting down")
+        tasks = {task for task in tasks if not task.done()}
+        if tasks:
+            await asyncio.wait(tasks, timeout=ENDING)
+        await self._tasks.close()
+
+    # Inside.
+
+    async def _carry(
+        self,
+        live: LiveCall,
+        *,
+        speaks_rtvi: bool,
+        attached: Callable[[LiveCall, Conversation], None] | None,
+    ) -> None:
+        try:
+            leg = live.line.leg
+            # Before anything is done for somebody who only sent a few bytes.
+            if isinstance(leg, Peer) and not await leg.ice.stands(REACH):
+                log.info("call %s: %s", live.id, UNREACHED)
+                return
+            conversation = self._converse(live, speaks_rtvi=speaks_rtvi)
+            live.conversation = conversation
+            if attached is not None:
+                attached(live, conversation)
+            if self._began is not None:
+                self._began(live)
+            await conversation.run()
+        finally:
+            self.calls.pop(live.id, None)
+            self._release(live.wish)
+            self._keep(live)
+            await asyncio.shield(self._tasks.spawn(live.line.finish(), f"end of {live.id}"))
+            if self._ended is not None and live.conversation is not None:
+                self._ended(live)
+
+    def _converse(self, live: LiveCall, *, speaks_rtvi: bool) -> Conversation:
+        conversation = Conversation(
+            live.agent,
+            self.models,
+            live.line,
+            call_id=live.id,
+            caller=live.wish.caller or live.wish.address,
+            called=live.wish.called,
+        )
+        call = conversation.call
+        for language in live.agent.languages:
+            if live.wish.language and base(language) == base(live.wish.language):
+                call.language = language
+                break
+        narrator = None
+        if speaks_rtvi:
+            narrator = Narrator(call, wall, recording=live.recording is not None)
+        live.line.follow(conversation, narrator)
+        return conversation
+
+    def _record(self, live: LiveCall, conversation: Conversation) -> dict[str, Any]:
+        entry = record(
+            conversation.call,
+            agent=live.agent.name,
+            began=live.began,
+            seconds=conversation.now(),
+            models=self.models.names,
+        )
+        leg = live.line.leg
+        entry["web"] = {
+            "kind": leg.kind if leg is not None else "",
+            "caller": live.wish.caller,
+            "called": live.wish.called,
+            "network": leg.figures() if leg is not None else {},
+        }
+        return entry
+
+    def _keep(self, live: LiveCall) -> None:
+        conversation = live.conversation
+        if conversation is None:
+            live.record = {"call": live.id, "agent": live.agent.name, "ended": UNREACHED}
+        else:
+            live.record = self._record(live, conversation)
+        live.ended_at = time.monotonic()
+        self.past[live.id] = live
+        self._forget()
+
+    def _forget(self) -> None:
+        limit = time.monotonic() - KEPT
+        while self.past and (
+            len(self.past) > MOST_KEPT or next(iter(self.past.values())).ended_at < limit
+        ):
+            self.past.popitem(last=False)
+
+    def _release(self, wish: Wish) -> None:
+        self.admission.end(wish.address, wish.caller, time.monotonic())

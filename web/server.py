@@ -1,0 +1,488 @@
+"""The call server: signalling, tokens and records over HTTP, and the page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import mimetypes
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import web
+
+from vivavoce.web.desk import Desk, DeskError, LiveCall, Wish
+from vivavoce.web.exposure import Door, Exposure
+from vivavoce.web.guard import IDLE, Guard
+from vivavoce.web.sdp import OfferError, read_candidate, read_offer
+from vivavoce.web.tokens import LIFETIME, Claims
+from vivavoce.web.webrtc import Peer
+
+log = logging.getLogger("vivavoce")
+
+PAGE = Path(__file__).parent / "page"
+"""The browser's page."""
+STOP = 5.0
+"""Seconds in which requests end when the server does."""
+_OPEN = ("/api/health", "/carriers/")  # paths that need no call token by themselves
+_CSP = (
+    "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob: mediastream:;"
+    " img-src 'self' data: blob:; worker-src 'self' blob:; base-uri 'none'; form-action 'none';"
+    " object-src 'none'; frame-ancestors "
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class CallServer:
+    """Takes calls from browsers. Use it as an async context manager.
+
+    Args:
+        desk: Carries the calls; closed with the server.
+        exposure: How the server is reached.
+        routes: More of them, behind the same checks: `aiohttp.web.get("/path", handler)`.
+        page: A folder whose files are served at `/`; None for the one that comes with us.
+        drain: Seconds that calls may go on when the server ends.
+
+    Raises:
+        vivavoce.web.exposure.ExposureError: It would let anybody in.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        exposure: Exposure | None = None,
+        *,
+        routes: Sequence[web.AbstractRouteDef] = (),
+        page: Path | None = None,
+        drain: float = 0.0,
+    ) -> None:
+        self.desk = desk
+        self.exposure = exposure or Exposure()
+        self.door = Door(self.exposure)
+        self._page = page or PAGE
+        self._drain = drain
+        self._began = time.monotonic()
+        self._guard: Guard | None = None
+        self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self.app = self._make_app(routes)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: The address or port cannot be had.
+        """
+        self._runner = web.AppRunner(
+            self.app, access_log=None, keepalive_timeout=IDLE, lingering_time=1.0
+        )
+        await self._runner.setup()
+        self._guard = Guard(self._runner.server, self.desk.limits)
+        loop = asyncio.get_running_loop()
+        exposure = self.exposure
+        try:
+            self._server = await loop.create_server(
+                self._guard, exposure.host, exposure.port, ssl=exposure.tls
+            )
+        except BaseException:
+            await self._runner.cleanup()
+            raise
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        if self._server is None or not self._server.sockets:
+            return self.exposure.port
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """Where it is, for this machine."""
+        host = self.exposure.host
+        host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared only)
+        scheme = "https" if self.exposure.tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._guard) if self._guard is not None else 0
+
+    async def close(self) -> None:
+        """Take no more calls, end those there are, and stop; idempotent."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        await self.desk.close(wait=self._drain)
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP):
+                    await runner.cleanup()
+
+    # What is where.
+
+    def _make_app(self, routes: Sequence[web.AbstractRouteDef]) -> web.Application:
+        from vivavoce.web.carriers import carrier_routes
+        from vivavoce.web.realtime_api import realtime_routes
+        from vivavoce.web.socket import socket_routes
+
+        app = web.Application(
+            client_max_size=self.desk.limits.body, middlewares=[self._watch, self._errors]
+        )
+        app.add_routes(
+            [
+                web.get("/api/health", self._health),
+                web.get("/api/agents", self._agents),
+                web.get("/api/ice", self._ice),
+                web.post("/api/offer", self._offer),
+                web.patch("/api/offer", self._trickle),
+                web.post("/api/tokens", self._token),
+                web.get("/api/calls/{id}", self._call),
+                web.get("/api/calls/{id}/recording", self._recording),
+                web.post("/api/calls/{id}/end", self._end),
+                web.post("/start", self._start),
+                web.post("/sessions/{session}/api/offer", self._offer),
+                web.patch("/sessions/{session}/api/offer", self._trickle),
+                *socket_routes(self),
+                *carrier_routes(self),
+                *realtime_routes(self),
+                *routes,
+                web.get("/{path:.*}", self._file),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Stop the clock that a slow request runs against while it is answered."""
+        guard, transport = self._guard, request.transport
+        if guard is not None:
+            guard.began(transport)
+        try:
+            return await handler(request)
+        finally:
+            if guard is not None:
+                guard.ended(transport)
+
+    @web.middleware
+    async def _errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Check where a request comes from, and say what is wrong with one as JSON."""
+        origin = ""
+        try:
+            self.door.check_host(request.host)
+            if not request.path.startswith("/carriers/"):
+                origin = self.door.check_origin(request.headers.get("Origin"), request.host)
+            wait = self.desk.admission.request(self.address(request), time.monotonic())
+            if wait:
+                raise DeskError(429, "too_many_requests", "too many requests: slow down", wait)
+            if request.method == "OPTIONS":
+                response: web.StreamResponse = web.Response(status=204)
+            else:
+                response = await handler(request)
+        except DeskError as error:
+            response = problem(error)
+        except web.HTTPException as error:
+            if error.status < 400:
+                raise
+            code = {404: "not_found", 405: "wrong_method", 413: "too_long"}.get(error.status)
+            response = problem(DeskError(error.status, code or "bad_request", error.reason))
+        except (TimeoutError, ConnectionError):
+            response = problem(DeskError(408, "too_slow", "the request did not come in time"))
+        except Exception:
+            log.exception("%s %s failed", request.method, request.path)
+            response = problem(DeskError(500, "defect", "something is wrong here: see the log"))
+        if not response.prepared:
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+            response.headers.setdefault("Referrer-Policy", "no-referrer")
+            response.headers.setdefault("Cache-Control", "no-store")
+            if origin:
+                response.headers["Access-Control-Allow-Origin"] = origin
+                response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+                response.headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH"
+                response.headers["Access-Control-Max-Age"] = "600"
+                response.headers["Vary"] = "Origin"
+        return response
+
+    # What requests have in common.
+
+    def address(self, request: web.Request) -> str:
+        """Return the client's address."""
+        return self.door.address(request.remote or "", request.headers)
+
+    def claims(self, request: web.Request) -> Claims | None:
+        """Read a request's call token; None where none is needed.
+
+        Raises:
+            DeskError: There is none, or a bad one.
+        """
+        return self.door.claims(bearer(request), request.headers.get("Origin"))
+
+    def wish(self, request: web.Request, claims: Claims | None, **given: Any) -> Wish:
+        """Return what a client asks for, within what its token allows."""
+        agent = str(given.get("agent") or "") or (claims.agent if claims else "")
+        return Wish(
+            agent=agent[:64],
+            language=str(given.get("language") or "")[:16],
+            voice=str(given.get("voice") or "")[:128],
+            address=self.address(request),
+            caller=claims.caller if claims else "",
+            called=str(request.headers.get("Origin", ""))[:200],
+        )
+
+    async def body(self, request: web.Request, *, plain: bool = False) -> dict[str, Any]:
+        """Read a request's JSON object.
+
+        Args:
+            request: The request.
+            plain: Take it under any content type (`navigator.sendBeacon` sends text).
+
+        Raises:
+            DeskError: It is none, too long, or too slow.
+        """
+        limit = self.desk.limits.body
+        if (request.content_length or 0) > limit:
+            text = f"the body has more than {limit} bytes"
+            raise DeskError(413, "too_long", text)
+        if not plain and request.content_type != "application/json":
+            raise DeskError(415, "no_json", "send JSON (Content-Type: application/json)")
+        async with asyncio.timeout(self.desk.limits.body_time):
+            raw = await request.read()
+        try:
+            given = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise DeskError(400, "no_json", "the body is no JSON") from None
+        if not isinstance(given, dict):
+            raise DeskError(400, "no_json", "the body is a JSON object")
+        return given
+
+    # What is asked.
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        desk = self.desk
+        return web.json_response(
+            {
+                "status": "busy" if desk.busy else "ok",
+                "calls": len(desk.calls),
+                "max_calls": desk.limits.calls,
+                "models": dict(desk.models.names),
+                "recording": desk.recordings is not None,
+                "version": desk.version,
+            }
+        )
+
+    async def _agents(self, request: web.Request) -> web.Response:
+        claims = self.claims(request)
+        agents = [
+            {
+                "name": agent.name,
+                "languages": list(agent.languages),
+                "voices": {each: agent.voice_for(each) for each in agent.languages},
+                "greets": agent.greets,
+            }
+            for agent in self.desk.agents.values()
+            if not (claims and claims.agent) or agent.name == claims.agent
+        ]
+        return web.json_response(
+            {
+                "agents": agents,
+                "default": agents[0]["name"] if agents else "",
+                "recording": self.desk.recordings is not None,
+                "token": self.door.signer is not None,
+            }
+        )
+
+    async def _ice(self, request: web.Request) -> web.Response:
+        claims = self.claims(request)
+        who = claims.caller if claims and claims.caller else "call"
+        return web.json_response(self.desk.servers.for_client(time.time(), who))
+
+    async def _start(self, request: web.Request) -> web.Response:
+        """Begin as pipecat's clients do, which fetch their ICE servers first."""
+        claims = self.claims(request)
+        given = await self.body(request) if request.can_read_body else {}
+        wished = given.get("body")
+        agent = str(wished.get("agent", "")) if isinstance(wished, dict) else ""
+        ice = self.desk.servers.for_client(time.time(), claims.caller if claims else "call")
+        session = agent or next(iter(self.desk.agents))
+        return web.json_response(
+            {"sessionId": session, "iceConfig": {"iceServers": ice["iceServers"]}}
+        )
+
+    async def _token(self, request: web.Request) -> web.Response:
+        """Make a call token, for an application's own server."""
+        signer = self.door.signer
+        if signer is None:
+            raise DeskError(404, "no_tokens", "this server needs no call tokens")
+        if not signer.is_service(bearer(request)):
+            raise DeskError(401, "bad_key", "this is not the service key (`vivavoce token --key`)")
+        given = await self.body(request)
+        lifetime = given.get("lifetime", LIFETIME)
+        try:
+            token = signer.issue(
+                time.time(),
+                agent=str(given.get("agent", "")),
+                origin=str(given.get("origin", "")),
+                caller=str(given.get("caller", "")),
+                lifetime=float(lifetime),
+            )
+        except (TypeError, ValueError) as error:
+            raise DeskError(400, "bad_token", str(error)) from None
+        return web.json_response({"token": token, "expires": int(time.time() + float(lifetime))})
+
+    async def _offer(self, request: web.Request) -> web.Response:
+        given = await self.body(request)
+        asked = given.get("request_data", given.get("requestData"))
+        asked = asked if isinstance(asked, dict) else {}
+        sdp, name, resume = given.get("sdp"), given.get("pc_id"), asked.get("resume")
+        if not isinstance(sdp, str) or given.get("type") != "offer":
+            raise DeskError(400, "bad_offer", 'send {"sdp": "…", "type": "offer"}')
+        try:
+            offer = read_offer(sdp)
+            if isinstance(resume, str) and resume:
+                live = self.desk.by_token(resume)
+                peer = await self._take_over(live)
+            elif isinstance(name, str) and name:
+                live = self.desk.by_leg(name)
+                if given.get("restart_pc"):
+                    peer = await self._take_over(live)
+                else:
+                    leg = live.line.leg
+                    if not isinstance(leg, Peer) or leg.closed:
+                        text = "that connection is closed: send restart_pc"
+                        raise DeskError(404, "no_connection", text)
+                    peer = leg
+            else:
+                session = request.match_info.get("session", "")
+                if session in self.desk.agents:
+                    asked = {"agent": session, **asked}
+                live, peer = await self._begin(request, asked)
+            try:
+                answer = await peer.answer(offer)
+            except BaseException:
+                if live.conversation is None:
+                    await live.hang_up()
+                raise
+        except OfferError as error:
+            raise DeskError(400, "bad_offer", str(error)) from None
+        except ConnectionError:
+            text = "that connection is closed: send restart_pc"
+            raise DeskError(404, "no_connection", text) from None
+        return web.json_response(
+            {
+                "sdp": answer,
+                "type": "answer",
+                "pc_id": peer.name,
+                "call": live.id,
+                "agent": live.agent.name,
+                "resume": live.resume,
+            }
+        )
+
+    async def _begin(self, request: web.Request, asked: dict[str, Any]) -> tuple[LiveCall, Peer]:
+        claims = self.claims(request)
+        wish = self.wish(request, claims, **{k: asked.get(k) for k in ("agent", "language", "voice")})
+        self.desk.agent_for(wish)
+        self.door.spend(claims, wish.agent)
+        peer = Peer(self.desk.servers)
+        try:
+            return self.desk.begin(peer, wish), peer
+        except BaseException:
+            if claims is not None:
+                self.door.used.give_back(claims)
+            await peer.close()
+            raise
+
+    async def _take_over(self, live: LiveCall) -> Peer:
+        peer = Peer(self.desk.servers)
+        live.line.attach(peer)
+        return peer
+
+    async def _trickle(self, request: web.Request) -> web.Response:
+        given = await self.body(request)
+        name, rows = given.get("pc_id"), given.get("candidates")
+        if not isinstance(name, str) or not isinstance(rows, list):
+            raise DeskError(400, "bad_candidates", 'send {"pc_id": "…", "candidates": […]}')
+        leg = self.desk.by_leg(name).line.leg
+        if not isinstance(leg, Peer):
+            raise DeskError(404, "no_connection", "that is no WebRTC connection")
+        found = []
+        complete = False
+        for row in rows[:100]:
+            text = row.get("candidate") if isinstance(row, dict) else None
+            if not isinstance(text, str):
+                raise DeskError(400, "bad_candidates", "a candidate has a text: candidate")
+            try:
+                candidate = read_candidate(text, str(row.get("sdp_mid") or ""))
+            except OfferError as error:
+                raise DeskError(400, "bad_candidates", str(error)) from None
+            if candidate is None:
+                complete = True
+            else:
+                found.append(candidate)
+        await leg.add(found, complete=complete)
+        return web.json_response({"status": "success"})
+
+    def _find(self, request: web.Request, token: str) -> LiveCall:
+        return self.desk.find(request.match_info["id"], token)
+
+    async def _call(self, request: web.Request) -> web.Response:
+        live = self._find(request, bearer(request))
+        text = json.dumps(self.desk.report(live), ensure_ascii=False, default=str)
+        return web.Response(text=text, content_type="application/json")
+
+    async def _recording(self, request: web.Request) -> web.StreamResponse:
+        live = self._find(request, bearer(request))
+        path = live.recording
+        if path is None or not path.is_file():
+            raise DeskError(404, "no_recording", "this call is not recorded")
+        return web.FileResponse(path, headers={"Content-Type": "audio/wav"})
+
+    async def _end(self, request: web.Request) -> web.Response:
+        given = await self.body(request, plain=True)
+        live = self._find(request, str(given.get("token", "")))
+        await live.hang_up()
+        return web.json_response({"status": "success"})
+
+    # The page.
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["path"] or "index.html"
+        path = (self._page / name).resolve()
+        if not path.is_relative_to(self._page.resolve()) or not path.is_file():
+            raise DeskError(404, "not_found", f"there is nothing at /{name[:80]}")
+        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        headers = {"Content-Type": kind, "Cache-Control": "no-cache"}
+        if kind == "text/html":
+            ancestors = " ".join(self.exposure.origins) or "'none'"
+            headers["Content-Security-Policy"] = _CSP + f"'self' {ancestors}".replace(" 'none'", "")
+        return web.FileResponse(path, headers=headers)
+
+
+def bearer(request: web.Request) -> str:
+    """Return a request's token, from its header or its query."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else request.query.get("token", "")
+
+
+def problem(error: DeskError) -> web.Response:
+    """Say what is wrong as JSON."""
+    response = web.json_response(
+        {"error": {"code": error.code, "message": str(error)}}, status=error.status
+    )
+    if error.retry:
+        response.headers["Retry-After"] = str(max(1, round(error.retry)))
+    if error.status in {408, 413}:
+        response.force_close()  # what is left of the body is not read
+    return response

@@ -1,0 +1,2 @@
+"""placeholder"""
+def socket_routes(server): return []

@@ -1,0 +1,184 @@
+"""Call tokens: leave to begin one call, signed, soon over. Pure.
+
+A token is three parts joined by dots: `vv1`, its claims as JSON in base64url, and the HMAC-SHA256
+of the two before, likewise. An application's own server makes them, for a caller that it knows;
+the page that gets one can begin one call with it and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+PREFIX = "vv1"
+LIFETIME = 120.0
+"""Seconds that a token is good for, unless it is told otherwise."""
+LONGEST = 3600.0
+"""The most."""
+SHORTEST_SECRET = 32
+"""Characters of the secret that tokens are signed with."""
+LARGEST = 2_000
+"""Characters of a token."""
+
+
+class TokenError(ValueError):
+    """A token does not open anything. `used` says that it did once."""
+
+    def __init__(self, text: str, *, used: bool = False) -> None:
+        super().__init__(text)
+        self.used = used
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says.
+
+    Attributes:
+        id: Names it; it begins a call once.
+        expires: When it is over (seconds since 1970).
+        agent: Whom it may call; "" for any.
+        origin: From which pages, as "https://shop.example"; "" for any that the server allows.
+        caller: Who calls, for limits, records and tools (`call.caller`).
+    """
+
+    id: str
+    expires: float
+    agent: str = ""
+    origin: str = ""
+    caller: str = ""
+
+
+class Signer:
+    """Makes and reads tokens.
+
+    Args:
+        secret: Shared by all servers of one service; at least 32 characters, by chance.
+
+    Raises:
+        ValueError: The secret is too short.
+    """
+
+    def __init__(self, secret: str) -> None:
+        if len(secret) < SHORTEST_SECRET:
+            raise ValueError(
+                f"the secret has {len(secret)} characters: give {SHORTEST_SECRET} or more, as"
+                " from `openssl rand -hex 32`"
+            )
+        # A key of its own for each use of the secret.
+        self._key = hmac.digest(secret.encode(), b"vivavoce call token", hashlib.sha256)
+        self._service = hmac.digest(secret.encode(), b"vivavoce service", hashlib.sha256)
+
+    def __repr__(self) -> str:
+        return "<Signer>"
+
+    def issue(
+        self,
+        wall: float,
+        *,
+        agent: str = "",
+        origin: str = "",
+        caller: str = "",
+        lifetime: float = LIFETIME,
+    ) -> str:
+        """Make a token.
+
+        Args:
+            wall: Seconds since 1970.
+            agent: Whom it may call; "" for any.
+            origin: From which pages; "" for any that the server allows.
+            caller: Who calls.
+            lifetime: How long it is good for (s).
+
+        Raises:
+            ValueError: It would be too long, in time or in characters.
+        """
+        if not 0 < lifetime <= LONGEST:
+            raise ValueError(f"a token's lifetime is 1 to {LONGEST:g} s, not {lifetime:g}")
+        claims = {
+            "id": secrets.token_urlsafe(12),
+            "exp": round(wall + lifetime, 3),
+            **{k: v for k, v in (("agt", agent), ("org", origin), ("sub", caller)) if v},
+        }
+        body = _encode(json.dumps(claims, separators=(",", ":")).encode())
+        token = f"{PREFIX}.{body}.{_encode(self._sign(body))}"
+        if len(token) > LARGEST:
+            raise ValueError("a token's agent, origin and caller are names, not texts")
+        return token
+
+    def read(self, token: str, wall: float) -> Claims:
+        """Check a token's signature and time, and read it.
+
+        Raises:
+            TokenError: It is none of ours, or it is over.
+        """
+        parts = token.split(".") if len(token) <= LARGEST else []
+        if len(parts) != 3 or parts[0] != PREFIX:
+            raise TokenError("this is no call token")
+        try:
+            signature = _decode(parts[2])
+            if not hmac.compare_digest(signature, self._sign(parts[1])):
+                raise TokenError("the call token was not signed by this service")
+            claims: dict[str, Any] = json.loads(_decode(parts[1]))
+        except (binascii.Error, UnicodeError, json.JSONDecodeError):
+            raise TokenError("this is no call token") from None
+        if wall >= float(claims["exp"]):
+            raise TokenError("the call token has expired: get another one")
+        return Claims(
+            str(claims["id"]),
+            float(claims["exp"]),
+            str(claims.get("agt", "")),
+            str(claims.get("org", "")),
+            str(claims.get("sub", "")),
+        )
+
+    def is_service(self, key: str) -> bool:
+        """Whether a key is the one by which an application's server asks for tokens."""
+        return hmac.compare_digest(key.encode(), self.service_key.encode())
+
+    @property
+    def service_key(self) -> str:
+        """The key by which an application's server asks for tokens (`POST /api/tokens`)."""
+        return f"vvs-{_encode(self._service)}"
+
+    def _sign(self, body: str) -> bytes:
+        return hmac.digest(self._key, f"{PREFIX}.{body}".encode(), hashlib.sha256)
+
+
+class Used:
+    """Remembers which tokens have begun a call, for as long as they are good."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def spend(self, claims: Claims, wall: float) -> None:
+        """Use a token up.
+
+        Raises:
+            TokenError: It was used before.
+        """
+        if len(self._until) > 1_000:
+            self._until = {ident: at for ident, at in self._until.items() if at > wall}
+        if claims.id in self._until:
+            raise TokenError("the call token has begun a call already: get another one", used=True)
+        self._until[claims.id] = claims.expires
+
+    def give_back(self, claims: Claims) -> None:
+        """The call did not begin after all, and not by the client's fault: it may try again."""
+        self._until.pop(claims.id, None)
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
