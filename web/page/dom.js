@@ -1,0 +1,115 @@
+// Elements. Text from callers, models and tools only ever becomes text nodes and attribute values
+// of our own choosing: nothing here, or anywhere in this folder, parses markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export const get = (id, root = document) => root.getElementById(id);
+
+/** Make an element: `h("p", { class: "who", onclick }, "text", node, null)`. */
+export function h(tag, props, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props || {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "data") Object.assign(node.dataset, value);
+    else if (name === "style") for (const [key, each] of Object.entries(value)) node.style.setProperty(key, each);
+    else if (name === "value" || name === "checked" || name === "open") node[name] = value;
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+const PATHS = {
+  mic: "M12 15a3.5 3.5 0 0 0 3.5-3.500v-5a3.500 3.500 0 0 0-7 0v5A3.500 3.500 0 0 0 12 15zM5.500 11.500a6.500 6.500 0 0 0 13 0M12 18v3.500",
+  muted: "M3.500 3.500l17 17M15.500 9.500v-3a3.500 3.500 0 0 0-6.800-1.100M8.500 8.500v3a3.500 3.500 0 0 0 5.400 2.900M5.500 11.500a6.500 6.500 0 0 0 10.600 5M18.400 12.500a6 6 0 0 0 .1-1M12 18v3.500",
+  hand: "M8 12.500V6a1.600 1.600 0 0 1 3.200 0v5M11.200 10.500V4.600a1.600 1.600 0 0 1 3.200 0v5.900M14.400 11V6.500a1.600 1.600 0 0 1 3.200 0v8c0 3.900-2.500 6.500-5.900 6.500-2.700 0-4.200-1.200-5.700-3.800l-2-3.600a1.500 1.500 0 0 1 2.500-1.600L8 14",
+  keypad: "M6 5.500h.01M12 5.500h.01M18 5.500h.01M6 11.500h.01M12 11.500h.01M18 11.500h.01M6 17.500h.01M12 17.500h.01M18 17.500h.01",
+  subtitles: "M4.500 5h15A1.500 1.500 0 0 1 21 6.500v11a1.500 1.500 0 0 1-1.500 1.500h-15A1.500 1.500 0 0 1 3 17.500v-11A1.500 1.500 0 0 1 4.500 5zM6.500 15h6M15.500 15h2M6.500 11.500h2M11.500 11.500h6",
+  hold: "M9 5.500v13M15 5.500v13",
+  resume: "M8 5.500v13l10-6.500z",
+  phone: "M5 4h3.500l1.700 4.300-2.200 1.500a12 12 0 0 0 6.200 6.200l1.500-2.200L20 15.500V19a1.500 1.500 0 0 1-1.600 1.500A15.500 15.500 0 0 1 3.500 5.600 1.500 1.500 0 0 1 5 4z",
+  hangup: "M3 14.300c5-4.700 13-4.700 18 0l-2.300 2.700-3.600-1.400-.3-2.500a11 11 0 0 0-5.600 0l-.3 2.500L5.300 17z",
+  send: "M4.500 12h15M13 5.500l6.500 6.500-6.500 6.500",
+  details: "M4 19.500v-6M10 19.500v-15M16 19.500v-9M21.500 19.500h-19",
+  theme: "M12 3.500a8.500 8.500 0 1 0 0 17zM12 3.500a8.500 8.500 0 0 1 0 17",
+  close: "M6 6l12 12M18 6L6 18",
+  copy: "M8.500 8.500v-4h11v11h-4M4.500 8.500h11v11h-11z",
+  down: "M12 4.500v13M6 12l6 6 6-6",
+  play: "M8 5v14l11-7z",
+  pause: "M7 5h3.500v14H7zM13.500 5H17v14h-3.500z",
+  warn: "M12 4l9.500 16.500h-19zM12 10v4.500M12 17.500h.01",
+  tool: "M14.500 6.500a4 4 0 0 1 5-1l-2.700 2.700 1 1 2.700-2.700a4 4 0 0 1-5.300 5L8 18.700a1.900 1.900 0 0 1-2.700-2.700l7.200-7.200a4 4 0 0 1 2-2.300z",
+};
+
+/** An icon: decoration, hidden from screen readers. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("class", `icon ${name}`);
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** Put icons where the markup asks for them (`data-icon`). */
+export function drawIcons(root = document) {
+  for (const node of root.querySelectorAll("[data-icon]")) {
+    node.prepend(icon(node.dataset.icon));
+    delete node.dataset.icon;
+  }
+}
+
+/** Put one icon in place of the one that a button has. */
+export function setIcon(button, name) {
+  const old = button.querySelector("svg");
+  if (old?.classList.contains(name)) return;
+  if (old) old.replaceWith(icon(name));
+  else button.prepend(icon(name));
+}
+
+/** Write text only where it changed, so that selections and screen readers are left alone. */
+export function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Fill a select: `[[value, label], …]`; returns the value that is chosen then. */
+export function fill(select, rows, chosen) {
+  select.replaceChildren(...rows.map(([value, label]) => h("option", { value }, label)));
+  if (rows.some(([value]) => value === chosen)) select.value = chosen;
+  return select.value;
+}
+
+/** Seconds as "0:07" or "1:02:03"; with a tenth where asked. */
+export function clock(seconds, tenth = false) {
+  const tenths = Math.max(0, tenth ? Math.round(seconds * 10) : Math.floor(seconds) * 10);
+  const whole = Math.floor(tenths / 10);
+  const pad = (n) => String(n).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  const head = minutes >= 60 ? `${Math.floor(minutes / 60)}:${pad(minutes % 60)}` : `${minutes}`;
+  return `${head}:${pad(whole % 60)}${tenth ? `.${tenths % 10}` : ""}`;
+}
+
+/** Copy text; throws where the browser does not allow it. */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // No clipboard outside a secure context, or the browser asked and was refused.
+    const box = h("textarea", { readonly: true, value: text, class: "vh" });
+    document.body.append(box);
+    box.select();
+    const done = document.execCommand("copy");
+    box.remove();
+    if (!done) throw new Error("refused");
+  }
+}
+
+/** Hand a file to the user. */
+export function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
