@@ -14,12 +14,13 @@ Kind = Literal["realtime", "file", "speech", "speech_socket", "chat"]
 
 THINKER = "embedded-rules"
 VOXTRAL_3_REALTIME = "voxtral-mini-transcribe-realtime-3-0"
+VOXTRAL_3_FILES = "voxtral-mini-transcribe-3-0"
 
 # Any of Mistral's ids is taken for its kind of endpoint, so that a client's settings need no
 # change.
 _IDS: dict[Kind, re.Pattern[str]] = {
     "realtime": re.compile(r"voxtral-mini-(transcribe-)?realtime-(2602|3|3-0|latest)"),
-    "file": re.compile(r"voxtral-mini-(transcribe-)?(2507|2602|latest)"),
+    "file": re.compile(r"voxtral-mini-(transcribe-)?(2507|2602|3|3-0|latest)"),
     "speech": re.compile(r"voxtral-mini-tts-(2603|3|3-0|latest)"),
     # Which of the two names the socket goes by differs by page.
     "speech_socket": re.compile(r"voxtral-mini-tts-(realtime-)?(3|3-0|latest)"),
@@ -48,6 +49,18 @@ def session_fields(model: str) -> frozenset[str]:
     return frozenset(
         {"language", "context_bias", "diarize", "speaker_references", "turn_detection"}
     )
+
+
+def file_fields(model: str) -> frozenset[str]:
+    """Give what a file's transcription by this model takes besides a language or times.
+
+    ``word`` is times of words; ``language_with_times`` a language together with times.
+    """
+    if _VOXTRAL_3.fullmatch(model) is not None:
+        return frozenset({"diarize", "context_bias", "speaker_references", "language_with_times"})
+    if "2507" in model:
+        return frozenset()
+    return frozenset({"diarize", "context_bias", "word"})
 
 
 def _card(name: str, about: str, aliases: list[str], **capabilities: Any) -> dict[str, Any]:
@@ -80,6 +93,18 @@ def _card(name: str, about: str, aliases: list[str], **capabilities: Any) -> dic
     }
 
 
+_FILES = (
+    " Tells speakers apart by the height of their voices. Takes a context bias and hears the same."
+)
+_FILE_CAPABILITIES = {
+    "modes": ["offline"],
+    "diarization": True,
+    "context_bias": True,
+    "turn_detection": False,
+    "languages": ["en"],
+}
+
+
 def _cards() -> list[dict[str, Any]]:
     english = {"diarization": False, "context_bias": False, "languages": []}
     think = (
@@ -110,14 +135,12 @@ def _cards() -> list[dict[str, Any]]:
         ),
         _card(
             "voxtral-mini-2602",
-            hear,
+            hear + _FILES + " Its times of words are estimates.",
             ["voxtral-mini-latest", "voxtral-mini-transcribe-2602"],
             audio_transcription=True,
             audio_transcription_capabilities={
-                **english,
-                "modes": ["offline"],
-                "turn_detection": False,
-                "timestamp_granularities": ["segment"],
+                **_FILE_CAPABILITIES,
+                "timestamp_granularities": ["segment", "word"],
             },
         ),
         _card(
@@ -163,6 +186,16 @@ def _cards() -> list[dict[str, Any]]:
                 ("voxtral-mini-tts-realtime-3-0", "realtime"),
             )
         ),
+        _card(
+            VOXTRAL_3_FILES,
+            hear + _FILES,
+            [VOXTRAL_3_FILES.removesuffix("-0"), "voxtral-mini-3-0"],
+            audio_transcription=True,
+            audio_transcription_capabilities={
+                **_FILE_CAPABILITIES,
+                "timestamp_granularities": ["segment"],
+            },
+        ),
     ]
 
 
@@ -176,6 +209,16 @@ def card(model: str) -> dict[str, Any] | None:
             return {**one, "id": model}
     if accepts("realtime", model) and session_fields(model):
         return {**CARDS[5], "id": model, "name": model}
+    if accepts("file", model) and "2507" in model:
+        told = CARDS[3]["audio_transcription_capabilities"]
+        less = {
+            **told,
+            "diarization": False,
+            "context_bias": False,
+            "timestamp_granularities": ["segment"],
+        }
+        named = {"id": model, "name": model, "aliases": []}
+        return {**CARDS[3], "audio_transcription_capabilities": less, **named}
     for kind, position in (("realtime", 2), ("file", 3), ("speech", 4), ("chat", 1)):
         if accepts(kind, model):  # type: ignore[arg-type]
             return {**CARDS[position], "id": model, "name": model}

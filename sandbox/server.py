@@ -25,10 +25,13 @@ from vivavoce.sandbox import (
     files,
     manners,
     omni,
+    openrouter,
     pcm,
     realtime,
     speech,
     speech_socket,
+    stored,
+    vllm_files,
     vllm_realtime,
     voices,
     voxtral_com,
@@ -74,6 +77,7 @@ class Server:
         self.voices = catalog.Voices()
         self._profiles = {self.key: Profile(self.key)}
         self._sessions: dict[str, _ClientSession] = {}
+        self._stored = stored.Files()
         self._runner: web.AppRunner | None = None
 
     # -- who may come in
@@ -126,6 +130,11 @@ class Server:
         route("POST", "/v1/audio/speech", self._guarded(self._speech))
         route("GET", "/v1/audio/speech/realtime", self._speech_socket)
         route("POST", "/v1/audio/transcriptions", self._guarded(self._file))
+        route("POST", "/vllm/v1/audio/transcriptions", self._guarded(self._vllm_file))
+        route("POST", "/api/v1/audio/transcriptions", self._guarded(self._openrouter_file))
+        route("POST", "/v1/files", self._guarded(self._stored.upload))
+        route("GET", "/v1/files/{file}", self._guarded(self._stored.show))
+        route("DELETE", "/v1/files/{file}", self._guarded(self._stored.delete))
         route("GET", "/v1/models", self._guarded(self._models))
         route("GET", "/v1/models/{model}", self._guarded(self._model))
         for method, path, handler in (
@@ -164,7 +173,13 @@ class Server:
             return answer.response()
 
     async def _file(self, request: web.Request, profile: Profile) -> web.StreamResponse:
-        return await files.transcribe(request, profile, self.hearing)
+        return await files.transcribe(request, profile, self.hearing, self._stored)
+
+    async def _vllm_file(self, request: web.Request, profile: Profile) -> web.StreamResponse:
+        return await vllm_files.transcribe(request, profile, self.hearing)
+
+    async def _openrouter_file(self, request: web.Request, profile: Profile) -> web.StreamResponse:
+        return await openrouter.transcribe(request, profile, self.hearing)
 
     async def _sample(self, voice: catalog.Voice) -> bytes:
         if voice.sample is not None:
@@ -314,6 +329,7 @@ class Server:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(4 * _SHUTDOWN_S):
                     await runner.cleanup()
+        self._stored.close()
         await self.speaking.close()
         self.hearing.close()
 

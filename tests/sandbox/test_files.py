@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 import numpy as np
 import pytest
 from aiohttp import ClientSession, FormData
@@ -8,6 +10,8 @@ from mistralai.client.errors import SDKError
 from vivavoce.sandbox import pcm
 
 MODEL = "voxtral-mini-2602"
+THIRD = "voxtral-mini-transcribe-3-0"
+CLIP = base64.b64encode(pcm.wav(pcm.tone(1.0), 24_000)).decode()
 
 
 @pytest.fixture
@@ -50,9 +54,12 @@ async def test_a_file_as_a_stream_of_events(client, recording):
     async with source:
         found = [event async for event in source]
     kinds = [event.event for event in found]
-    assert kinds == ["transcription.text.delta", "transcription.segment"] * 2 + [
-        "transcription.done"
+    assert kinds == [
+        "transcription.language",
+        *["transcription.text.delta", "transcription.segment"] * 2,
+        "transcription.done",
     ]
+    assert found[0].data.audio_language == "en"
     deltas = "".join(e.data.text for e in found if e.event == "transcription.text.delta")
     assert deltas == found[-1].data.text
 
@@ -74,14 +81,27 @@ async def test_a_script_answers_for_files_too(client):
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ({"model": "voxtral-mini-transcribe-3-0"}, "Invalid model"),
+        ({"model": "voxtral-mini-transcribe-9-0"}, "Invalid model"),
         ({"file": None}, "Exactly one of file"),
-        ({"file": None, "file_url": "http://127.0.0.1/a.wav"}, "fetches nothing"),
-        ({"file": upload(b"ID3 no wav")}, "WAV"),
-        ({"timestamp_granularities": ["word"]}, "times segments"),
+        ({"file": None, "file_url": "http://192.0.2.1/a.wav"}, "fetches nothing but"),
+        ({"file": None, "file_url": "http://127.0.0.1:9/a.wav"}, "could not be fetched"),
+        ({"file": None, "file_id": "nothing"}, "no file nothing"),
+        ({"file": upload(b"ID3 no wav")}, "no audio file"),
+        (
+            {"model": THIRD, "timestamp_granularities": ["word"]},
+            "word timestamps are not supported",
+        ),
         ({"timestamp_granularities": ["segment"], "language": "en"}, "cannot be combined"),
         ({"language": "english"}, "pattern"),
         ({"context_bias": ["two words"]}, "commas or spaces"),
+        ({"context_bias": ["word"] * 101}, "At most 100"),
+        ({"model": "voxtral-mini-2507", "diarize": True}, "not supported by voxtral-mini-2507"),
+        ({"speaker_references": {"Ann": CLIP}, "diarize": True}, "not supported by"),
+        ({"model": THIRD, "speaker_references": {"Ann": CLIP}}, "requires diarize"),
+        (
+            {"model": THIRD, "diarize": True, "speaker_references": {"Ann": CLIP}},
+            "3 to 15 s are taken",
+        ),
     ],
 )
 async def test_requests_that_are_refused(client, more, why):
@@ -89,7 +109,7 @@ async def test_requests_that_are_refused(client, more, why):
     request = {"model": MODEL, "file": upload(pcm.wav(pcm.tone(0.1), 24_000)), **more}
     with pytest.raises(SDKError, match=why) as caught:
         await sdk.audio.transcriptions.complete_async(**request)
-    assert caught.value.status_code in {400, 422}
+    assert caught.value.status_code in {400, 404, 422}
 
 
 async def test_what_is_no_form_is_refused(profile):

@@ -1,0 +1,1 @@
+"""File transcription: recordings of any length, by any provider's rules."""
