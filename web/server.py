@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from vivavoce.web.assets import assets
 from vivavoce.web.desk import Desk, DeskError, LiveCall, Wish
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
@@ -23,8 +24,6 @@ from vivavoce.web.webrtc import Peer
 
 log = logging.getLogger("vivavoce")
 
-PAGE = Path(__file__).parent / "page"
-"""The browser's page."""
 STOP = 5.0
 """Seconds in which requests end when the server does."""
 _OPEN = ("/api/health", "/carriers/")  # paths that need no call token by themselves
@@ -63,7 +62,7 @@ class CallServer:
         self.desk = desk
         self.exposure = exposure or Exposure()
         self.door = Door(self.exposure)
-        self._page = page or PAGE
+        self._page = page
         self._drain = drain
         self._began = time.monotonic()
         self._guard: Guard | None = None
@@ -392,7 +391,9 @@ class CallServer:
 
     async def _begin(self, request: web.Request, asked: dict[str, Any]) -> tuple[LiveCall, Peer]:
         claims = self.claims(request)
-        wish = self.wish(request, claims, **{k: asked.get(k) for k in ("agent", "language", "voice")})
+        wish = self.wish(
+            request, claims, **{k: asked.get(k) for k in ("agent", "language", "voice")}
+        )
         self.desk.agent_for(wish)
         self.door.spend(claims, wish.agent)
         peer = Peer(self.desk.servers)
@@ -458,16 +459,43 @@ class CallServer:
     # The page.
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["path"] or "index.html"
-        path = (self._page / name).resolve()
+        name = request.match_info["path"]
+        if self._page is None:
+            return self._asset(request, name)
+        path = (self._page / (name or "index.html")).resolve()
         if not path.is_relative_to(self._page.resolve()) or not path.is_file():
             raise DeskError(404, "not_found", f"there is nothing at /{name[:80]}")
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         headers = {"Content-Type": kind, "Cache-Control": "no-cache"}
         if kind == "text/html":
-            ancestors = " ".join(self.exposure.origins) or "'none'"
-            headers["Content-Security-Policy"] = _CSP + f"'self' {ancestors}".replace(" 'none'", "")
+            headers["Content-Security-Policy"] = _CSP + self._ancestors
         return web.FileResponse(path, headers=headers)
+
+    @property
+    def _ancestors(self) -> str:
+        """Who may show the page in a frame."""
+        return " ".join(["'self'", *self.exposure.origins])
+
+    def _asset(self, request: web.Request, name: str) -> web.Response:
+        asset = assets().get(name)
+        if asset is None:
+            raise DeskError(404, "not_found", f"there is nothing at /{name[:80]}")
+        headers = dict(asset.headers)
+        policy = "Content-Security-Policy"
+        if policy in headers:
+            headers[policy] = headers[policy].replace(
+                "frame-ancestors 'self'", f"frame-ancestors {self._ancestors}"
+            )
+        origin = request.headers.get("Origin", "")
+        if asset.shared and origin in self.exposure.origins:
+            headers |= {"Access-Control-Allow-Origin": origin, "Vary": "Accept-Encoding, Origin"}
+        if request.headers.get("If-None-Match") == asset.etag:
+            return web.Response(status=304, headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            return web.Response(
+                body=asset.compressed, headers={**headers, "Content-Encoding": "gzip"}
+            )
+        return web.Response(body=asset.body, headers=headers)
 
 
 def bearer(request: web.Request) -> str:
