@@ -80,8 +80,8 @@ class Lane:
                 return np.zeros(0, np.int16)
             self._flows = True
         count = round(seconds * self._rate)
-        if self._count < min(count, round(packet * self._rate)):
-            # Half a packet would be heard as a click: it begins anew.
+        if not self._count and seconds >= packet:
+            # It ran dry: without a new lead it would do so again and again.
             self._flows = False
             self.starved += 1
             return np.zeros(0, np.int16)
@@ -94,7 +94,7 @@ class Lane:
             taken.append(chunk)
             count -= len(chunk)
             self._count -= len(chunk)
-        return np.concatenate(taken)
+        return np.concatenate(taken) if taken else np.zeros(0, np.int16)
 
 
 class Bridge:

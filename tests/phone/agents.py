@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.phone.conftest import local_trunk
+from tests.phone.peers import HERE
 from vivavoce.agent import Call
-from vivavoce.phone import Exposure, Phone
+from vivavoce.phone import Exposure, Phone, Trunk
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.http import Endpoint, Timeouts
@@ -29,7 +29,7 @@ def key(profile):
 @pytest.fixture
 async def models(key):
     where = {stage: Endpoint(key.url, key.key, model) for stage, model in MODELS.items()}
-    async with Models.mistral(
+    async with Models.connect(
         **where, timeouts=Timeouts(5, 5, 10, 5), smart_turn=SmartTurn()
     ) as made:
         yield made
@@ -61,7 +61,8 @@ async def phone(agents, models, **options):
         **{"listen": ("udp:127.0.0.1:0",), "rtp": range(40_000, 48_000)}
         | options.pop("exposure", {})
     )
-    options.setdefault("trunks", [local_trunk()])
+    lab = Trunk("lab", HERE, transport=None, allow=("127.0.0.0/8",), codecs=("PCMU",))
+    options.setdefault("trunks", [lab])
     async with Phone(
         agents, models, exposure=exposure, began=seen.began, ended=seen.ended, **options
     ) as made:

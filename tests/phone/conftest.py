@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.phone.agents import key, models  # noqa: F401 - fixtures
 from tests.phone.peers import HERE, right, tone
 from vivavoce.phone import Exposure, PhoneLine, Station, Trunk
 from vivavoce.phone.media.rtp import RtpPacket
@@ -54,8 +55,8 @@ class Bot:
                 line.say(np.take(sound, range(at, at + count), mode="wrap"))
                 at = (at + count) % len(sound)
 
-    def _pressed(self, key: str) -> None:
-        self.keys += key
+    def _pressed(self, pressed: str) -> None:
+        self.keys += pressed
         self._changed.set()
 
     @property
