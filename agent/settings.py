@@ -31,13 +31,18 @@ from pydantic_settings import SettingsError as SourceError
 
 CONFIG = "vivavoce.toml"
 
-StageName = Literal["hear", "think", "speak"]
+StageName = Literal["hear", "think", "speak", "transcribe", "ask"]
 STAGES: tuple[StageName, ...] = ("hear", "think", "speak")
+"""What a call needs."""
+TASKS: tuple[StageName, ...] = ("transcribe", "ask")
+"""What is done with recordings: they are written down, and questions to them are answered."""
 
 DIALECTS: dict[StageName, tuple[str, ...]] = {
     "hear": ("mistral", "vllm", "none"),
     "think": ("mistral", "vllm", "openrouter", "openai"),
     "speak": ("mistral", "mistral-realtime", "vllm", "voxtral"),
+    "transcribe": ("mistral", "vllm", "openrouter"),
+    "ask": ("mistral", "vllm", "openrouter", "openai"),
 }
 """The wire protocols that each stage speaks. "none" hears nothing: for an agent whose chat model
 listens itself. A dialect of your own is named "module:function" (docs/models.md)."""
@@ -47,6 +52,8 @@ MISTRAL_MODELS: dict[StageName, str] = {
     "hear": "voxtral-mini-transcribe-realtime-2602",
     "think": "mistral-small-latest",
     "speak": "voxtral-mini-tts-2603",
+    "transcribe": "voxtral-mini-2602",
+    "ask": "voxtral-small-2507",
 }
 """What each stage uses where the settings name no model. Never `*-latest` for Voxtral: the alias
 has pointed at models with different protocols."""
@@ -57,6 +64,10 @@ DIALECT_MODELS: dict[tuple[StageName, str], str] = {
     ("speak", "mistral-realtime"): "voxtral-mini-tts-3-0",
     ("speak", "vllm"): "mistralai/Voxtral-4B-TTS-2603",
     ("speak", "voxtral"): "voxtral",
+    ("transcribe", "vllm"): "mistralai/Voxtral-Mini-3B-2507",
+    ("transcribe", "openrouter"): "mistralai/voxtral-mini-transcribe",
+    ("ask", "vllm"): "mistralai/Voxtral-Small-24B-2507",
+    ("ask", "openrouter"): "mistralai/voxtral-small-24b-2507",
 }
 """What a dialect uses instead, where its models have other names."""
 
@@ -66,7 +77,7 @@ HOMES: dict[str, str] = {
 }
 """Where the services are that have a dialect and one address."""
 
-_PLACED = re.compile(r"(hear|think|speak)[\w.\[\]]*: ")
+_PLACED = re.compile(r"(hear|think|speak|transcribe|ask)[\w.\[\]]*: ")
 _CUSTOM = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
@@ -143,6 +154,8 @@ class Settings(BaseSettings):
         hear: Where transcription is, if apart.
         think: Where the chat model is, if apart.
         speak: Where speech is, if apart.
+        transcribe: Where recordings are transcribed, if apart.
+        ask: Where the model is that answers questions to recordings, if apart.
         timeouts: How long to wait.
         log: How much is logged.
     """
@@ -163,6 +176,8 @@ class Settings(BaseSettings):
     hear: StageSettings = StageSettings()
     think: StageSettings = StageSettings()
     speak: StageSettings = StageSettings()
+    transcribe: ProviderSettings = ProviderSettings()
+    ask: ProviderSettings = ProviderSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     log: Literal["error", "warning", "info", "debug"] = "warning"
 
@@ -176,6 +191,8 @@ class Settings(BaseSettings):
         for stage in STAGES:
             for place, provider in enumerate(getattr(self, stage).providers):
                 self._check_provider(stage, place, provider)
+        for task in TASKS:
+            self._check_provider(task, 0, getattr(self, task))
         if self.models == "mistral" and self.mistral_api_key is None:
             missing = [
                 stage

@@ -41,20 +41,21 @@ def endpoints(
     """
     return {
         stage: tuple(
-            _endpoint(settings, stage, each, sandbox_url, sandbox_key)
+            endpoint(settings, stage, each, sandbox_url, sandbox_key)
             for each in getattr(settings, stage).providers
         )
         for stage in STAGES
     }
 
 
-def _endpoint(
+def endpoint(
     settings: Settings,
     stage: StageName,
     apart: ProviderSettings,
     sandbox_url: str,
     sandbox_key: str,
 ) -> Endpoint:
+    """Return where one provider of a stage or task is; takes what `endpoints` takes."""
     dialect = apart.dialect or "mistral"
     model = DIALECT_MODELS.get((stage, dialect), "")
     if settings.in_sandbox(apart):
@@ -81,13 +82,22 @@ def timeouts(settings: Settings) -> Timeouts:
 
 
 @asynccontextmanager
-async def open_sandbox(settings: Settings) -> AsyncGenerator[tuple[str, str]]:
+async def open_sandbox(
+    settings: Settings, task: StageName | None = None
+) -> AsyncGenerator[tuple[str, str]]:
     """Give a sandbox's URL and key: one that runs, one started for this block, or none.
+
+    Args:
+        settings: The settings.
+        task: What it is for, of `TASKS`; None: calls.
 
     Raises:
         SandboxMissingError: If it is needed and cannot be started.
     """
-    if not settings.needs_sandbox:
+    needed = settings.needs_sandbox
+    if task is not None:
+        needed = settings.in_sandbox(getattr(settings, task)) and settings.sandbox_url is None
+    if not needed:
         key = settings.sandbox_key
         yield settings.sandbox_url or "", key.get_secret_value() if key else ""
         return
