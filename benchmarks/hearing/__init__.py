@@ -1,0 +1,1 @@
+"""Live transcription over connections that are cut."""
