@@ -208,7 +208,6 @@ async def sipp_answering(
         "-mp",
         str(free_port(8)),
         "-nostdin",
-        "-trace_msg",
         "-trace_err",
         "-error_file",
         folder / "err",
