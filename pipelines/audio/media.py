@@ -137,8 +137,8 @@ class Encoder:
     """
 
     def __init__(self, file: IO[bytes], form: Format = "flac") -> None:
-        self._container: Any = av.open(file, "w", format=form)
-        self._stream: Any = self._container.add_stream(_CODECS[form], rate=RATE, layout="mono")
+        self._container = _container(file, "w", format=form)
+        self._stream = self._container.add_stream(_CODECS[form], rate=RATE, layout="mono")
         if form == "mp3":
             self._stream.bit_rate = 64_000
         self._planar = form == "mp3"
@@ -177,7 +177,7 @@ def encode(samples: Int16, form: Format) -> bytes:
 def read_blocks(file: IO[bytes]) -> Generator[Int16]:
     """Give what an `Encoder` wrote to a file, as int16 mono blocks at 16 kHz."""
     file.seek(0)
-    with av.open(file) as container:
+    with _container(file) as container:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
         for frame in container.decode(audio=0):
             for out in resampler.resample(frame):
@@ -209,7 +209,7 @@ def read(file: Path | IO[bytes], start: int = 0, end: int | None = None) -> Int1
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
-        container = av.open(str(path))
+        container = _container(str(path))
     except FileNotFoundError:
         raise AudioFileError(f"{path}: there is no such file") from None
     except (FFmpegError, OSError, ValueError) as error:
@@ -226,6 +226,11 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
         yield container, stream
     finally:
         container.close()
+
+
+def _container(file: Any, mode: Literal["r", "w"] = "r", **more: Any) -> Any:
+    # PyAV's types know neither which stream of many it is nor which way a container goes.
+    return av.open(file, mode, **more)
 
 
 def _mono(frame: Any) -> Int16:

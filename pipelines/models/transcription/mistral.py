@@ -73,6 +73,8 @@ class MistralFiles:
                     data = None
                 if not isinstance(data, dict):
                     raise self._broken("sent an event that is no JSON object")
+                if event.event == "whole":
+                    return self._read(data, options)
                 kind = data.get("type") or event.event
                 if kind == "transcription.text.delta":
                     deltas.append(str(data.get("text") or ""))

@@ -151,7 +151,7 @@ class _Draft:
             if self._first is None:
                 self._first = self._length + int(loud[0])
             self._last = self._length + int(loud[-1]) + 1
-        self._check = zlib.crc32(np.ascontiguousarray(samples), self._check)
+        self._check = zlib.crc32(samples.tobytes(), self._check)
         self._encoder.write(samples)
         self._length += len(samples)
 

@@ -67,22 +67,8 @@ class Request:
         Raises:
             ModelError: For a failure of any kind.
         """
-        wait = self._waits.between(seconds)
         async with self._posted(path, body, seconds, "application/json") as response:
-            data = bytearray()
-            while True:
-                async with asyncio.timeout(wait):
-                    chunk = await response.content.readany()
-                if not chunk:
-                    break
-                data += chunk
-                if len(data) > LARGEST:
-                    raise ValueError(f"an answer of more than {LARGEST} bytes")
-            found = json.loads(data)
-            if not isinstance(found, dict):
-                raise ValueError("an answer that is no JSON object")  # noqa: TRY004
-            if found.get("object") == "error" or (found.get("error") and "text" not in found):
-                raise ValueError(explain(bytes(data[:4096]).decode("utf-8", "replace")))
+            found = await self._json(response, seconds)
             return found, {name.lower(): value for name, value in response.headers.items()}
 
     async def events(
@@ -90,7 +76,8 @@ class Request:
     ) -> AsyncGenerator[ServerSentEvent]:
         """Post a body and iterate over the events of the answer; takes what `whole` takes.
 
-        Closing the iterator closes the connection, which ends the request at the server.
+        Closing the iterator closes the connection, which ends the request at the server. A server
+        that does not stream after all gives one event, named "whole", with the JSON object.
 
         Raises:
             ModelError: For a failure of any kind.
@@ -98,6 +85,9 @@ class Request:
         parser = SseParser()
         wait = self._waits.between(seconds)
         async with self._posted(path, body, seconds, "text/event-stream") as response:
+            if response.content_type == "application/json":
+                yield ServerSentEvent("whole", json.dumps(await self._json(response, seconds)))
+                return
             while True:
                 async with asyncio.timeout(wait):
                     chunk = await response.content.readany()
@@ -105,6 +95,25 @@ class Request:
                     return
                 for event in parser.feed(chunk):
                     yield event
+
+    async def _json(self, response: aiohttp.ClientResponse, seconds: float) -> dict[str, Any]:
+        wait = self._waits.between(seconds)
+        data = bytearray()
+        while True:
+            async with asyncio.timeout(wait):
+                chunk = await response.content.readany()
+            if not chunk:
+                break
+            data += chunk
+            if len(data) > LARGEST:
+                raise ValueError(f"an answer of more than {LARGEST} bytes")
+        found = json.loads(data)
+        if not isinstance(found, dict):
+            raise ValueError("an answer that is no JSON object")  # noqa: TRY004
+        if found.get("object") == "error" or (found.get("error") and "text" not in found):
+            # Some servers tell an error with status 200.
+            raise ValueError(explain(bytes(data[:4096]).decode("utf-8", "replace")))
+        return found
 
     @asynccontextmanager
     async def _posted(

@@ -39,7 +39,7 @@ class VllmFiles:
             fields.append(("temperature", f"{options.temperature:g}"))
         if options.times == "none" and self._stream:
             fields += [("stream", "true"), ("stream_include_usage", "true")]
-            return await self._streamed(fields, sound)
+            return await self._streamed(fields, sound, options)
         if options.times == "none":
             fields.append(("response_format", "json"))
         else:
@@ -49,7 +49,9 @@ class VllmFiles:
         answer, headers = await self._request.whole(PATH, body, sound.seconds)
         return read(self.where, answer, headers, options)
 
-    async def _streamed(self, fields: list[tuple[str, str]], sound: Sound) -> Transcript:
+    async def _streamed(
+        self, fields: list[tuple[str, str]], sound: Sound, options: Options
+    ) -> Transcript:
         texts: list[str] = []
         ended = done = False
         stream = self._request.events(PATH, multipart(fields, sound), sound.seconds)
@@ -62,6 +64,8 @@ class VllmFiles:
                     chunk = json.loads(event.data)
                     if not isinstance(chunk, dict):
                         raise ValueError("a chunk that is no object")  # noqa: TRY004, TRY301
+                    if event.event == "whole":
+                        return read(self.where, chunk, {}, options)
                     if chunk.get("error"):
                         raise ValueError(explain(event.data))  # noqa: TRY301
                     for choice in chunk.get("choices") or []:
