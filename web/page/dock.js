@@ -141,10 +141,8 @@ export class Dock {
   /** Show what the call is doing. */
   phase(phase) {
     const held = phase === "holding";
-    const button = get("hold");
-    button.setAttribute("aria-pressed", String(held));
-    setIcon(button, held ? "resume" : "hold");
-    write(button.lastChild, t(held ? "dock.unhold" : "dock.hold"));
+    get("hold").setAttribute("aria-pressed", String(held));
+    setIcon(get("hold"), held ? "resume" : "hold");
   }
 
   /** Write the words again: the language of the page changed. */
@@ -160,7 +158,6 @@ export class Dock {
     button.setAttribute("aria-pressed", String(muted));
     button.disabled = this.#pushing;
     setIcon(button, muted ? "muted" : "mic");
-    write(button.lastChild, t(muted ? "dock.unmute" : "dock.mute"));
     get("push").setAttribute("aria-pressed", String(this.#pushing));
     const talk = get("talk");
     talk.hidden = !this.#pushing;

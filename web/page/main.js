@@ -19,7 +19,7 @@ import * as theme from "./theme.js";
 import { LANGUAGES, apply, current, load, preferred, t } from "./words.js";
 
 const base = new URL(".", document.baseURI);
-const voice = get("voice");
+const voice = get("sound");
 const scope = new Scope(get("scope"));
 const dialogue = new Dialogue(get("dialogue"), get("scroller"), get("latest"));
 const network = new Network();
@@ -95,6 +95,7 @@ async function listen() {
   }
   problem(null);
   scope.listen("caller", new Ear(sound(), sound().createMediaStreamSource(microphone)));
+  get("scope-box").classList.add("hears");
   scope.onlevel = (caller) => {
     if (document.body.dataset.stage === "ready") setup.level(caller);
   };
@@ -116,6 +117,8 @@ async function call({ silent = false, resume = null } = {}) {
     sound();
     const stream = silent ? devices.silentMicrophone(context) : (microphone ?? (await devices.openMicrophone(store.input)));
     microphone = null;
+    get("scope-box").classList.remove("hears");
+    setup.level(null);
     made = new Session({ base, token, context, voice });
     session = made;
     begin(made);
