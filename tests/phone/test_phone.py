@@ -7,102 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aiohttp import ClientSession, FormData
 
 from tests.phone.agents import phone
 from tests.phone.conftest import Bot, local_trunk
-from tests.phone.peers import HERE, baresip, read, tone, write
+from tests.phone.peers import HERE, baresip, read, tone
 from tests.speech import speak
 from vivavoce.agent import Agent, Call
 from vivavoce.agent.events import KeyPressed
 from vivavoce.agent.line import LineError
-from vivavoce.cli.load import load_agent
-from vivavoce.phone import DialError, Phone, PhoneError, Policy, Trunk, line_of
+from vivavoce.phone import DialError, Phone, PhoneError, Policy, Retries, Trunk, line_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LONG = "Tonight we serve onion soup with roasted garlic bread followed by grilled salmon from the coast"
-
-
-def words(text: str) -> list[str]:
-    numbers = {"4": "four", "8": "eight", "goodbye": "good bye"}
-    cleaned = "".join(c if c.isalnum() or c == "'" else " " for c in text.lower())
-    return " ".join(numbers.get(word, word) for word in cleaned.split()).split()
-
-
-def error_rate(said: str, heard: str) -> float:
-    """Word error rate: changes it takes to make one of the other, over the words said."""
-    left, right = words(said), words(heard)
-    row = list(range(len(right) + 1))
-    for i, word in enumerate(left, 1):
-        before, row = row, [i, *row[1:]]
-        for j, other in enumerate(right, 1):
-            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (word != other))
-    return row[-1] / len(left)
-
-
-async def transcribe(key, pcm: np.ndarray, rate: int, folder: Path) -> str:
-    form = FormData()
-    form.add_field("model", "voxtral-mini-2602")
-    path = write(folder / "heard.wav", pcm, rate)
-    form.add_field("file", path.read_bytes(), filename="a.wav")
-    async with (
-        ClientSession(headers={"Authorization": f"Bearer {key.key}"}) as session,
-        session.post(f"{key.url}/v1/audio/transcriptions", data=form) as answer,
-    ):
-        return (await answer.json())["text"]
-
-
-LINES = ("What time do you open this evening?", "I would like a table for four.", "On Friday.")
-
-
-@pytest.mark.needs_flite
-async def test_a_spoken_conversation_with_baresip(models, key, tmp_path):
-    """The caller is a telephone that plays a WAV and records; the agent is the restaurant's.
-
-    The WAV waits for nobody: a machine that was too busy to speak in time is given another call.
-    """
-    for attempt in ("first", "second", "third"):
-        folder = tmp_path / attempt
-        folder.mkdir()
-        wrong, late = await spoken_conversation(models, key, folder)
-        if not wrong or late < LATE:
-            break
-    assert not wrong, f"packets were late by up to {late * 1000:.0f} ms"
-
-
-LATE = 0.08
-"""Seconds by which a packet may be late on a machine that keeps up."""
-
-
-async def spoken_conversation(models, key, folder: Path) -> tuple[list[str], float]:
-    """Hold the call; return what was wrong with it, and by how much a packet of ours was late."""
-    silence = np.zeros(7 * 8000, np.int16)
-    parts = [silence[: 5 * 8000]]
-    for line in LINES:
-        parts += [speak(line, 8000), silence]
-    agent = load_agent(str(EXAMPLES / "restaurant.py"))
-    async with phone(agent, models, recordings=folder) as seen:
-        async with baresip(folder / "phone", np.concatenate(parts)) as peer:
-            await peer.do("dial", f"sip:reservations@{HERE}:{seen.port}")
-            # The telephone hangs up where its WAV ends.
-            await asyncio.wait_for(seen.over.wait(), 60)
-        heard, rate = peer.heard()
-        got = (await transcribe(key, heard, rate, folder)).lower()
-    call = seen.call
-    understood = " ".join(each.text for each in call.transcript.caller)
-    spoken = " ".join(reply.heard for reply in call.transcript.replies)
-    both, _ = read(folder / f"{call.id}.wav")
-    checks = {
-        f"understood: {understood}": error_rate(" ".join(LINES), understood) <= 0.2,
-        f"said: {spoken}": "six to eleven" in spoken and "for 4 is free on Friday" in spoken,
-        # What the telephone heard is what the agent says that it said.
-        f"heard by the telephone: {got}": "every evening" in got and "friday" in got,
-        f"ended: {call.reason}": call.reason == "the caller hung up",
-        "the recording is short": len(both) > 20 * 24_000,
-        "another number": line_of(call).number == "reservations",
-    }
-    late = line_of(call).statistics().sent.latest
-    return [what for what, good in checks.items() if not good], late
 
 
 async def test_what_is_cut_is_silent_with_the_packet_after_the_next(models, station):
@@ -253,6 +169,30 @@ async def test_an_agent_calls_somebody(models, station):
         await asyncio.wait_for(seen.over.wait(), 10)
     assert call.ended
     assert call.reason == "they hung up"
+
+
+async def test_who_is_busy_is_called_again(models, station):
+    callee = Bot()
+    callee.reject = 486
+    there = await station(callee.take)
+    trunk = local_trunk(port=there.local[0].port, transport="udp")
+    async with phone(Agent(), models, trunks=[trunk]) as seen:
+        dialling = asyncio.create_task(seen.phone.dial("1", retries=Retries(attempts=3, busy=0.2)))
+        await callee.until(lambda: len(callee.lines) == 2)
+        callee.reject = 0
+        call = await asyncio.wait_for(dialling, 20)
+        assert len(callee.lines) == 3
+        await call.hang_up(after_speech=False)
+        callee.reject = 603
+        with pytest.raises(DialError) as caught:
+            await seen.phone.dial("1", retries=Retries(attempts=3, busy=0.1))
+        assert caught.value.code == 603
+        assert len(callee.lines) == 4
+    policy = Policy(per_minute=1)
+    callee.reject = 486
+    async with phone(Agent(), models, trunks=[trunk], policy=policy) as seen:
+        with pytest.raises(DialError, match="a minute are made already"):
+            await seen.phone.dial("1", retries=Retries(attempts=3, busy=0.1))
 
 
 async def test_closing_settles_the_calls_of_ours(models, station, tmp_path):

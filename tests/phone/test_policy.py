@@ -4,7 +4,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from vivavoce.phone.policy import Pace, Policy
+from vivavoce.phone.policy import Pace, Policy, Retries
 
 MONDAY = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 
@@ -66,3 +66,48 @@ def test_the_pace():
 def test_rules_that_say_nothing(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Policy(**options)
+
+
+@pytest.mark.parametrize(
+    ("number", "allowed"),
+    [
+        ("sip:desk@pbx.test", True),
+        ("sip:desk@elsewhere.test", False),
+        ("sip:+33123@elsewhere.test", False),
+        ("tel:+33 123", True),
+    ],
+)
+def test_whole_uris(number, allowed):
+    why = Policy(numbers=("+33*", "sip:desk@pbx.test")).forbids(number, MONDAY)
+    assert (why == "") is allowed
+
+
+@pytest.mark.parametrize(
+    ("code", "waits"),
+    [
+        (486, [60, 120, 240, None]),
+        (408, [900, 1800, 3600, None]),
+        (480, [900, 1800, 3600, None]),
+        (503, [10, 20, 40, None]),
+        (404, [None]),
+        (603, [None]),
+        (401, [None]),
+        (0, [None]),
+    ],
+)
+def test_who_is_called_again_and_when(code, waits):
+    retries = Retries(attempts=4, busy=60, no_answer=900, trouble=10)
+    assert [retries.after(code, number + 1) for number in range(len(waits))] == waits
+
+
+def test_a_wait_has_an_end():
+    assert Retries(attempts=10, busy=60, longest=300).after(486, 8) == 300
+    assert Retries().after(486, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "why"), [({"attempts": 0}, "1 to 20"), ({"busy": -1}, "0 or more")]
+)
+def test_retries_that_make_no_sense(given, why):
+    with pytest.raises(ValueError, match=why):
+        Retries(**given)
