@@ -27,6 +27,7 @@ app = typer.Typer(
     " given, 130 Ctrl-C.",
 )
 WRITE, CARRY, LOOK = "Write an agent", "Let it take calls", "See how things are"
+FILES = "Work with recordings"
 
 
 def _agents(incomplete: str) -> list[str]:
@@ -86,10 +87,12 @@ MISTAKES = {
     "vivavoce.cli.load.LoadError",
     "vivavoce.cli.models.SandboxMissingError",
     "vivavoce.cli.new.ProjectError",
+    "vivavoce.cli.recordings.RecordingError",
     "vivavoce.cli.serve.ServeError",
     "vivavoce.pipelines.audio.riff.AudioFileError",
     "vivavoce.pipelines.echo.EchoMissingError",
     "vivavoce.pipelines.microphone.MicrophoneError",
+    "vivavoce.pipelines.models.transcription.options.RefusedError",
     "vivavoce.pipelines.models.providers.DialectError",
     "vivavoce.tools.schema.DefinitionError",
     "vivavoce.web.exposure.ExposureError",
@@ -450,9 +453,7 @@ def serve(
             names = ", ".join(each.name for each in found)
             Console().print(f"[bold]{names}[/] at {url}", highlight=False)
 
-    work = run_server(
-        found, settings, Console(), ready, folder=out, as_json=as_json, opened=opened
-    )
+    work = run_server(found, settings, Console(), ready, folder=out, as_json=as_json, opened=opened)
     raise typer.Exit(asyncio.run(work))
 
 
@@ -481,6 +482,73 @@ def token(
     except ValueError as error:
         print(f"vivavoce: VIVAVOCE_WEB_SECRET: {error}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
+
+
+@app.command(rich_help_panel=FILES)
+def transcribe(
+    recordings: Annotated[
+        list[str],
+        typer.Argument(
+            help="Files of any format, http URLs, or id: and the id of an uploaded file.",
+            metavar="RECORDING...",
+        ),
+    ],
+    form: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="text, json, srt, vtt or md; more than one if wanted."),
+    ] = None,
+    out: Annotated[
+        str, typer.Option("--out", help="Folder for the transcripts; - prints them.")
+    ] = ".",
+    language: Annotated[
+        str | None, typer.Option("--language", help="Of what is spoken, such as fr.")
+    ] = None,
+    diarize: Annotated[bool, typer.Option("--diarize", help="Tell speakers apart.")] = False,
+    speaker: Annotated[
+        list[str] | None,
+        typer.Option("--speaker", help="NAME=FILE: a sample of a voice, 3 to 15 s."),
+    ] = None,
+    words: Annotated[bool, typer.Option("--words", help="Times of words.")] = False,
+    bias: Annotated[
+        list[str] | None, typer.Option("--bias", help="A word to listen for; up to 100.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Another model.")] = None,
+    part: Annotated[
+        float | None, typer.Option("--part", min=0.25, help="Minutes of one request at most.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="Requests at once.")] = 2,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what there is a transcript of.")
+    ] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Write recordings down: text, subtitles, who said what.
+
+    Any format, up to hours. What is interrupted goes on where it stopped: give the same command.
+    """
+    from vivavoce.cli.recordings import parse_sources
+    from vivavoce.cli.transcribe import Order, parse_forms, parse_speakers
+    from vivavoce.cli.transcribe import transcribe as carry_out
+    from vivavoce.pipelines.models.transcription.options import Options
+
+    settings = read_settings(models=models)
+    order = Order(
+        tuple(parse_sources(recordings)),
+        parse_forms(form or ()),
+        None if out == "-" else Path(out),
+        Options(
+            language=language,
+            diarize=diarize,
+            bias=tuple(bias or ()),
+            speakers=parse_speakers(speaker or ()),
+        ),
+        words,
+        model,
+        part,
+        jobs,
+        again,
+    )
+    raise typer.Exit(asyncio.run(carry_out(order, settings, Console())))
 
 
 @app.callback(invoke_without_command=True)
