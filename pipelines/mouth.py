@@ -45,6 +45,7 @@ from vivavoce.pipelines.frames import (
 )
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Speaking
+from vivavoce.pipelines.speakable import Speakable, prepare, speakable
 from vivavoce.pipelines.stage import Context, Stage
 from vivavoce.pipelines.turns import heard
 from vivavoce.pipelines.turns.playout import Block, Clause, Playout
@@ -82,6 +83,7 @@ class Speech:
         text_began: When its first text came (s).
         spans: What had to be done before that.
         places: Its clauses and where each stands in `reply.generated`, as (start, end).
+        spoken: What is said for each clause.
         causes: What each clause's text and audio needed, in causal order.
         over: Set once it was played or cut.
     """
@@ -101,6 +103,7 @@ class Speech:
     text_began: float = 0.0
     spans: tuple[Span, ...] = ()
     places: dict[Clause, tuple[int, int]] = field(default_factory=dict)
+    spoken: dict[Clause, Speakable] = field(default_factory=dict)
     causes: dict[Clause, tuple[Span, ...]] = field(default_factory=dict)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -322,6 +325,7 @@ class Mouth(Stage):
         clauses = Clauses(first_words=first_words, longest=agent.speech.longest)
         speech = Speech(reply, stopped, protected, clauses=clauses)
         speech.voice, speech.language = agent.voice_for(language), language
+        prepare(language)
         self._speeches.append(speech)
         return speech
 
@@ -386,6 +390,7 @@ class Mouth(Stage):
             speech, piece, interruptible=not speech.protected, held=speech.guess is not None
         )
         speech.places[clause] = (start, speech.cursor)
+        speech.spoken[clause] = speakable(piece, speech.language)
         now = self.context.clock.now()
         speech.causes[clause] = (*speech.spans, Span("clause", speech.text_began, now))
         self._playout.append(clause)
@@ -393,14 +398,15 @@ class Mouth(Stage):
 
     async def _synthesise(self, speech: Speech, clause: Clause) -> None:
         call = self.context.call
-        call.usage.characters += len(clause.text)
+        text = speech.spoken[clause].text
+        call.usage.characters += len(text)
         started = self.context.clock.now()
         first = True
         try:
+            if not speech.spoken[clause].said:
+                return  # a picture, or a line of dashes: there is nothing to say
             async with self._slots:
-                stream = self._speaking.stream(
-                    clause.text, voice=speech.voice, language=speech.language
-                )
+                stream = self._speaking.stream(text, voice=speech.voice, language=speech.language)
                 async with aclosing(stream) as chunks:
                     async for chunk in chunks:
                         if first:
@@ -492,14 +498,20 @@ class Mouth(Stage):
         generated = speech.reply.generated
         end = 0
         for clause, (start, stop) in speech.places.items():
-            if clause.over and clause.received and not clause.broken:
+            silent = clause in speech.spoken and not speech.spoken[clause].said
+            if clause.over and (clause.received or silent) and not clause.broken:
                 end = stop
                 continue
             if clause.played:
                 audio, rate = clause.audio, self.rate
                 text = generated[start:stop]
                 reach = heard.heard(
-                    text, audio, rate, clause.played, complete=clause.complete and not clause.broken
+                    text,
+                    audio,
+                    rate,
+                    clause.played,
+                    complete=clause.complete and not clause.broken,
+                    spoken=speech.spoken.get(clause),
                 )
                 end = start + reach if reach else end
             break

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -13,13 +13,17 @@ from typing import Self
 import numpy as np
 
 from vivavoce.agent.testing import guard
+from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
 from vivavoce.pipelines.audio.vad import Vad
 from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking, Provider
+from vivavoce.pipelines.models.failover_hearing import HearingLine
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
 from vivavoce.pipelines.models.interfaces import Hearing, Samples, Speaking, Thinking
 from vivavoce.pipelines.models.wishes import Wishes
+from vivavoce.pipelines.speakable import speakable
 
 log = logging.getLogger("vivavoce")
 
@@ -46,42 +50,59 @@ class Models:
     names: dict[str, str] = field(default_factory=dict)
     vad: Callable[[], Vad] | None = None
     http: Http | None = None
-    _clips: dict[tuple[str, str | None, str], Samples] = field(default_factory=dict)
+    _clips: dict[tuple[str, str | Speaker | None, str], Samples] = field(default_factory=dict)
 
     @classmethod
     def connect(
         cls,
         *,
-        hear: Endpoint,
-        think: Endpoint,
-        speak: Endpoint,
+        hear: Endpoint | Sequence[Endpoint],
+        think: Endpoint | Sequence[Endpoint],
+        speak: Endpoint | Sequence[Endpoint],
         timeouts: Timeouts | None = None,
         smart_turn: SmartTurn | None = None,
     ) -> Models:
         """Connect to the servers of the three stages; nothing is sent yet.
 
         Args:
-            hear: Where transcription is.
-            think: Where the chat model is.
-            speak: Where speech is.
+            hear: Where transcription is; with several, in the order in which they are tried.
+            think: Where the chat model is, likewise.
+            speak: Where speech is, likewise.
             timeouts: How long to wait for them.
             smart_turn: The end-of-turn model.
 
         Raises:
-            vivavoce.pipelines.models.providers.DialectError: If one's dialect is not known.
             vivavoce.agent.testing.ModelsBlockedError: If a test has blocked them.
+            vivavoce.pipelines.models.providers.DialectError: If one's dialect is not known.
         """
-        for endpoint in (hear, think, speak):
+        hears, thinks, speaks = _several(hear), _several(think), _several(speak)
+        for endpoint in (*hears, *thinks, *speaks):
             if endpoint.dialect != "none":
                 guard.check(endpoint.url)
         timeouts = timeouts or Timeouts()
         http = Http(timeouts)
         return cls(
-            hearing=providers.hearing(hear, timeouts),
-            thinking=providers.thinking(http, think),
-            speaking=providers.speaking(http, speak),
+            hearing=HearingLine(
+                [Provider(each.name, providers.hearing(each, timeouts)) for each in hears],
+                final=timeouts.final,
+            ),
+            thinking=FailoverThinking(
+                [Provider(each.name, providers.thinking(http, each)) for each in thinks],
+                switch=timeouts.switch,
+            ),
+            speaking=FailoverSpeaking(
+                [
+                    Provider(each.name, providers.speaking(http, each), each.voice)
+                    for each in speaks
+                ],
+                switch=timeouts.switch,
+            ),
             smart_turn=smart_turn,
-            names={"hearing": hear.name, "thinking": think.name, "speaking": speak.name},
+            names={
+                "hearing": _names(hears),
+                "thinking": _names(thinks),
+                "speaking": _names(speaks),
+            },
             http=http,
         )
 
@@ -101,14 +122,20 @@ class Models:
         if self.http is not None:
             await self.http.close()
 
-    async def clip(self, text: str, *, voice: str | None, language: str) -> Samples | None:
+    async def clip(
+        self, text: str, *, voice: str | Speaker | None, language: str
+    ) -> Samples | None:
         """Return a text spoken, from memory where it was spoken before; None if it cannot be."""
         key = (text, voice, language)
         if key not in self._clips:
             try:
                 async with (
                     asyncio.timeout(20),
-                    aclosing(self.speaking.stream(text, voice=voice, language=language)) as chunks,
+                    aclosing(
+                        self.speaking.stream(
+                            speakable(text, language).text, voice=voice, language=language
+                        )
+                    ) as chunks,
                 ):
                     parts = [chunk async for chunk in chunks]
             except (ModelError, TimeoutError) as error:
@@ -117,3 +144,11 @@ class Models:
             if parts:
                 self._clips[key] = np.concatenate(parts)
         return self._clips.get(key)
+
+
+def _several(where: Endpoint | Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    return (where,) if isinstance(where, Endpoint) else tuple(where)
+
+
+def _names(endpoints: Sequence[Endpoint]) -> str:
+    return ", else ".join(each.name for each in endpoints)

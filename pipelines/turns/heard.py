@@ -15,6 +15,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.pipelines.speakable import Speakable
+
 _WORD = re.compile(r"\S+")
 _VOWELS = re.compile(r"[aeiouyàâäáéèêëíîïóôöúùûüœæ]+", re.IGNORECASE)
 
@@ -83,7 +85,15 @@ def boundaries(
     return np.minimum(hops * HOP * rate, len(audio) if complete else math.inf)
 
 
-def heard(text: str, audio: NDArray[np.int16], rate: int, played: int, *, complete: bool) -> int:
+def heard(
+    text: str,
+    audio: NDArray[np.int16],
+    rate: int,
+    played: int,
+    *,
+    complete: bool,
+    spoken: Speakable | None = None,
+) -> int:
     """Return how much of a text was heard.
 
     Args:
@@ -92,6 +102,7 @@ def heard(text: str, audio: NDArray[np.int16], rate: int, played: int, *, comple
         rate: Hz.
         played: Samples that reached the caller.
         complete: Whether `audio` is all of it.
+        spoken: What was said for the text; None where it was said as it is written.
 
     Returns:
         The offset in `text` behind the last word heard; 0 for none.
@@ -99,11 +110,18 @@ def heard(text: str, audio: NDArray[np.int16], rate: int, played: int, *, comple
     places = words(text)
     if played <= 0 or not places:
         return 0
-    ends = boundaries(text, audio, rate, complete=complete)
+    if spoken is not None and spoken.changed and spoken.units:
+        # "$5.50" is one word, and takes five to say.
+        stops = [unit.end for unit in spoken.units]
+        last = np.cumsum([unit.words for unit in spoken.units]) - 1
+        ends = boundaries(spoken.said, audio, rate, complete=complete)[last]
+    else:
+        stops = [end for _, end in places]
+        ends = boundaries(text, audio, rate, complete=complete)
     starts = np.concatenate([[0.0], ends[:-1]])
     needed = starts + ENOUGH * (ends - starts)
     count = int(np.searchsorted(needed, played, side="right"))
-    return places[count - 1][1] if count else 0
+    return stops[count - 1] if count else 0
 
 
 @dataclass(frozen=True, slots=True)
