@@ -93,6 +93,7 @@ class ProviderSettings(BaseModel):
         url: The server's base URL; None: the dialect's own service, or the one `models` chooses.
         key: Its API key; None: the one that goes with `models`.
         model: The model's id; None: the default.
+        voice: Speech only: the voice that stands for the agent's there; None: the agent's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -101,6 +102,7 @@ class ProviderSettings(BaseModel):
     url: str | None = None
     key: SecretStr | None = None
     model: str | None = None
+    voice: str | None = None
 
     @field_validator("url")
     @classmethod
@@ -131,6 +133,7 @@ class TimeoutSettings(BaseModel):
         final: For the final text after a flush.
         first: For the first piece of an answer or of speech.
         stall: Between two pieces.
+        switch: For the first piece, where another provider stands behind.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -139,6 +142,7 @@ class TimeoutSettings(BaseModel):
     final: float = Field(default=2.5, gt=0, le=60)
     first: float = Field(default=15.0, gt=0, le=300)
     stall: float = Field(default=6.0, gt=0, le=300)
+    switch: float = Field(default=4.0, gt=0, le=300)
 
 
 class Settings(BaseSettings):
@@ -219,6 +223,8 @@ class Settings(BaseSettings):
                 f"{name}.dialect: {dialect!r} is not known: choose {', '.join(DIALECTS[stage])},"
                 " or name a dialect of your own as module:function"
             )
+        if provider.voice is not None and stage != "speak":
+            raise ValueError(f"{name}.voice: only speak has voices")
         if self.in_sandbox(provider):
             return
         if dialect in HOMES and provider.key is None:

@@ -23,6 +23,7 @@ from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Endpoint, Http
 from vivavoce.pipelines.models.interfaces import TextDelta
+from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.turns.endpointing import TurnEvent
 
 LONGEST = 30.0
@@ -170,7 +171,7 @@ class _Listener:
 
 
 async def _hear(endpoint: Endpoint, http: Http) -> str:
-    hearing = providers.hearing(endpoint, http.timeouts)(False)
+    hearing = providers.hearing(endpoint, http.timeouts)(Wishes())
     listener = _Listener()
     await hearing.open(listener)
     try:

@@ -72,13 +72,13 @@ def endpoint(
         model = model or (models[stage] if dialect == "mistral" else "")
     if apart.key is not None:
         key = apart.key.get_secret_value()
-    return Endpoint(url, key, apart.model or model, dialect)
+    return Endpoint(url, key, apart.model or model, dialect, apart.voice)
 
 
 def timeouts(settings: Settings) -> Timeouts:
     """Return how long the clients wait."""
     waits = settings.timeouts
-    return Timeouts(waits.connect, waits.final, waits.first, waits.stall)
+    return Timeouts(waits.connect, waits.final, waits.first, waits.stall, waits.switch)
 
 
 @asynccontextmanager
@@ -125,9 +125,9 @@ async def open_models(settings: Settings) -> AsyncGenerator[Models]:
         where = endpoints(settings, url, key)
         smart_turn = warm_up()
         async with Models.connect(
-            hear=where["hear"][0],
-            think=where["think"][0],
-            speak=where["speak"][0],
+            hear=where["hear"],
+            think=where["think"],
+            speak=where["speak"],
             timeouts=timeouts(settings),
             smart_turn=smart_turn,
         ) as models:

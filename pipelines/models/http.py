@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -29,12 +32,14 @@ class Endpoint:
         key: Bearer token; never logged.
         model: The model's id.
         dialect: The wire protocol that it speaks (`vivavoce.pipelines.models.providers`).
+        voice: Speech only: the voice that stands for the agent's there; None: the agent's.
     """
 
     url: str
     key: str
     model: str
     dialect: str = "mistral"
+    voice: str | None = None
 
     def __repr__(self) -> str:
         return f"Endpoint(url={self.url!r}, model={self.model!r}, dialect={self.dialect!r})"
@@ -59,12 +64,14 @@ class Timeouts:
         final: For the final text of a flushed segment.
         first: For the first piece of an answer or of speech.
         stall: Between two pieces.
+        switch: For the first piece, where another provider stands behind this one.
     """
 
     connect: float = 5.0
     final: float = 2.5
     first: float = 15.0
     stall: float = 6.0
+    switch: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,16 +232,33 @@ class Http:
     ) -> ModelError:
         async with asyncio.timeout(self.timeouts.stall):
             text = (await response.text(errors="replace"))[:4096]
-        try:
-            retry_after = float(response.headers.get("Retry-After", ""))
-        except ValueError:
-            retry_after = None
+        retry_after = seconds_until(response.headers.get("Retry-After", ""), time.time())
         return ModelError(
             stage,
             "refused" if response.status < 400 else kind_of_status(response.status),
             f"{endpoint.url} answered {response.status} for {endpoint.model}: {explain(text)}",
             retry_after=retry_after,
         )
+
+
+def seconds_until(header: str, now: float) -> float | None:
+    """Read `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date.
+
+    Args:
+        header: Its value; empty where there is none.
+        now: Seconds since the epoch.
+
+    Returns:
+        Seconds to wait, not negative; None where nothing sensible is said.
+    """
+    try:
+        wait = float(header)
+    except ValueError:
+        try:
+            wait = parsedate_to_datetime(header).timestamp() - now
+        except ValueError:
+            return None
+    return max(0.0, wait) if math.isfinite(wait) else None
 
 
 @contextlib.contextmanager
