@@ -64,7 +64,9 @@ class VllmSession(Dialogue):
         await self._send({"type": "session.created", **created})
 
     async def _error(self, code: int | str, message: str) -> None:
-        await self._send({"type": "error", "error": message, "code": str(code)})
+        # Its codes are words; a fault's number is of the other dialect.
+        word = code if isinstance(code, str) else "processing_error"
+        await self._send({"type": "error", "error": message, "code": word})
 
     async def _receive(self) -> bool:
         try:

@@ -11,7 +11,7 @@ letter, as many and in the same order. Nothing is to be excused: the client send
 where the last final text ended, and there the undisturbed one began too. One thing differs in
 earnest: a new connection does not know what was said before. The sandbox's recogniser, as
 Voxtral's, hears an utterance that follows within 1.2 s as the same sentence's rest; so pauses are
-longer here. With `--pause 1.0` the words at a seam may be spelt differently, and the table shows it.
+longer here. With `--pause 1.0` words at a seam may be heard differently, and it is told.
 """
 
 from __future__ import annotations

@@ -68,6 +68,7 @@ class HearingSocket(ABC):
         self._listener: HearingListener | None = None
         self._tasks = Tasks()
         self._useful = False
+        self._failures = 0  # in a row
         self._closed = False
         self._connected = False
         self._lost = False
@@ -159,7 +160,6 @@ class HearingSocket(ABC):
     async def _run(self) -> None:
         """Keep a connection; report trouble once for each time it begins."""
         loop = asyncio.get_running_loop()
-        failures = 0
         while not self._closed:
             began = loop.time()
             self._useful = False
@@ -184,10 +184,11 @@ class HearingSocket(ABC):
             self._connected = False
             # A server that greets and breaks off each time is no better than none.
             fine = self._useful or loop.time() - began > SOUND
-            failures = 0 if fine else failures + 1
-            await self._fail(trouble, failures)
+            self._failures = 0 if fine else self._failures + 1
+            await self._fail(trouble)
 
-    async def _fail(self, trouble: ModelError, failures: int) -> None:
+    async def _fail(self, trouble: ModelError) -> None:
+        failures = self._failures
         # A dropped connection that comes back at the first attempts is no trouble to anybody.
         log.info("%s; %.1f s of audio wait", trouble, self._segments.kept / (2 * RATE))
         was_lost, self._lost = self._lost and failures > 0, trouble.lasting or failures >= LOST
@@ -380,7 +381,7 @@ class HearingSocket(ABC):
         return ModelError("hearing", kind, f"{url} answered error {code} for {model}: {text}")
 
     def _closed_by(self, code: int, reason: str) -> ModelError:
-        kind = closed_kind(code, reason, useful=self._useful)
+        kind = closed_kind(code, reason, useful=self._useful, again=self._failures > 0)
         told = f" ({code}{f': {reason}' if reason else ''})"
         return ModelError("hearing", kind, f"{self._endpoint.url} closed the connection{told}")
 

@@ -47,12 +47,20 @@ def error_kind(code: object, text: str, *, useful: bool) -> Kind:
     return "broken" if kind == "refused" and useful else kind
 
 
-def closed_kind(code: int, reason: str, *, useful: bool) -> Kind:
-    """Tell what a close frame stands for; 1006 is a connection that ended without one."""
+def closed_kind(code: int, reason: str, *, useful: bool, again: bool) -> Kind:
+    """Tell what a close frame stands for; 1006 is a connection that ended without one.
+
+    Args:
+        code: The frame's.
+        reason: Likewise.
+        useful: Whether the connection had been of use.
+        again: Whether the connection before was of no use either: what breaks a policy will do so
+            again, but not everything that is told as 1008 does.
+    """
     kind = _CLOSES.get(code, "broken")
     if not useful and _about_key(reason):
         return "auth"
-    return "broken" if kind == "refused" and useful else kind
+    return "broken" if kind == "refused" and (useful or not again) else kind
 
 
 def _about_key(text: str) -> bool:
