@@ -234,7 +234,7 @@ class Desk:
                 ident, secrets.token_urlsafe(24), wish, line, agent, datetime.now(UTC), path
             )
         except BaseException:
-            self._release(wish)
+            self.release(wish)
             raise
         self.calls[ident] = live
         live.task = self._tasks.spawn(
@@ -254,6 +254,10 @@ class Desk:
         if refusal is not None:
             status, code = (503, "busy") if refusal.busy else (429, "too_many_calls")
             raise DeskError(status, code, refusal.message, refusal.retry)
+
+    def release(self, wish: Wish) -> None:
+        """Count a call out that `admit` has let in."""
+        self.admission.end(wish.address, wish.caller, time.monotonic())
 
     def by_leg(self, name: str) -> LiveCall:
         """Return the call that has a connection.
@@ -358,7 +362,7 @@ class Desk:
             await conversation.run()
         finally:
             self.calls.pop(live.id, None)
-            self._release(live.wish)
+            self.release(live.wish)
             self._keep(live)
             await asyncio.shield(self._tasks.spawn(live.line.finish(), f"end of {live.id}"))
             if self._ended is not None and live.conversation is not None:
@@ -417,6 +421,3 @@ class Desk:
             len(self.past) > MOST_KEPT or next(iter(self.past.values())).ended_at < limit
         ):
             self.past.popitem(last=False)
-
-    def _release(self, wish: Wish) -> None:
-        self.admission.end(wish.address, wish.caller, time.monotonic())

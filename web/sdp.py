@@ -118,7 +118,7 @@ def read_offer(text: str) -> Offer:
         raise OfferError(f"an offer has at most {LONGEST} characters, not {len(text)}")
     try:
         session = SessionDescription.parse(text)
-    except Exception as error:  # noqa: BLE001 (the parser fails in many ways on what is no SDP)
+    except Exception as error:
         raise OfferError("this is no SDP: send a browser's localDescription.sdp") from error
     if not 0 < len(session.media) <= MOST_SECTIONS:
         raise OfferError(f"an offer has 1 to {MOST_SECTIONS} m= lines, not {len(session.media)}")
@@ -155,7 +155,8 @@ def _offer(
     data: MediaDescription | None,
 ) -> Offer:
     ice, dtls = first.ice, first.dtls
-    username, password = ice.usernameFragment or "", ice.password or ""
+    username = (ice.usernameFragment if ice else None) or ""
+    password = (ice.password if ice else None) or ""
     if not _CREDENTIAL.fullmatch(username) or not _CREDENTIAL.fullmatch(password):
         raise OfferError("the offer has no ICE user name and password (a=ice-ufrag, a=ice-pwd)")
     known = [each for each in dtls.fingerprints if each.algorithm.lower().startswith("sha-")] \
@@ -176,7 +177,7 @@ def _offer(
         sctp_port=_port(data) if data is not None else None,
         username=username,
         password=password,
-        lite=bool(ice.iceLite),
+        lite=bool(ice and ice.iceLite),
         fingerprints=tuple(known),
         role=dtls.role,
         candidates=tuple(candidates[:MOST_CANDIDATES]),
@@ -187,7 +188,7 @@ def _offer(
 def _opus(media: MediaDescription) -> int | None:
     for codec in media.rtp.codecs:
         if codec.mimeType.lower() == "audio/opus" and codec.clockRate == 48_000:
-            return int(codec.payloadType)
+            return codec.payloadType
     return None
 
 
@@ -195,11 +196,13 @@ def _events(media: MediaDescription) -> tuple[int, int] | None:
     found = {
         codec.clockRate: codec.payloadType
         for codec in media.rtp.codecs
-        if codec.mimeType.lower() == "audio/telephone-event" and codec.clockRate in {8000, 48_000}
+        if codec.payloadType is not None
+        and codec.mimeType.lower() == "audio/telephone-event"
+        and codec.clockRate in {8000, 48_000}
     }
     for clock in (48_000, 8_000):  # events of Opus' own clock share its timestamps
         if clock in found:
-            return int(found[clock]), clock
+            return found[clock], clock
     return None
 
 
@@ -225,7 +228,7 @@ def read_candidate(text: str, mid: str = "") -> RTCIceCandidate | None:
         return None
     try:
         candidate = candidate_from_sdp(text)
-    except Exception as error:  # noqa: BLE001 (see `read_offer`)
+    except Exception as error:
         raise OfferError(f"this is no ICE candidate: {text[:80]!r}") from error
     candidate.sdpMid = mid or "0"
     return candidate

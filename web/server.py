@@ -183,9 +183,7 @@ class CallServer:
             self.door.check_host(request.host)
             if not request.path.startswith("/carriers/"):
                 origin = self.door.check_origin(request.headers.get("Origin"), request.host)
-            wait = self.desk.admission.request(self.address(request), time.monotonic())
-            if wait:
-                raise DeskError(429, "too_many_requests", "too many requests: slow down", wait)
+            self._pace(request)
             if request.method == "OPTIONS":
                 response: web.StreamResponse = web.Response(status=204)
             else:
@@ -213,6 +211,11 @@ class CallServer:
                 response.headers["Access-Control-Max-Age"] = "600"
                 response.headers["Vary"] = "Origin"
         return response
+
+    def _pace(self, request: web.Request) -> None:
+        wait = self.desk.admission.request(self.address(request), time.monotonic())
+        if wait:
+            raise DeskError(429, "too_many_requests", "too many requests: slow down", wait)
 
     # What requests have in common.
 

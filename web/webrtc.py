@@ -2,7 +2,7 @@
 
 ICE, DTLS and SCTP are aiortc's. What it does with sound is not used: its jitter buffer holds 82 ms
 back, and its sender waits for a thread and a queue. RTP goes to and from `MediaSession`, whose
-buffer follows the network (20 to 60 ms) and whose packets leave as soon as their sound is made.
+buffer follows the network (from 20 ms on) and whose packets leave as soon as their sound is made.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ log = logging.getLogger("vivavoce")
 
 RATE = 24_000
 """Sample rate of the sound in both directions (Hz): the speech model's own."""
-DELAY = Limits(0.020, 0.060)
-"""Bounds of the jitter buffer's delay (s)."""
+DELAY = Limits(0.020, 0.120)
+"""Bounds of the jitter buffer's delay (s): 20 to 60 ms on a network that is any good; made-up
+sound would cost more than a worse one's delay."""
 MARGIN = 0.002
 """Seconds of speech more than a packet that wait to be sent, so that none goes out half full."""
 HANDSHAKE = 15.0
