@@ -61,7 +61,7 @@ has pointed at models with different protocols."""
 DIALECT_MODELS: dict[tuple[StageName, str], str] = {
     ("hear", "vllm"): "mistralai/Voxtral-Mini-4B-Realtime-2602",
     ("hear", "none"): "",
-    ("speak", "mistral-realtime"): "voxtral-mini-tts-3-0",
+    ("speak", "mistral-realtime"): "voxtral-mini-tts-realtime-3-0",
     ("speak", "vllm"): "mistralai/Voxtral-4B-TTS-2603",
     ("speak", "voxtral"): "voxtral",
     ("transcribe", "vllm"): "mistralai/Voxtral-Mini-3B-2507",

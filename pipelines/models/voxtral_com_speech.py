@@ -81,7 +81,7 @@ class Generated:
 
 
 class VoxtralComSpeech:
-    """Speech from voxtral.com; the endpoint's model is not used, as there is one.
+    """Speech from voxtral.com (`https://voxtral.com/api/tts`), which has one model.
 
     Attributes:
         credits: What the requests have cost until now, as far as they told: streams may not.
@@ -106,7 +106,7 @@ class VoxtralComSpeech:
             sound = stream_sound(
                 self._http,
                 self._endpoint,
-                "/api/tts/stream",
+                "/stream",
                 {"input": piece, **body, "response_format": "pcm"},
                 encoding="unknown",
                 done=done,
@@ -140,7 +140,7 @@ class VoxtralComSpeech:
         asked = deliver(text, voice, language, self._abilities)
         body = {"input": asked.text, **await self._body(asked), "response_format": form}
         answer = await self._http.request(
-            "speaking", self._endpoint, "POST", "/api/tts/generate", body=body
+            "speaking", self._endpoint, "POST", "/generate", body=body
         )
         data = opened(self._endpoint, answer.data)
         self._count(data)
