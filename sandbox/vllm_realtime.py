@@ -206,6 +206,7 @@ class VllmSession(Dialogue):
     async def _full(self) -> None:
         """Stop writing and say so with a done that nobody asked for, as at ``max_model_len``."""
         self._ended = True
+        self._queue.put_nowait(None)
 
     async def _close(self) -> None:
         generation, self._generation = self._generation, None
