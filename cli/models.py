@@ -25,8 +25,13 @@ class SandboxMissingError(RuntimeError):
     """The sandbox's packages are not installed, or it did not start; the message says which."""
 
 
-SANDBOX_BASES = {"openrouter": "/api", "voxtral": "/api/tts"}
-"""Where the sandbox speaks the dialects whose services have a base path."""
+SANDBOX_BASES = {
+    "vllm": "/vllm",
+    "openai": "/openai",
+    "openrouter": "/api",
+    "voxtral": "/api/tts",
+}
+"""Where the sandbox speaks each dialect; Mistral's has no base path."""
 
 
 def endpoints(
