@@ -92,6 +92,7 @@ MISTAKES = {
     "vivavoce.pipelines.audio.riff.AudioFileError",
     "vivavoce.pipelines.echo.EchoMissingError",
     "vivavoce.pipelines.microphone.MicrophoneError",
+    "vivavoce.pipelines.models.questions.QuestionError",
     "vivavoce.pipelines.models.transcription.options.RefusedError",
     "vivavoce.pipelines.models.providers.DialectError",
     "vivavoce.tools.schema.DefinitionError",
@@ -549,6 +550,34 @@ def transcribe(
         again,
     )
     raise typer.Exit(asyncio.run(carry_out(order, settings, Console())))
+
+
+@app.command(rich_help_panel=FILES)
+def ask(
+    recording: Annotated[Path, typer.Argument(help="A file of any format.", metavar="RECORDING")],
+    questions: Annotated[
+        list[str] | None, typer.Argument(help="Asked one after the other.", metavar="[QUESTION]...")
+    ] = None,
+    summary: Annotated[bool, typer.Option("--summary", help="What it is about, in short.")] = False,
+    model: Annotated[str | None, typer.Option("--model", help="Another model.")] = None,
+    part: Annotated[
+        float | None,
+        typer.Option("--part", min=0.25, max=20, help="Minutes heard at once at most."),
+    ] = None,
+    models: ModelsOption = None,
+) -> None:
+    """Ask a recording: Voxtral hears it and answers.
+
+    Without a question a conversation about it begins; questions may also come from a pipe, one a
+    line.
+    """
+    from vivavoce.cli.ask import ask as carry_out
+    from vivavoce.pipelines.models.questions import SUMMARY
+
+    settings = read_settings(models=models)
+    asked = [*([SUMMARY] if summary else []), *(questions or ())]
+    work = carry_out(recording, asked, settings, model=model, part=part)
+    raise typer.Exit(asyncio.run(work))
 
 
 @app.callback(invoke_without_command=True)

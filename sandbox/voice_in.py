@@ -10,7 +10,7 @@ import re
 from collections import OrderedDict
 from typing import Any
 
-from vivavoce.sandbox import pcm
+from vivavoce.sandbox import media, pcm
 from vivavoce.sandbox.files import segments
 from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.manners import Manner
@@ -108,8 +108,11 @@ def _read(given: Any, where: tuple[str | int, ...], manner: Manner) -> tuple[Sam
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
         raise invalid("Audio should be base64, without a data URI", *where) from None
+    digest = hashlib.sha256(raw).hexdigest()
+    if isinstance(given, dict) and given.get("format") == "pcm":
+        raw = pcm.wav_header(HEARING_RATE, len(raw) // 2) + raw
     try:
-        samples, rate = pcm.read_wav(raw)
+        samples = media.read(raw)
     except pcm.AudioError as error:
-        raise problem(400, f"{error}. The sandbox reads WAV files: convert it first.") from error
-    return pcm.resample(samples, rate, HEARING_RATE), hashlib.sha256(raw).hexdigest()
+        raise problem(400, str(error)) from error
+    return samples, digest

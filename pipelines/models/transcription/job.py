@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import random
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -369,8 +370,6 @@ async def transcribe_remote(
 
 def _fronted(part: Part, front: Front) -> Any:
     """Write samples of voices and a part behind them to a file."""
-    import tempfile
-
     file = tempfile.TemporaryFile(prefix="vivavoce-")  # noqa: SIM115
     try:
         with Encoder(file) as encoder:
