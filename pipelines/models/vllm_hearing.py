@@ -63,19 +63,16 @@ class VllmHearing(HearingSocket):
         wishes = self._wishes
         asked = {
             "turn detection": bool(wishes.turns),
-            "a language": wishes.language is not None,
+            "language": wishes.language is not None,
             "words to expect (context_bias)": bool(wishes.context_bias),
             "speakers (diarize)": wishes.diarize,
-            "a delay": wishes.delay_ms is not None,
+            "delay": wishes.delay_ms is not None,
         }
         if unable := [name for name, wanted in asked.items() if wanted]:
-            told = "transcription_delay_ms in the model's tekken.json sets it for the server"
-            raise ModelError(
-                "hearing",
-                "refused",
-                f"a session of vLLM's /v1/realtime takes no {' and no '.join(unable)}"
-                + (f": {told}" if wishes.delay_ms is not None else ""),
-            )
+            told = f"a session of vLLM's /v1/realtime takes no {' and no '.join(unable)}"
+            if wishes.delay_ms is not None:
+                told += ": transcription_delay_ms in the model's tekken.json is the server's"
+            raise ModelError("hearing", "refused", told)
 
     async def _greet(self, socket: ClientConnection) -> None:
         self._generating = self._ending = False
