@@ -2,6 +2,7 @@
 # make test    the tests, from nothing
 # make check   format, lint, strict types
 # make bench   measurements (benchmarks/)
+# make conformance   every provider with every named fault: docs/conformance.md
 # make docs    the documentation as a site, in build/site
 # make dev     .venv with everything a contributor needs
 # make clean   everything these targets made
@@ -10,9 +11,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ROOMS  := agent cli phone pipelines sandbox tools web
-CODE   := $(ROOMS) tests examples benchmarks
+CODE   := $(ROOMS) tests examples benchmarks conformance
 
-.PHONY: demo test check format bench docs dev clean
+.PHONY: demo test check format bench conformance docs dev clean
 
 $(VENV)/.base: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -74,6 +75,9 @@ format: dev
 
 bench: dev
 	@$(BIN)/python -m benchmarks
+
+conformance: dev
+	@$(BIN)/python -m conformance
 
 # Apart from the rest: the site's tools read the sources and run nothing of ours.
 build/.docs: pyproject.toml
