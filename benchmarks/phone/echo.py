@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,20 +66,38 @@ Content-Length: 0
 """
 
 
+class Worker(psutil.Process):
+    """A station's process."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        super().__init__(process.pid)
+        self._pipes = process
+
+    def ask(self) -> str:
+        """Ask for a line of figures; `worker.py` knows some."""
+        assert self._pipes.stdin is not None
+        assert self._pipes.stdout is not None
+        self._pipes.stdin.write("\n")
+        self._pipes.stdin.flush()
+        return self._pipes.stdout.readline()
+
+
+OURS: tuple[str, ...] = (sys.executable, "-m", "benchmarks.phone.worker")
+
+
 @contextmanager
-def station(core: int | None = None) -> Iterator[tuple[psutil.Process, int]]:
+def station(core: int | None = None, command: Sequence[str] = OURS) -> Iterator[tuple[Worker, int]]:
     """Start a station on one core; give its process and its port."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.phone.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         if core is not None:
-            os.sched_setaffinity(process.pid, {core})
-        yield psutil.Process(process.pid), int(process.stdout.readline())
+            os.sched_setaffinity(process.pid, {core})  # before it has made any thread
+        assert process.stdout is not None
+        yield Worker(process), int(process.stdout.readline())
     finally:
+        assert process.stdin is not None
         process.stdin.close()
         try:
             process.wait(20)
@@ -97,9 +115,9 @@ def speech(path: Path, seconds: float = 10.0) -> Path:
     return path
 
 
-def run(calls: int = 50, seconds: float = 20.0) -> dict[str, object]:
+def run(calls: int = 50, seconds: float = 20.0, command: Sequence[str] = OURS) -> dict[str, object]:
     """Hold `calls` calls at once; return what they took of a core, and of memory."""
-    with tempfile.TemporaryDirectory() as folder, station(core=0) as (process, port):
+    with tempfile.TemporaryDirectory() as folder, station(0, command) as (process, port):
         file = speech(Path(folder) / "speech.ulaw")
         scenario = Path(folder) / "scenario.xml"
         hold = seconds + calls / 10 + 5

@@ -1,8 +1,13 @@
-"""A station in a process of its own, which says back what it hears; prints its port."""
+"""A station in a process of its own, which says back what it hears; prints its port.
+
+For each line on its standard input it prints its figures as JSON; it ends with the input.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
 import os
 import sys
 
@@ -18,6 +23,19 @@ async def echo(line: PhoneLine) -> None:
                 line.say(pcm)
 
 
+def figures(station: Station) -> str:
+    gc.collect()
+    return json.dumps(
+        {
+            "lines": len(station.lines),
+            "calls": len(station.signalling.calls),
+            "transactions": station.signalling.pending,
+            "tasks": len(asyncio.all_tasks()),
+            "objects": len(gc.get_objects()),
+        }
+    )
+
+
 async def main() -> None:
     trunk = Trunk(
         "lab", "127.0.0.1", transport=None, allow=("127.0.0.1",), max_calls=500, codecs=("PCMU",)
@@ -27,7 +45,8 @@ async def main() -> None:
         print(station.local[0].port, flush=True)
         loop = asyncio.get_running_loop()
         # It lives as long as whoever started it.
-        await loop.run_in_executor(None, sys.stdin.read)
+        while await loop.run_in_executor(None, sys.stdin.readline):
+            print(figures(station), flush=True)
 
 
 if __name__ == "__main__":
