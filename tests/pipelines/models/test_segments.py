@@ -21,11 +21,15 @@ class Conversation(RuleBasedStateMachine):
         self.said: list[list[str]] = [[]]  # per segment, what the caller really said
         self.finals: list[tuple[int, str]] = []
         self.given_up: set[int] = set()
+        self.asked: list[bool] = []  # what was asked for and not answered; whether by a flush
+        self.settled: list[str] = []  # words of the oldest segment that are settled already
         self.connect()
 
     def connect(self):
-        self.received: list[list[str]] = [[]]  # per segment of this connection
-        self.told = 0  # segments of it that were answered
+        self.received: list[list[str]] = [[]]  # per final text that is asked for here
+        self.told = 0  # of them those that were answered
+        self.base = [*self.settled]  # what is settled already of the first of them
+        self.first = len(self.finals)
         self.written = 0  # words of the next one that went out as deltas
 
     @rule(word=st.sampled_from(VOCABULARY))
@@ -37,6 +41,13 @@ class Conversation(RuleBasedStateMachine):
     def flush(self):
         assert self.segments.flush() == len(self.said) - 1
         self.said.append([])
+        self.asked.append(True)
+
+    @precondition(lambda self: not self.segments.asked)
+    @rule()
+    def checkpoint(self):
+        self.segments.checkpoint()
+        self.asked.append(False)
 
     @precondition(lambda self: self.segments.pending)
     @rule()
@@ -54,7 +65,7 @@ class Conversation(RuleBasedStateMachine):
         self.written += 1
         number, text = self.segments.delta(word + " ")
         assert number == len(self.finals)
-        assert text.split() == self.said[number][: self.written]
+        assert text.split() == self.said[number][: len(self.settled) + self.written]
 
     @precondition(lambda self: self.told < len(self.received) - 1)
     @rule(whole_session=st.booleans())
@@ -63,7 +74,7 @@ class Conversation(RuleBasedStateMachine):
         # Some servers answer with the whole session; deltas of all words have come by then.
         if whole_session and self.written == len(words):
             words = [word for segment in self.received[: self.told + 1] for word in segment]
-            if self.lossless and self.told == len(self.finals):
+            if self.lossless:
                 self.settle(" ".join(words))
                 return
         self.settle(" ".join(self.received[self.told]))
@@ -77,10 +88,16 @@ class Conversation(RuleBasedStateMachine):
 
     def settle(self, text):
         found = self.segments.done(text)
+        words = self.received[self.told]
         self.told += 1
         self.written = 0
-        assert found is not None
-        self.finals.append(found)
+        if self.asked.pop(0):
+            assert found is not None
+            self.finals.append(found)
+            self.settled = []
+        else:
+            assert found is None
+            self.settled += words
 
     @rule()
     def reconnect(self):
@@ -95,6 +112,9 @@ class Conversation(RuleBasedStateMachine):
         assert found is not None
         self.given_up.add(found[0])
         self.finals.append(found)
+        self.settled = []
+        while not self.asked.pop(0):
+            pass
         self.reconnect()
 
     @invariant()
@@ -115,15 +135,11 @@ class Conversation(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_is_what_the_server_lacks(self):
-        everything = [word for segment in self.said[self.base :] for word in segment]
+        everything = [word for segment in self.said[self.first :] for word in segment]
+        everything = everything[len(self.base) :]
         sent = [word for segment in self.received for word in segment]
         assert everything[: len(sent)] == sent
         assert self.segments.unsent == sum(len(word) for word in everything[len(sent) :])
-
-    @property
-    def base(self) -> int:
-        """The segment with which this connection began."""
-        return len(self.finals) - self.told
 
 
 Conversation.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
@@ -197,6 +213,35 @@ def test_a_final_that_nobody_asked_for_is_kept_for_the_segment_in_progress():
     segments.flush()
     assert segments.give_up() == (0, "One. Two")
     assert segments.give_up() is None
+
+
+def test_what_is_settled_is_not_sent_again_and_is_told_with_the_rest():
+    segments = Segments()
+    segments.audio(b"one")
+    segments.checkpoint()
+    sent_all(segments)
+    segments.audio(b"two")
+    segments.delta("One,")
+    assert segments.done("One,") is None
+    assert segments.kept == 3
+    segments.reconnected()
+    assert sent_all(segments) == [b"two"]
+    assert segments.delta("two") == (0, "One, two")
+    segments.flush()
+    assert segments.done("two.") == (0, "One, two.")
+    assert not segments.asked
+
+
+def test_a_checkpoint_is_settled_before_the_turn_ends_unasked():
+    segments = Segments(unasked=True)
+    segments.audio(b"one")
+    segments.checkpoint()
+    sent_all(segments)
+    assert segments.done("One,") is None
+    segments.delta("two.")
+    segments.turn("end", 1.0)
+    assert segments.done("two.") == (0, "One, two.")
+    assert segments.current == 1
 
 
 def test_memory_is_bounded_whether_or_not_a_flush_is_owed():
