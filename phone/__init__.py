@@ -7,7 +7,9 @@ a greeting; `campaign` calls many. `audiosocket` and `chan_websocket` are ways i
 `sip` (signalling) and `media` (RTP) are pure, but for their sockets.
 """
 
+from vivavoce.phone.audiosocket import AudioSocket
 from vivavoce.phone.board import Direction
+from vivavoce.phone.chan_websocket import ChanWebSocket
 from vivavoce.phone.exposure import Exposure, PhoneError
 from vivavoce.phone.line import PhoneLine
 from vivavoce.phone.lines import TelephoneLine
@@ -23,6 +25,8 @@ from vivavoce.phone.voicemail import Answerer
 
 __all__ = [
     "Answerer",
+    "AudioSocket",
+    "ChanWebSocket",
     "Credentials",
     "DialError",
     "Direction",
