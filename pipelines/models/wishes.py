@@ -107,13 +107,14 @@ class Wishes:
     diarize: bool = False
 
     def __post_init__(self) -> None:
-        terms = self.context_bias
+        terms: object = self.context_bias
         if self.language is not None and not _LANGUAGE.fullmatch(self.language):
             raise WishError(f"language must be a code of two letters such as en; {self.language!r}")
-        if isinstance(terms, str) or not all(isinstance(each, str) and each for each in terms):
+        listed = isinstance(terms, list | tuple)
+        if not listed or not all(each and isinstance(each, str) for each in self.context_bias):
             raise WishError("context_bias must be a list of words or phrases")
-        if len(terms) > MOST_TERMS:
-            raise WishError(f"context_bias takes at most {MOST_TERMS} terms; got {len(terms)}")
+        if (count := len(self.context_bias)) > MOST_TERMS:
+            raise WishError(f"context_bias takes at most {MOST_TERMS} terms; got {count}")
         if self.delay_ms is not None and not _within(self.delay_ms, DELAYS):
             raise WishError(f"delay_ms must be {_ranges(DELAYS)}; got {self.delay_ms}")
         if self.diarize and self.turns:
