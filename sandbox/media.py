@@ -41,9 +41,13 @@ def blocks(file: IO[bytes]) -> Iterator[Samples]:
 
 
 def _frames(container: Any, resampler: Any) -> Iterator[Samples]:
+    shape: Any = None
     try:
         for frame in container.decode(audio=0):
             frame.pts = None  # a hole in the timestamps is no silence here
+            shape = shape or (frame.format.name, frame.layout.name, frame.sample_rate)
+            if shape != (frame.format.name, frame.layout.name, frame.sample_rate):
+                continue  # damage: a stream that changes its shape is not heard here
             for out in resampler.resample(frame):
                 yield out.to_ndarray().reshape(-1)
         for out in resampler.resample(None):

@@ -67,7 +67,11 @@ def probe(path: Path) -> Media:
             seconds = container.duration / av.time_base
         context = stream.codec_context
         return Media(
-            container.format.name, context.name, context.sample_rate, context.channels, seconds
+            container.format.name,
+            context.codec.canonical_name,
+            context.sample_rate,
+            context.channels,
+            seconds,
         )
 
 
@@ -90,7 +94,7 @@ class Decoder:
         """
         position = 0
         with _opened(self._path) as (container, stream):
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+            converter = _Converter()
             for frame in self._frames(container, stream):
                 if frame.pts is not None and frame.time_base is not None:
                     missing = round(float(frame.pts * frame.time_base) * RATE) - position
@@ -101,14 +105,12 @@ class Decoder:
                             yield np.zeros(size, np.int16)
                 # Timestamps have done their work; left in, the resampler would fill holes again.
                 frame.pts = None
-                for out in resampler.resample(frame):
-                    for block in _split(_mono(out)):
-                        position += len(block)
-                        yield block
-            for out in resampler.resample(None):
-                for block in _split(_mono(out)):
+                for block in converter.push(frame):
                     position += len(block)
                     yield block
+            for block in converter.close():
+                position += len(block)
+                yield block
         if not position:
             raise AudioFileError(f"{self._path}: no sound in it could be decoded; is it damaged?")
 
@@ -127,6 +129,29 @@ class Decoder:
                 yield from packet.decode()
             except FFmpegError:
                 self.damaged += 1
+
+
+class _Converter:
+    """Turns frames into int16 mono at 16 kHz; a stream may change its rate and channels."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[str, str, int] | None = None
+        self._resampler: Any = None
+
+    def push(self, frame: Any) -> Iterator[Int16]:
+        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if shape != self._shape:
+            yield from self.close()
+            self._shape = shape
+            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+        for out in self._resampler.resample(frame):
+            yield from _split(_mono(out))
+
+    def close(self) -> Iterator[Int16]:
+        resampler, self._resampler = self._resampler, None
+        if resampler is not None:
+            for out in resampler.resample(None):
+                yield from _split(_mono(out))
 
 
 class Encoder:
