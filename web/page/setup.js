@@ -21,7 +21,12 @@ export class Setup {
   constructor({ base, store, problem }) {
     this.#base = base;
     this.store = store;
-    this.#problem = problem;
+    // What went wrong with a call is no business of ours to take away.
+    let said = false;
+    this.#problem = (error) => {
+      if (error || said) problem(error);
+      said = Boolean(error);
+    };
     this.token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
     if (this.token) history.replaceState(null, "", location.pathname + location.search); // not for the history
     get("agent").addEventListener("change", () => this.#languages());

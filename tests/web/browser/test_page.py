@@ -1,0 +1,278 @@
+"""The page in a real Chromium: whole calls, and what may go wrong in them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.web.browser import ears
+from tests.web.browser.agents import OPENING
+from tests.web.browser.conftest import LEAD, QUESTION
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_a_whole_conversation(tab, server, sandbox):
+    one = await (await tab()).open(server.url)
+    page = one.page
+    assert "Server ready" in await one.text("#health")
+    assert "records no sound" in await one.text("#kept-server")
+    await one.call()
+    await ears.listen(page)
+    await one.until("document.querySelector('#dialogue .caller .why')")
+    await one.until("document.querySelector('#dialogue .agent .delay')")
+    heard = "[...document.querySelectorAll('#dialogue .agent .text')].at(-1)"
+    await one.until(
+        f"{heard}.textContent === {json.dumps(OPENING)} && !{heard}.querySelector('.pending')"
+    )
+    # What is said last is still on its way to the ear.
+    await page.wait_for_timeout(500)
+    sound = await ears.heard(page)
+    assert ears.error_rate(OPENING, await ears.transcribe(sandbox, sound)) <= 0.15
+    asked = await one.text("#dialogue .caller .text")
+    assert ears.error_rate(QUESTION, asked) <= 0.5  # the recogniser is small
+    assert "Turn ended" in await one.text("#dialogue .caller .why")
+
+    # The waterfall's parts sum to what the caller felt.
+    turn = await page.evaluate(
+        "document.querySelector('#waterfall .bars').getAttribute('aria-label')"
+    )
+    total, *parts = ears.figures(turn)
+    assert sum(parts) == pytest.approx(total, rel=0.01, abs=2)
+    felt = ears.figures(await one.text("#dialogue .agent .delay"))
+    assert felt[0] == pytest.approx(total, abs=1)
+
+    await page.click("#tab-network")
+    await one.until("/opus/.test(document.querySelector('#network').textContent)")
+    await page.click("#tab-events")
+    await page.fill("#filter", "caller_said")
+    await page.click("#events details summary")
+    await page.click("#events .json button")
+    copied = json.loads(await page.evaluate("navigator.clipboard.readText()"))
+    assert copied["data"]["utterance"]["text"] == asked
+
+    await one.hang_up()
+    await after(one)
+
+
+async def after(one):
+    """Listening again: the sound is there, in step with what was said; it can be saved."""
+    page = one.page
+    await page.wait_for_selector("#play")
+    start = float(
+        await page.evaluate("document.querySelector('#dialogue li.caller').dataset.start")
+    )
+    await page.click("#dialogue li.caller .at")
+    await one.until("document.querySelector('#dialogue li.caller.on')")
+    assert await page.evaluate("document.querySelector('#playback').currentTime") == pytest.approx(
+        start, abs=5
+    )
+    await page.click("#play")
+    async with page.expect_download() as loading:
+        await page.click("#save-audio")
+    wav = (await (await loading.value).path()).read_bytes()
+    caller, agent, rate = ears.stereo(wav)
+    said = slice(int(start * rate), int((start + 2) * rate))
+    # The caller is on the left when they spoke; the agent was silent then.
+    assert ears.level(caller[said]) > 4 * ears.level(agent[said])
+    assert ears.level(agent[: int(2 * rate)]) > 4 * ears.level(caller[: int(2 * rate)])
+    async with page.expect_download() as loading:
+        await page.click("#save-json")
+    record = json.loads((await (await loading.value).path()).read_text())
+    kinds = [entry["kind"] for entry in record["transcript"]]
+    assert kinds == ["agent", "caller", "agent"]
+    assert (
+        sum(record["transcript"][2]["latency"]["stages_us"].values())
+        == record["transcript"][2]["latency"]["total_us"]
+    )
+
+
+async def test_the_caller_cuts_in(tab, server):
+    one = await (await tab()).open(server.url, "guide")
+    await one.call()
+    await one.until("document.querySelector('#dialogue .agent .badge.cut')")
+    cut = await one.text("#dialogue .agent .text")
+    heard = await one.page.evaluate(
+        "document.querySelector('#dialogue .agent .text').firstChild.textContent"
+    )
+    unheard = await one.text("#dialogue .agent del")
+    assert heard.startswith("Welcome to the museum")
+    assert heard.endswith("—")
+    assert "garden is open until dark" in unheard
+    assert "garden" not in heard
+    assert cut
+    await one.until("document.querySelectorAll('#dialogue .agent').length > 1")
+    await one.hang_up()
+
+
+async def test_typing_keys_hold_and_what_a_tool_returns(tab, server):
+    one = await (await tab()).open(server.url, "clerk")
+    page = one.page
+    await one.call()
+    await page.click("#mute")
+    await page.fill("#text", "What is the status of order 7?")
+    await page.keyboard.press("Enter")
+    await one.until("document.querySelector('#dialogue .tool .badge.ok')")
+    card = await one.text("#dialogue .tool")
+    assert "look_up" in card
+    assert "on its way" in card
+    assert "<img src=x" in card  # as text
+    await page.click("#keys")
+    await page.click("#keypad [data-key='5']")
+    await one.until("/5/.test(document.querySelector('#dialogue kbd').textContent)")
+    await page.keyboard.press("Escape")
+    assert await page.is_hidden("#keypad")
+    await page.click("#hold")
+    await one.until("document.querySelector('#state').dataset.phase === 'holding'")
+    await page.click("#hold")
+    await one.until("document.querySelector('#state').dataset.phase !== 'holding'")
+    assert await page.evaluate("window.hurt") is None
+    await one.hang_up()
+
+
+async def test_no_text_becomes_markup(tab, server):
+    one = await (await tab()).open(server.url)
+    page = one.page
+    await one.call()
+    await page.click("#mute")
+    await page.click("#captions")
+    await page.fill("#text", "<img src=x onerror='window.hurt=2'><b>hello</b>")
+    await page.press("#text", "Enter")
+    await one.until(
+        "/onerror/.test([...document.querySelectorAll('#dialogue .agent')].at(-1).textContent)"
+    )
+    await page.click("#tab-events")
+    await one.until("document.querySelectorAll('#events li').length > 5")
+    await one.hang_up()
+    assert await page.evaluate("window.hurt") is None
+    assert (
+        await page.locator("#dialogue img, #dialogue script, #dialogue b[id], #events img").count()
+        == 0
+    )
+    # And where our own code would slip, the browser refuses.
+    refused = "try { document.body.innerHTML = '<i>x</i>'; false } catch (error) { error instanceof TypeError }"
+    assert await page.evaluate(
+        f"(() => {{ {refused.replace('false', 'return false').replace('error instanceof', 'return error instanceof')} }})()"
+    )
+    one.wrong.clear()  # the refusal is reported
+
+
+async def test_push_to_talk_hears_only_what_is_held(tab, server):
+    one = await (await tab()).open(server.url)
+    page = one.page
+    await one.call()
+    await page.click("#push")
+    enabled = "document.querySelector('#talk').classList.contains('held')"
+    assert not await page.evaluate(enabled)
+    await page.evaluate("document.activeElement.blur()")
+    await page.keyboard.down("Space")
+    await one.until(enabled)
+    await page.keyboard.up("Space")
+    await one.until(f"!({enabled})")
+    # The caller's question came while nothing was held.
+    await page.click("#tab-events")
+    await page.wait_for_timeout(1000 * (LEAD + 4))
+    assert await page.locator("#dialogue li.caller").count() == 0
+    await one.hang_up()
+
+
+async def test_a_reload_goes_on_with_the_call(tab, server):
+    one = await (await tab()).open(server.url)
+    page = one.page
+    await one.call()
+    await page.click("#mute")
+    await page.fill("#text", "When do you open?")
+    await page.press("#text", "Enter")
+    await one.until("document.querySelectorAll('#dialogue .agent').length > 1")
+    before = await page.evaluate("sessionStorage['vivavoce.call']")
+    await page.reload()
+    await one.stage("call")
+    await one.until("/When do you open/.test(document.querySelector('#dialogue').textContent)")
+    kept = await page.evaluate("sessionStorage['vivavoce.call']")
+    assert json.loads(kept)["call"] == json.loads(before)["call"]
+    await page.fill("#text", "And when do you close?")
+    await page.press("#text", "Enter")
+    await one.until("/And when do you close/.test(document.querySelector('#dialogue').textContent)")
+    await one.hang_up()
+
+
+async def test_a_broken_connection_is_made_again(tab, server):
+    one = await tab()
+    await one.page.add_init_script(
+        "window.peers = []; window.RTCPeerConnection = class extends RTCPeerConnection {"
+        " constructor(...given) { super(...given); window.peers.push(this); } };"
+    )
+    await one.open(server.url)
+    page = one.page
+    await one.call()
+    await one.until("document.querySelector('#dialogue .agent')")
+    await page.evaluate("peers.at(-1).close()")
+    await one.until("document.querySelector('#state').dataset.phase === 'reconnecting'")
+    assert await page.get_by_role("alert").inner_text()
+    await one.until("peers.length > 1 && peers.at(-1).connectionState === 'connected'")
+    await one.until("document.querySelector('#problems').childElementCount === 0")
+    await page.fill("#text", "When do you open?")
+    await page.press("#text", "Enter")
+    await one.until("/nine in the morning/.test(document.querySelector('#dialogue').textContent)")
+    await one.hang_up()
+
+
+async def test_two_tabs_are_two_calls(tab, server):
+    one = await (await tab()).open(server.url)
+    two = await (await tab(one.page.context)).open(server.url)
+    for each, words in ((one, "first"), (two, "second")):
+        await each.page.bring_to_front()
+        await each.call()
+        await each.page.click("#mute")
+        await each.page.fill("#text", f"This is the {words} tab")
+        await each.page.press("#text", "Enter")
+    for each, mine, other in ((one, "first", "second"), (two, "second", "first")):
+        await each.until(f"/the {mine} tab/.test(document.querySelector('#dialogue').textContent)")
+        assert other not in await each.text("#dialogue")
+    # What a duplicated tab finds is another tab's call: it leaves it alone.
+    kept = await one.page.evaluate("sessionStorage['vivavoce.call']")
+    three = await tab(one.page.context)
+    await three.page.goto(server.url)
+    await three.page.evaluate("kept => sessionStorage['vivavoce.call'] = kept", kept)
+    await three.page.reload()
+    await three.stage("ready")
+    await one.page.bring_to_front()
+    assert await one.page.get_attribute("body", "data-stage") == "call"
+    await one.hang_up()
+    await two.page.bring_to_front()
+    await two.hang_up()
+
+
+async def test_a_denied_microphone_can_still_type(tab, server):
+    one = await (await tab(allow=False)).open(server.url)
+    page = one.page
+    await page.click("#start")
+    alert = page.get_by_role("alert")
+    await alert.wait_for()
+    assert "not allowed" in await alert.inner_text()
+    await page.get_by_role("button", name="by typing").click()
+    await one.stage("call")
+    await page.fill("#text", "When do you open?")
+    await page.press("#text", "Enter")
+    await one.until("/nine in the morning/.test(document.querySelector('#dialogue').textContent)")
+    await one.hang_up()
+
+
+async def test_the_server_goes_and_comes_back(tab, server):
+    one = await (await tab()).open(server.url)
+    page = one.page
+    await one.call()
+    await one.until("document.querySelector('#dialogue .agent')")
+    server.kill()
+    try:
+        await one.until("document.querySelector('#state').dataset.phase === 'reconnecting'")
+        assert "waits for you" in await page.get_by_role("alert").inner_text()
+    finally:
+        server.start()
+    # It knows nothing of the call: the page says so, and offers another.
+    await one.stage("after")
+    assert "ended while you were away" in await page.get_by_role("alert").inner_text()
+    await page.click("#again")
+    await one.stage("call")
+    await one.hang_up()
