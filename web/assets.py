@@ -42,13 +42,11 @@ class Asset:
         body: Its bytes.
         compressed: The same, gzipped, for a browser that takes it.
         headers: What to answer with: type, tag, policy. Not the length or the encoding.
-        shared: Another origin's page may load it: it belongs to the web component.
     """
 
     body: bytes
     compressed: bytes
     headers: Mapping[str, str]
-    shared: bool
 
     @property
     def etag(self) -> str:
@@ -69,12 +67,12 @@ def assets() -> Mapping[str, Asset]:
         for file in room.joinpath(place).iterdir():
             suffix = file.name.rpartition(".")[2]
             if file.is_file() and suffix in _TYPES:
-                found[f"{place}/{file.name}"] = _asset(file, suffix, shared=suffix != "html")
+                found[f"{place}/{file.name}"] = _asset(file, suffix)
     found[""] = found.pop("page/index.html")
     return found
 
 
-def _asset(file: Traversable, suffix: str, *, shared: bool) -> Asset:
+def _asset(file: Traversable, suffix: str) -> Asset:
     body = file.read_bytes()
     headers = {
         "Content-Type": _TYPES[suffix],
@@ -90,4 +88,4 @@ def _asset(file: Traversable, suffix: str, *, shared: bool) -> Asset:
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
     else:
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return Asset(body, gzip.compress(body, 9, mtime=0), headers, shared)
+    return Asset(body, gzip.compress(body, 9, mtime=0), headers)

@@ -489,9 +489,6 @@ class CallServer:
             headers[policy] = headers[policy].replace(
                 "frame-ancestors 'self'", f"frame-ancestors {self._ancestors}"
             )
-        origin = request.headers.get("Origin", "")
-        if asset.shared and origin in self.exposure.origins:
-            headers |= {"Access-Control-Allow-Origin": origin, "Vary": "Accept-Encoding, Origin"}
         if request.headers.get("If-None-Match") == asset.etag:
             return web.Response(status=304, headers=headers)
         if "gzip" in request.headers.get("Accept-Encoding", ""):

@@ -33,7 +33,7 @@ const find = (key) => key.split(".").reduce((at, part) => at?.[part], words);
 /** Tell whether there are words for a key. */
 export const has = (key) => find(key) !== undefined;
 
-/** Say something: `t("call.turns", { count: 3 })`. An object of words is chosen by `count`. */
+/** Say something: `t("events.count", { count: 3 })`. An object of words is chosen by `count`. */
 export function t(key, given = {}) {
   let found = find(key);
   if (found && typeof found === "object") {

@@ -19,9 +19,11 @@ from vivavoce.sandbox.launch import Sandbox
 RATE = 16_000
 
 _LISTEN = """
-() => {
+async () => {
+  const element = document.querySelector("#sound");
+  while (!element.srcObject) await new Promise((resolve) => setTimeout(resolve, 20));
   // The browser's own recorder on the page's own element: none of the page's code takes part.
-  const stream = document.querySelector("#sound").captureStream();
+  const stream = element.captureStream();
   const recorder = new MediaRecorder(stream, { mimeType: "audio/webm;codecs=opus" });
   window.ears = { recorder, parts: [] };
   recorder.ondataavailable = ({ data }) => window.ears.parts.push(data);
@@ -45,8 +47,6 @@ async () => {
 
 async def listen(page: Page) -> None:
     """Record what the page's audio element plays from now on."""
-    while not await page.evaluate("document.querySelector('#sound').srcObject !== null"):
-        await asyncio.sleep(0.05)
     await page.evaluate(_LISTEN)
 
 

@@ -1,0 +1,115 @@
+"""The page's files: all there, small, asking nobody else, in both languages."""
+
+import json
+import re
+from importlib.resources import files
+
+import pytest
+
+from vivavoce.web.assets import POLICY, assets
+
+SCRIPTS = {path: each.body.decode() for path, each in assets().items() if path.endswith(".js")}
+WORDS = {name: json.loads(assets()[f"page/locales/{name}.json"].body) for name in ("en", "fr")}
+
+
+def flat(words, before=""):
+    for key, value in words.items():
+        if isinstance(value, dict) and set(value) - {"one", "other"}:
+            yield from flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
+
+
+def test_all_files_are_served():
+    room = files("vivavoce.web")
+    there = {
+        f"{place}/{file.name}"
+        for place in ("page", "page/locales", "component")
+        for file in room.joinpath(place).iterdir()
+        if file.is_file()
+    }
+    assert set(assets()) == there - {"page/index.html"} | {""}
+
+
+def test_the_page_is_light():
+    page = [each for path, each in assets().items() if not path.startswith("component/")]
+    assert sum(len(each.body) for each in page) < 300_000
+    assert sum(len(each.compressed) for each in page) < 75_000
+
+
+def test_the_page_asks_nobody_else():
+    for path, each in assets().items():
+        for url in re.findall(rb"(?:https?:)?//[a-z][\w.-]*\.[a-z]+[^\s'\"]*", each.body):
+            # An XML namespace is a name; the component's comment and the docs name an example.
+            assert url.startswith((b"http://www.w3.org/", b"https://voice.example.org/")), path
+
+
+def test_the_policy_lets_no_text_become_a_script():
+    headers = assets()[""].headers
+    assert headers["Content-Security-Policy"] == POLICY
+    assert "unsafe" not in POLICY
+    assert "require-trusted-types-for 'script'" in POLICY
+    for path, script in SCRIPTS.items():
+        for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert sink not in script, (path, sink)
+    html = assets()[""].body.decode()
+    assert "<style" not in html
+    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+    assert not re.search(r'\s(?:style|on\w+)="', html)
+
+
+def test_every_import_leads_somewhere():
+    for path, script in SCRIPTS.items():
+        folder = path.rpartition("/")[0]
+        for name in re.findall(r'from "(\.[^"]+)"', script):
+            parts = f"{folder}/{name}".split("/")
+            found = []
+            for part in parts:
+                if part == "..":
+                    found.pop()
+                elif part != ".":
+                    found.append(part)
+            assert "/".join(found) in assets(), (path, name)
+
+
+def test_every_module_is_short():
+    for path, each in assets().items():
+        assert each.body.count(b"\n") <= 450, path
+
+
+def test_both_languages_say_the_same_things():
+    english, french = (dict(flat(WORDS[name])) for name in ("en", "fr"))
+    assert english.keys() == french.keys()
+    for key, said in english.items():
+        holes = re.compile(r"\{(\w+)\}")
+        plural = isinstance(said, dict)
+        of = (lambda value: value["other"]) if plural else (lambda value: value)
+        assert set(holes.findall(of(said))) == set(holes.findall(of(french[key]))), key
+        if key.split(".")[0] not in ("net", "stages", "dock", "after", "panel", "talk"):
+            continue
+        assert french[key] is not None
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS, ""])
+def test_every_word_that_is_asked_for_exists(path):
+    known = dict(flat(WORDS["en"]))
+    text = assets()[path].body.decode()
+    asked = re.findall(r'\bt\(\s*"([\w.]+)"', text) + re.findall(
+        r'data-t(?:-\w+)?="([\w.]+)"', text
+    )
+    assert asked or path not in ("", "page/dock.js")
+    for key in asked:
+        assert key in known, (path, key)
+
+
+def test_every_word_is_asked_for():
+    everything = "".join(
+        each.body.decode() for path, each in assets().items() if path[-4:] != "json"
+    )
+    for key in dict(flat(WORDS["en"])):
+        group, _, name = key.partition(".")
+        # Whole groups are asked for by a name that is known only then.
+        if group in ("errors", "phase", "stages", "health", "actions", "net", "time", "events"):
+            continue
+        assert key in everything, key
+        assert name
