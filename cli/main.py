@@ -13,6 +13,8 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+from vivavoce.cli import voices
+
 # One thread for linear algebra, set before numpy is loaded: with more of them the end-of-turn
 # model's features cost twice the CPU and are no faster.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -61,6 +63,8 @@ AgentArgument = Annotated[
 
 FAILED = 2
 
+app.add_typer(voices.app, name="voices", rich_help_panel=FILES)
+
 
 def main() -> None:
     """Run the command line. A user's mistake ends in one line and exit code 2."""
@@ -88,11 +92,14 @@ MISTAKES = {
     "vivavoce.cli.models.SandboxMissingError",
     "vivavoce.cli.new.ProjectError",
     "vivavoce.cli.recordings.RecordingError",
+    "vivavoce.cli.say.SayError",
     "vivavoce.cli.serve.ServeError",
     "vivavoce.pipelines.audio.riff.AudioFileError",
     "vivavoce.pipelines.echo.EchoMissingError",
     "vivavoce.pipelines.microphone.MicrophoneError",
+    "vivavoce.pipelines.models.consent.ConsentError",
     "vivavoce.pipelines.models.questions.QuestionError",
+    "vivavoce.pipelines.models.sample.SampleError",
     "vivavoce.pipelines.models.transcription.options.RefusedError",
     "vivavoce.pipelines.models.providers.DialectError",
     "vivavoce.tools.schema.DefinitionError",
@@ -578,6 +585,51 @@ def ask(
     asked = [*([SUMMARY] if summary else []), *(questions or ())]
     work = carry_out(recording, asked, settings, model=model, part=part)
     raise typer.Exit(asyncio.run(work))
+
+
+@app.command(rich_help_panel=FILES)
+def say(
+    text: Annotated[str, typer.Argument(help="What to say; - reads it from a pipe.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A WAV file; else it is played.")
+    ] = None,
+    voice: Annotated[
+        str | None, typer.Option("--voice", help="A preset's slug or a voice's id.")
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option("--sample", help="Speak like this recording (3 to 25 s); ask its speaker."),
+    ] = None,
+    language: Annotated[str, typer.Option("--language", help="Of the text.")] = "en",
+    speed: Annotated[
+        float | None, typer.Option("--speed", help="0.25 to 4, where the model has it.")
+    ] = None,
+    expressiveness: Annotated[
+        float | None, typer.Option("--expressiveness", help="From 1.0 on, likewise.")
+    ] = None,
+    emotion: Annotated[
+        str | None, typer.Option("--emotion", help="Such as happy or calm, likewise.")
+    ] = None,
+    pace: Annotated[str | None, typer.Option("--pace", help="slow or fast, likewise.")] = None,
+    models: ModelsOption = None,
+) -> None:
+    """Say a text, aloud or into a file."""
+    from vivavoce.cli.say import order
+    from vivavoce.cli.say import say as carry_out
+
+    settings = read_settings(models=models)
+    given = order(
+        sys.stdin.read() if text == "-" else text,
+        language=language,
+        out=out,
+        voice=voice,
+        sample=sample,
+        speed=speed,
+        expressiveness=expressiveness,
+        emotion=emotion,
+        pace=pace,
+    )
+    raise typer.Exit(asyncio.run(carry_out(given, settings, Console())))
 
 
 @app.callback(invoke_without_command=True)
