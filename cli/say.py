@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -152,7 +153,7 @@ async def say(given: Order, settings: Settings, console: Console) -> int:
         try:
             return await _speak(given, clauses, providers.speaking(http, where), console)
         except ModelError as error:
-            console.print(f"vivavoce: {error}", style="red", markup=False, highlight=False)
+            print(f"vivavoce: {error}", file=sys.stderr)
             return 1
         finally:
             await http.close()
@@ -168,6 +169,7 @@ async def _speak(given: Order, clauses: list[str], speaking: Any, console: Conso
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     async with _Opened(given, speaking.rate) as sink:
         with progress:

@@ -334,7 +334,7 @@ def _range(match: re.Match[str], language: str, words: Lexicon) -> str:
     return f" {words.to} "
 
 
-def _code(match: re.Match[str], language: str, words: Lexicon) -> str:
+def _code(match: re.Match[str], language: str, words: Lexicon) -> str | None:
     if match[0].endswith("000") and match[0][0] != "0":
         return _number(match, language, words)  # a million is no code
     return spelled.digits(language, match[0])

@@ -12,6 +12,7 @@ import io
 import wave
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,14 +96,19 @@ def _decode(path: Path, longest: float) -> NDArray[np.int16]:
             resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
             for frame in container.decode(container.streams.audio[0]):
                 for piece in resampler.resample(frame):
-                    parts.append(piece.to_ndarray().reshape(-1))
+                    parts.append(_samples(piece))
                     count += len(parts[-1])
                 if count > (longest + 60) * RATE:  # too long by far: that is all to be known
                     break
-            parts += [piece.to_ndarray().reshape(-1) for piece in resampler.resample(None)]
+            parts += [_samples(piece) for piece in resampler.resample(None)]
     except av.FFmpegError as error:
         raise SampleError(f"{path} is no recording that can be read ({error.strerror})") from None
-    return np.concatenate(parts).astype(np.int16) if parts else np.zeros(0, np.int16)
+    return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+
+
+def _samples(frame: Any) -> NDArray[np.int16]:
+    found: NDArray[np.int16] = frame.to_ndarray().reshape(-1).astype(np.int16)
+    return found
 
 
 def _check(name: str, samples: NDArray[np.int16], lengths: tuple[float, float]) -> float:

@@ -130,8 +130,8 @@ class RealtimeSpeech:
         wait = self._waits.first
         try:
             async with asyncio.timeout(self._waits.stall):
-                for message in session.say(text, settings):
-                    await line.socket.send(message)
+                for order in session.say(text, settings):
+                    await line.socket.send(order)
             while session.speaking:
                 async with asyncio.timeout(wait):
                     message = await line.socket.recv()

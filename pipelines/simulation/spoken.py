@@ -18,6 +18,7 @@ from vivavoce.agent.settings import load
 from vivavoce.agent.testing.engine import SimulationError
 from vivavoce.agent.testing.steps import Replies
 from vivavoce.agent.transcript import Reply
+from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.audio.resample import resample
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
 from vivavoce.pipelines.models.connect import Models
@@ -69,7 +70,7 @@ class Tap:
         return self._voice.rate
 
     async def stream(
-        self, text: str, *, voice: str | None, language: str
+        self, text: str, *, voice: str | Speaker | None, language: str
     ) -> AsyncGenerator[Samples]:
         """Speak a text."""
         clause = Spoken(text)
