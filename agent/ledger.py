@@ -193,17 +193,59 @@ def percentiles(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A provider took over from one that failed.
+
+    Attributes:
+        stage: Whose ("hearing", "thinking", "speaking").
+        provider: Who serves from then on.
+        why: What the one before it failed with, in a line.
+        at: In seconds since the call began.
+    """
+
+    stage: str
+    provider: str
+    why: str
+    at: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**asdict(self), "at": round(self.at, 3)}
+
+
 @dataclass(slots=True)
 class Ledger:
-    """The latencies of one call, or of many, what guessing cost, and how well it ran."""
+    """The latencies of one call, or of many, what guessing cost, and how well it ran.
+
+    Attributes:
+        latencies: Of each reply that answers a turn.
+        served: Who served each of these turns, by stage, in the same order.
+        switches: When one provider took over from another.
+        speculation: What guessing cost.
+        health: How well it ran beside.
+    """
 
     latencies: list[Latency] = field(default_factory=list)
+    served: list[dict[str, str]] = field(default_factory=list)
+    switches: list[Switch] = field(default_factory=list)
     speculation: Speculation = field(default_factory=Speculation)
     health: Health = field(default_factory=Health)
 
-    def add(self, latency: Latency) -> None:
-        """Enter one reply."""
+    def add(self, latency: Latency, served: Mapping[str, str] | None = None) -> None:
+        """Enter one reply, and who served its turn, by stage."""
         self.latencies.append(latency)
+        self.served.append(dict(served or {}))
+
+    @property
+    def providers(self) -> dict[str, dict[str, int]]:
+        """How many of the turns each provider served, by stage."""
+        found: dict[str, dict[str, int]] = {}
+        for turn in self.served:
+            for stage, provider in turn.items():
+                counted = found.setdefault(stage, {})
+                counted[provider] = counted.get(provider, 0) + 1
+        return found
 
     def percentiles(self, shares: Sequence[float] = (0.5, 0.95, 0.99)) -> dict[str, float]:
         """Return the totals' percentiles in ms by name ("p50"); empty when nothing was entered."""

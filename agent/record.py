@@ -38,5 +38,7 @@ def record(
         "disclosed": call.disclosed,
         "consent": call.consent,
         "transfers": [transfer.to_dict() for transfer in call.transfers],
+        "providers": call.ledger.providers,
+        "switches": [switch.to_dict() for switch in call.ledger.switches],
         "transcript": call.transcript.to_dict(),
     }

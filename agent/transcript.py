@@ -27,6 +27,7 @@ class Utterance:
         ended: Last voiced sample, likewise.
         why_ended: What decided that the turn was over, and on what grounds.
         told: What the model is told in its place, where a check replaced it.
+        served: Who transcribed it; empty where nobody did.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Utterance:
     ended: float
     why_ended: str = ""
     told: str | None = None
+    served: str = ""
     kind: Literal["caller"] = "caller"
 
     def to_dict(self) -> dict[str, Any]:
@@ -44,6 +46,7 @@ class Utterance:
             "started": round(self.started, 3),
             "ended": round(self.ended, 3),
             "why_ended": self.why_ended,
+            "served": self.served,
         }
 
 
@@ -62,6 +65,8 @@ class Reply:
         reaction: Of a reply that was cut: from the caller's first voiced sample to the last
             sample sent (s).
         aside: The framework said it while a tool ran; the model is not told.
+        served: Who wrote and who spoke it, by stage ("thinking", "speaking"); the last one, where
+            one took over from another.
     """
 
     generated: str = ""
@@ -73,6 +78,7 @@ class Reply:
     latency: Latency | None = None
     reaction: float | None = None
     aside: bool = False
+    served: dict[str, str] = field(default_factory=dict)
     kind: Literal["agent"] = "agent"
 
     @property
@@ -101,6 +107,7 @@ class Reply:
             "ended": None if self.ended is None else round(self.ended, 3),
             "latency": self.latency.to_dict() if self.latency else None,
             "reaction": None if self.reaction is None else round(self.reaction, 4),
+            "served": dict(self.served),
         }
 
 

@@ -22,8 +22,7 @@ from vivavoce.cli.models import endpoints, open_sandbox, timeouts
 from vivavoce.cli.reload import Reloader
 from vivavoce.cli.script import ScriptView, clean
 from vivavoce.pipelines.conversation import Conversation
-from vivavoce.pipelines.models import providers
-from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.models.connect import Models, connect_thinking, names
 from vivavoce.pipelines.models.http import Http
 from vivavoce.pipelines.text import TextTransport, text_models
 
@@ -50,10 +49,10 @@ async def open_text_models(settings: Settings) -> AsyncGenerator[Models]:
     # A sandbox is started for the chat model alone, wherever the others are.
     alone = settings.model_copy(update={"hear": settings.think, "speak": settings.think})
     async with open_sandbox(alone) as (url, key):
-        think = endpoints(alone, url, key)["think"][0]
+        think = endpoints(alone, url, key)["think"]
         http = Http(timeouts(settings))
-        thinking = providers.thinking(http, think)
-        async with text_models(thinking, name=think.name, http=http) as models:
+        thinking = connect_thinking(http, think)
+        async with text_models(thinking, name=names(think), http=http) as models:
             yield models
 
 

@@ -50,8 +50,9 @@ from vivavoce.pipelines.frames import (
     ResumeFrame,
 )
 from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.failover_hearing import FailoverHearing
 from vivavoce.pipelines.models.interfaces import Hearing
-from vivavoce.pipelines.stage import Context, Stage
+from vivavoce.pipelines.stage import Context, Stage, noting
 from vivavoce.pipelines.turns import echo
 from vivavoce.pipelines.turns.bargein import Action, BargeIn
 from vivavoce.pipelines.turns.endpointing import (
@@ -128,6 +129,8 @@ class Ears(Stage):
         super().__init__(context, "Ears")
         turns = context.agent.turns
         self._hearing = hearing
+        if isinstance(hearing, FailoverHearing):
+            hearing.told = noting(context, lambda _provider: None)
         self._smart_turn = smart_turn
         self._agent = agent
         self._compared = -COMPARE
@@ -342,6 +345,7 @@ class Ears(Stage):
             context.since(started),
             context.since(stopped),
             over.reason if over else "",
+            served=self._hearing.provider if isinstance(self._hearing, FailoverHearing) else "",
         )
         return CallerTurnFrame(
             text=text,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 from pipecat.frames.frames import (
     CancelFrame,
@@ -36,9 +37,10 @@ from vivavoce.pipelines.frames import (
     ReplyTextFrame,
 )
 from vivavoce.pipelines.hands import Hands
+from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Finished, TextDelta, Thinking, ToolCallDelta
-from vivavoce.pipelines.stage import Context, Stage
+from vivavoce.pipelines.stage import Context, Stage, noting
 
 WITHHELD = "(What the caller said here is withheld.)"
 """What the model is told in place of words that a check refused."""
@@ -399,20 +401,22 @@ class Mind(Stage):
         started = context.clock.now()
         first: Span | None = None
         calls: list[ToolCallDelta] = []
+        noted = noting(context, partial(draft.served.__setitem__, "thinking"))
         try:
-            async with aclosing(self._thinking.stream(messages, tools)) as thoughts:
-                async for thought in thoughts:
-                    if isinstance(thought, TextDelta | ToolCallDelta) and first is None:
-                        first = Span("thinking", started, context.clock.now())
-                    if isinstance(thought, TextDelta):
-                        answer.tokens += 1
-                        call.ledger.speculation.tokens += 1
-                        await self._write(answer, draft, thought.text, (*spans, *_some(first)))
-                    elif isinstance(thought, ToolCallDelta):
-                        calls.append(thought)
-                    elif isinstance(thought, Finished):
-                        call.usage.prompt_tokens += thought.usage.prompt
-                        call.usage.completion_tokens += thought.usage.completion
+            with served.listening(noted):
+                async with aclosing(self._thinking.stream(messages, tools)) as thoughts:
+                    async for thought in thoughts:
+                        if isinstance(thought, TextDelta | ToolCallDelta) and first is None:
+                            first = Span("thinking", started, context.clock.now())
+                        if isinstance(thought, TextDelta):
+                            answer.tokens += 1
+                            call.ledger.speculation.tokens += 1
+                            await self._write(answer, draft, thought.text, (*spans, *_some(first)))
+                        elif isinstance(thought, ToolCallDelta):
+                            calls.append(thought)
+                        elif isinstance(thought, Finished):
+                            call.usage.prompt_tokens += thought.usage.prompt
+                            call.usage.completion_tokens += thought.usage.completion
             await self._finish_text(answer, draft)
         except _RefusedError:
             calls = []

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +44,11 @@ from vivavoce.pipelines.frames import (
     ReplyTextFrame,
     ResumeFrame,
 )
+from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Speaking
 from vivavoce.pipelines.speakable import Speakable, prepare, speakable
-from vivavoce.pipelines.stage import Context, Stage
+from vivavoce.pipelines.stage import Context, Stage, noting
 from vivavoce.pipelines.turns import heard
 from vivavoce.pipelines.turns.playout import Block, Clause, Playout
 
@@ -405,16 +407,18 @@ class Mouth(Stage):
         try:
             if not speech.spoken[clause].said:
                 return  # a picture, or a line of dashes: there is nothing to say
+            noted = noting(self.context, partial(speech.reply.served.__setitem__, "speaking"))
             async with self._slots:
                 stream = self._speaking.stream(text, voice=speech.voice, language=speech.language)
-                async with aclosing(stream) as chunks:
-                    async for chunk in chunks:
-                        if first:
-                            first = False
-                            span = Span("speech", started, self.context.clock.now())
-                            self._first_audio += 0.3 * (span.end - started - self._first_audio)
-                            speech.causes[clause] = (*speech.causes[clause], span)
-                        clause.add(chunk)
+                with served.listening(noted):
+                    async with aclosing(stream) as chunks:
+                        async for chunk in chunks:
+                            if first:
+                                first = False
+                                span = Span("speech", started, self.context.clock.now())
+                                self._first_audio += 0.3 * (span.end - started - self._first_audio)
+                                speech.causes[clause] = (*speech.causes[clause], span)
+                            clause.add(chunk)
         except ModelError as error:
             clause.broken = True
             self._abandon(speech)
@@ -446,8 +450,14 @@ class Mouth(Stage):
         if speech.stopped is not None and self._answers(speech):
             spans = (*speech.turn_spans, *speech.causes.get(clause, ()))
             reply.latency = account(speech.stopped, moment, spans)
-            self.context.call.ledger.add(reply.latency)
+            self.context.call.ledger.add(reply.latency, self._served(reply))
         self.context.emit(AgentStarted(reply.started, reply))
+
+    def _served(self, reply: Reply) -> dict[str, str]:
+        """Return who served the turn that a reply answers."""
+        said = self.context.call.transcript.caller
+        heard = {"hearing": said[-1].served} if said and said[-1].served else {}
+        return {**heard, **reply.served}
 
     def _answers(self, speech: Speech) -> bool:
         """Whether it is the first that is heard in answer to its turn."""

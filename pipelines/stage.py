@@ -14,9 +14,11 @@ from pipecat.processors.frame_processor import FrameProcessor
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import Event, Failed
+from vivavoce.agent.ledger import Switch
 from vivavoce.agent.transcript import Failure
 from vivavoce.pipelines.clock import Clock
-from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models import served
+from vivavoce.pipelines.models.errors import ModelError, StageName
 from vivavoce.pipelines.tasks import Tasks
 
 log = logging.getLogger("vivavoce")
@@ -93,6 +95,24 @@ class Context:
         failure = Failure(stage, message, self.at)
         self.call.transcript.add(failure)
         self.emit(Failed(self.at, failure))
+
+
+def noting(context: Context, note: Callable[[str], None]) -> served.Listener:
+    """Return what a stage listens with: notes who serves, and enters who took over from whom.
+
+    Args:
+        context: The call.
+        note: Told the provider's name.
+    """
+
+    def listen(stage: StageName, provider: str, failed: ModelError | None) -> None:
+        note(provider)
+        if failed is not None:
+            switch = Switch(stage, provider, str(failed), context.at)
+            context.call.ledger.switches.append(switch)
+            log.warning("call %s: %s is served by %s now", context.call.id, stage, provider)
+
+    return listen
 
 
 class Stage(FrameProcessor):

@@ -86,10 +86,7 @@ class Models:
                 [Provider(each.name, providers.hearing(each, timeouts)) for each in hears],
                 final=timeouts.final,
             ),
-            thinking=FailoverThinking(
-                [Provider(each.name, providers.thinking(http, each)) for each in thinks],
-                switch=timeouts.switch,
-            ),
+            thinking=connect_thinking(http, thinks),
             speaking=FailoverSpeaking(
                 [
                     Provider(each.name, providers.speaking(http, each), each.voice)
@@ -99,9 +96,9 @@ class Models:
             ),
             smart_turn=smart_turn,
             names={
-                "hearing": _names(hears),
-                "thinking": _names(thinks),
-                "speaking": _names(speaks),
+                "hearing": names(hears),
+                "thinking": names(thinks),
+                "speaking": names(speaks),
             },
             http=http,
         )
@@ -146,9 +143,22 @@ class Models:
         return self._clips.get(key)
 
 
+def connect_thinking(http: Http, think: Endpoint | Sequence[Endpoint]) -> Thinking:
+    """Return the chat model, or several as one, in the order in which they are tried.
+
+    Raises:
+        vivavoce.pipelines.models.providers.DialectError: If one's dialect is not known.
+    """
+    return FailoverThinking(
+        [Provider(each.name, providers.thinking(http, each)) for each in _several(think)],
+        switch=http.timeouts.switch,
+    )
+
+
+def names(endpoints: Sequence[Endpoint]) -> str:
+    """Return what several are called together, for records."""
+    return ", else ".join(each.name for each in endpoints)
+
+
 def _several(where: Endpoint | Sequence[Endpoint]) -> tuple[Endpoint, ...]:
     return (where,) if isinstance(where, Endpoint) else tuple(where)
-
-
-def _names(endpoints: Sequence[Endpoint]) -> str:
-    return ", else ".join(each.name for each in endpoints)

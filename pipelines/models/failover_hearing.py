@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.breaker import Order
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.failover import Provider
@@ -173,6 +174,8 @@ class FailoverHearing:
         self._ready = False
         self._sides: list[_Side] = []
         self.serving: _Side | None = None
+        self.told: served.Listener | None = None
+        """Told who takes over, and from what; set it before it is opened."""
 
     @property
     def provider(self) -> str:
@@ -295,6 +298,8 @@ class FailoverHearing:
             self._providers[index].name,
             len(self._journal) / BYTES_PER_SECOND,
         )
+        if self.told is not None:
+            self.told("hearing", self.provider, error)
         self._tasks.spawn(self._take_over(index), "another transcriber")
 
     async def _take_over(self, index: int) -> None:

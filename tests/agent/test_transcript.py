@@ -94,6 +94,7 @@ def test_json_says_everything_and_rounds_times():
         "started": 0.123,
         "ended": 0.988,
         "why_ended": "timeout: 1200 ms",
+        "served": "",
     }
     assert rows[1]["heard"] == "One moment,"
     assert rows[1]["unheard"] == "please."

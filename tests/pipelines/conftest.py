@@ -105,6 +105,7 @@ def hold(profile, tmp_path, quick, smart_turn) -> Callable[..., Any]:
         *,
         caller=None,
         wrong=(),
+        behind=(),
         during=None,
         timeouts=None,
         within=40.0,
@@ -115,6 +116,8 @@ def hold(profile, tmp_path, quick, smart_turn) -> Callable[..., Any]:
         where = {stage: Endpoint(key.url, key.key, model) for stage, model in MODELS.items()}
         for stage, changes in dict(wrong).items():
             where[stage] = dataclasses.replace(where[stage], **changes)
+        for stage, others in dict(behind).items():
+            where[stage] = (where[stage], *others)
         said = [Said(*each) if isinstance(each, tuple) else Said(each) for each in lines]
         caller = caller or ScriptedCaller([each.line() for each in said], patience=patience)
         recording = tmp_path / "call.wav"
