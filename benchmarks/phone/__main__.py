@@ -3,6 +3,7 @@
 echo      50 calls at once with a speaking sipp: share of a core, memory per call
 beside    the same for us and for baresip-python, one after the other, on one core
 flood     500 INVITE/s from a stranger during a call: the largest gap in its audio
+fuzz      100,000 mutated messages: crashes, hangs, look-ups of names, memory
 loss      ten minutes of 5 % loss, 60 ms jitter and 1 % clock drift: what is made up
 latency   voice to voice over SIP, beside the same agent called by a file
 bargein   how long a reply is still heard after the agent has decided to be silent
@@ -23,13 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency import machine
-from benchmarks.phone import beside, echo, flood, latency, loss, ring, soak, talk
+from benchmarks.phone import beside, echo, flood, fuzz, latency, loss, ring, soak, talk
 
 RESULTS = Path(__file__).parents[1] / "results" / "phone.json"
 RUNS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "echo": lambda _: echo.run(),
     "beside": lambda _: beside.run(),
     "flood": lambda _: flood.run(),
+    "fuzz": lambda _: fuzz.run(),
     "loss": lambda _: loss.run(),
     "latency": lambda given: latency.run(given.turns or 12),
     "bargein": lambda given: latency.barge_in(given.turns or 12),
