@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -243,8 +244,6 @@ def _trusted(server: CallServer, name: str, request: web.Request) -> bool:
         request.headers.get("X-Forwarded-Proto", ""), scheme
     )
     url = f"{scheme}://{request.host}{request.raw_path}"
-    import time
-
     if not check(url, request.headers, secret, time.time()):
         raise DeskError(403, "not_signed", f"this was not signed by {name}, or for another address")
     return True
@@ -298,12 +297,13 @@ def carrier_routes(server: CallServer) -> list[web.RouteDef]:
             server.desk.agent_for(wish)
             server.door.spend(claims, wish.agent)
             leg = CarrierLeg(socket, name, begun)
-            server.desk.begin(leg, wish, speaks_rtvi=False)
+            live = server.desk.begin(leg, wish, speaks_rtvi=False)
         except DeskError as error:
             await refuse(socket, error)
             return socket
         leg.begin()
         await carry(leg)
+        await live.hang_up()
         return socket
 
     return [web.get("/carriers/{name}", take)]

@@ -37,9 +37,9 @@ WAITING = 512
 class _Path(Connection):
     """One generation of credentials, and the path that was found with them."""
 
-    def __init__(self, alive: Callable[[], None], **options: Any) -> None:
+    def __init__(self, ice: Ice, **options: Any) -> None:
         super().__init__(ice_controlling=False, **options)
-        self._alive = alive
+        self._ice = ice
         self.username = ""  # the client's
         self.stands = False
         self.heard = 0
@@ -47,8 +47,13 @@ class _Path(Connection):
 
     def request_received(self, message: Any, addr: Any, protocol: Any) -> None:
         """Answer a check; it is a sign of life too."""
-        self._alive()
+        self._ice.sign_of_life()
         super().request_received(message, addr, protocol)
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """Hand a datagram up at once, instead of through a queue and a task."""
+        del component
+        self._ice.took(self, data)
 
 
 class Ice:
@@ -58,6 +63,7 @@ class Ice:
         servers: STUN and TURN servers that we use ourselves.
 
     Attributes:
+        media: Who takes SRTP and SRTCP; they are dropped before there is anybody.
         alive_at: When anything last came (s, `time.monotonic`).
         restarts: How often the client restarted ICE.
     """
@@ -70,6 +76,7 @@ class Ice:
         self._current: _Path | None = None
         self._inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._tasks = Tasks()
+        self.media: Callable[[bytes], None] | None = None
         self._closed = False
         self._stands = asyncio.Event()
         self._failed = asyncio.Event()
@@ -114,7 +121,7 @@ class Ice:
         if self._paths and self._paths[-1].username == offer.username:
             await self.add(offer.candidates, complete=offer.complete)
             return
-        path = _Path(self._sign_of_life, **self._servers.for_aioice())
+        path = _Path(self, **self._servers.for_aioice())
         path.username = offer.username
         path.remote_is_lite = offer.lite
         path.remote_username, path.remote_password = offer.username, offer.password
@@ -180,10 +187,26 @@ class Ice:
             with contextlib.suppress(ConnectionError, OSError):
                 await self._current.send(data)
 
-    # Inside.
+    # What a path tells.
 
-    def _sign_of_life(self) -> None:
+    def sign_of_life(self) -> None:
+        """Something came from the client."""
         self.alive_at = time.monotonic()
+
+    def took(self, path: _Path, data: bytes) -> None:
+        """Take a datagram that came by a path."""
+        self.sign_of_life()
+        if path is not self._current and path is self._paths[-1] and path.stands:
+            self._current = path
+        if not data:
+            return
+        if 127 < data[0] < 192:  # RFC 7983
+            if self.media is not None:
+                self.media(data)
+        elif self._inbox.qsize() < WAITING:
+            self._inbox.put_nowait(data)
+
+    # Inside.
 
     async def _add(self, path: _Path, candidate: Candidate | None) -> None:
         # Names ("….local") take a while to be looked up: nobody waits for that.
@@ -200,16 +223,8 @@ class Ice:
             return
         path.stands = True
         self._current = path
-        self._sign_of_life()
+        self.sign_of_life()
         self._stands.set()
-        with contextlib.suppress(ConnectionError):
-            while True:
-                data = await path.recv()
-                if path is not self._current and path is self._paths[-1]:
-                    self._current = path
-                self._sign_of_life()
-                if self._inbox.qsize() < WAITING:
-                    self._inbox.put_nowait(data)
 
     async def _drop(self, path: _Path) -> None:
         self._paths.remove(path)

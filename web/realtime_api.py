@@ -222,7 +222,7 @@ def realtime_routes(server: CallServer) -> list[web.RouteDef]:
         leg = RealtimeLeg(socket, session)
         leg.tell(session.created())
         try:
-            server.desk.begin(
+            live = server.desk.begin(
                 leg, wish, speaks_rtvi=False, prepare=leg.functions.lend, attached=leg.follow
             )
         except DeskError as problem:
@@ -230,6 +230,7 @@ def realtime_routes(server: CallServer) -> list[web.RouteDef]:
             return socket
         leg.begin()
         await carry(leg)
+        await live.hang_up()  # nobody comes back to a session of this protocol
         return socket
 
     async def secret(request: web.Request) -> web.Response:

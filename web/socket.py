@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import numpy as np
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 from pipecat.frames.frames import (
     InputAudioRawFrame,
     InputTransportMessageFrame,
@@ -187,6 +187,8 @@ def socket_routes(server: CallServer) -> list[web.RouteDef]:
         leg.write(rtvi.event({**about, "frame_ms": round(BLOCK * 1000)}))
         leg.begin()
         await carry(leg)
+        if socket.close_code == WSCloseCode.OK and live.line.leg is leg:
+            await live.hang_up()  # else it may come back
         return socket
 
     return [web.get("/api/ws", take)]

@@ -16,12 +16,14 @@ from collections import deque
 from typing import Any
 
 import numpy as np
+import pylibsrtp
 from aiortc import RTCCertificate, RTCDataChannel, RTCDtlsTransport, RTCIceCandidate
 from aiortc.exceptions import InvalidStateError
 from aiortc.rtcdtlstransport import RTCDtlsParameters
 from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 
 from vivavoce.phone.media.jitter import Limits
+from vivavoce.phone.media.rtp import is_rtcp
 from vivavoce.phone.media.session import MediaConfig, MediaSession, Outgoing
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.tasks import Tasks
@@ -51,6 +53,10 @@ BACKLOG = 1_000_000
 """Bytes that may wait for a client's data channel; more is dropped."""
 BEHIND = 0.2
 """Seconds that the clock may be late before the time is skipped."""
+HURRY = 0.002
+"""Seconds between two blocks when the clock was late: what came meanwhile has to be read first."""
+SHORTEST = 12
+"""Bytes of RTP's head."""
 GOODBYE = 2.0
 """Seconds that closing each layer may take."""
 LARGEST = 65_536
@@ -60,20 +66,28 @@ _THERE = ("webrtc", 1)  # the only address that there is above DTLS
 
 
 class _Dtls(RTCDtlsTransport):
-    """aiortc's DTLS, whose decrypted RTP and RTCP go to a media session."""
+    """aiortc's DTLS, whose SRTP goes to and from a media session without a task between."""
 
     def __init__(self, ice: Any, certificate: RTCCertificate) -> None:
         super().__init__(ice, [certificate])
         self.session: MediaSession | None = None
+        self.reported_at = 0.0  # when the last RTCP came (s)
+        ice.media = self._media
 
-    async def _handle_rtp_data(self, data: bytes, arrival_time_ms: int) -> None:
-        del arrival_time_ms  # taken by a clock of whole milliseconds
-        if self.session is not None:
-            self.session.receive(data, _THERE, time.monotonic())
-
-    async def _handle_rtcp_data(self, data: bytes) -> None:
-        if self.session is not None:
-            self.session.receive(data, _THERE, time.monotonic())
+    def _media(self, data: bytes) -> None:
+        session = self.session
+        if session is None or self._rx_srtp is None or len(data) < SHORTEST:
+            return
+        now = time.monotonic()
+        try:
+            if is_rtcp(data):
+                data = self._rx_srtp.unprotect_rtcp(data)
+                self.reported_at = now
+            else:
+                data = self._rx_srtp.unprotect(data)
+        except pylibsrtp.Error:
+            return  # a stranger's, or one that came twice
+        session.receive(data, _THERE, now)
 
 
 class Peer:
@@ -346,11 +360,13 @@ class Peer:
             self._due = at
             self._came.set()
             at += BLOCK
-            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            await asyncio.sleep(max(HURRY, at - time.monotonic()))
 
     async def _flush(self) -> None:
         if self._session is not None and self._due is not None:
-            due, self._due = self._due, None
+            # The packet's own time, not this moment: else a late one would come with another. But
+            # what RTCP tells of the past must not lie in the future.
+            due, self._due = max(self._due, self._dtls.reported_at), None
             await self._send(self._session.tick(due))
 
     async def _send(self, packets: list[Outgoing]) -> None:
