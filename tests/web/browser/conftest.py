@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import socket
 import subprocess
 import time
 import wave
@@ -28,12 +29,18 @@ RATE = 16_000
 WAIT = 60_000  # ms; of anything, on a machine that is busy elsewhere
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
 class Server:
     """`vivavoce serve` as a process; it can be ended and started again at the same address."""
 
     def __init__(self, folder: Path, sandbox: Sandbox) -> None:
         self.folder, self.sandbox = folder, sandbox
         self.port = 0
+        self.other = _free_port()  # of a page that is not ours, and may call
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,7 +57,10 @@ class Server:
         agents = [f"{AGENTS}:{name}" for name in ("bell", "guide", "clerk")]
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [*COMMAND, "serve", *agents, "--port", str(self.port)],
+                [
+                    *[*COMMAND, "serve", *agents, "--port", str(self.port)],
+                    *["--origin", f"http://localhost:{self.other}"],
+                ],
                 cwd=self.folder,
                 env=env,
                 stdout=out,
