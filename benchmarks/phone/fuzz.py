@@ -97,6 +97,7 @@ def run(messages: int = 100_000, seed: int = 4475) -> dict[str, object]:
                 now = settle(now)
                 gc.collect()
                 memory.append(tracemalloc.get_traced_memory()[0] / 1024)
+        settle(now)
     took = time.thread_time() - began
     tracemalloc.stop()
     return {

@@ -32,7 +32,7 @@ Talking = Callable[[Path, np.ndarray, int, asyncio.Event], Awaitable[Heard]]
 
 
 NUMBERS = {
-    "00": "", "4": "four", "6": "six", "7": "seven", "8": "eight", "9": "nine", "11": "eleven",
+    "00": "", "o'clock": "", "4": "four", "6": "six", "7": "seven", "8": "eight", "9": "nine", "11": "eleven",
     "30": "thirty", "goodbye": "good bye",
 }  # fmt: skip
 """Recognisers write numbers in figures or in words; what is said is the same."""
