@@ -72,6 +72,22 @@ def test_every_import_leads_somewhere():
             assert "/".join(found) in assets(), (path, name)
 
 
+def test_what_the_page_imports_is_loaded_at_once():
+    """Else a browser learns of each module only when it has read the one before."""
+    wanted = {"page/main.js"}
+    while (
+        more := {
+            f"page/{name}"
+            for path in wanted
+            for name in re.findall(r'from "\./([^"]+)"', SCRIPTS[path])
+        }
+        - wanted
+    ):
+        wanted |= more
+    html = assets()[""].body.decode()
+    assert set(re.findall(r'rel="modulepreload" href="([^"]+)"', html)) == wanted
+
+
 def test_every_module_is_short():
     for path, each in assets().items():
         assert each.body.count(b"\n") <= 450, path
