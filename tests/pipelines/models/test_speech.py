@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from tests.pipelines.models.test_sample import speech, write
+from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Endpoint, Http
@@ -180,3 +183,60 @@ async def test_models_name_who_serves_each_stage_and_no_key(endpoint, quick):
         assert all(where.url in name for name in models.names.values())
         assert where.key not in str(models.names)
     await models.close()
+
+
+# -- what the third generation has, and samples
+
+
+async def test_the_third_generation_is_sent_what_it_has(http, endpoint):
+    where = endpoint("speak", script=TONE)
+    third = SpeechModel(http, replace(where, model="voxtral-mini-tts-3-0"))
+    speaker = Speaker("voice_478", emotion="calm", expressiveness=2.5, speed=2.0)
+    for model in (third, SpeechModel(http, where)):
+        async with aclosing(model.stream(TEXT, voice=speaker, language="en")) as chunks:
+            assert [chunk async for chunk in chunks]
+    told, plain = [each["body"] for each in endpoint.keys[where].report["bodies"]]
+    assert (told["input"], told["expressiveness"]) == (f"[emotion=calm]{TEXT}", 2.5)
+    assert (plain["input"], "expressiveness" in plain, "speed" in told) == (TEXT, False, False)
+
+
+async def test_a_one_off_clone_is_sent_with_the_text(speak, endpoint, tmp_path):
+    where = endpoint("speak", script=TONE)
+    sample = write(tmp_path / "me.mp3", speech(4), "libmp3lame", 44_100)
+    assert await speak(where, voice=Speaker(sample=sample))
+    (body,) = [each["body"] for each in endpoint.keys[where].report["bodies"]]
+    assert "voice_id" not in body
+    assert body["ref_audio"].startswith("<")  # some 250,000 characters
+
+
+async def test_a_sample_that_is_none_is_not_sent(speak, endpoint, tmp_path):
+    where = endpoint("speak", script=TONE)
+    short = write(tmp_path / "short.wav", speech(1))
+    error = await failure(speak(where, voice=Speaker(sample=short)))
+    assert error.kind == "refused"
+    assert "lasts 1.0 s: a sample of a voice must last 3 to 25 s" in str(error)
+    assert endpoint.keys[where].report["requests"] == {}
+
+
+async def test_a_language_that_the_model_does_not_speak_is_not_sent(speak, endpoint):
+    where = endpoint("speak", script=TONE)
+    error = await failure(speak(where, language="ja"))
+    assert "voxtral-mini-tts-2603 does not speak 'ja'" in str(error)
+    assert endpoint.keys[where].report["requests"] == {}
+
+
+@pytest.mark.parametrize("kind", ["one_chunk", "no_usage"])
+async def test_ends_and_chunks_of_other_shapes(speak, kind):
+    whole = np.concatenate(await speak(script=TONE))
+    found = await speak(script=TONE, faults={"speak": [{"kind": kind}]})
+    assert np.array_equal(np.concatenate(found), whole)
+
+
+async def test_a_stream_without_an_end_was_broken_off(speak):
+    error = await failure(speak(script=TONE, faults={"speak": [{"kind": "no_done"}]}))
+    assert (error.kind, "broke off mid-speech" in str(error)) == ("broken", True)
+
+
+async def test_retry_after_is_told(speak):
+    fault = {"kind": "status", "status": 429, "retry_after": 4}
+    assert (await failure(speak(script=TONE, faults={"speak": [fault]}))).retry_after == 4

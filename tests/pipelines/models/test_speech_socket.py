@@ -152,7 +152,7 @@ async def test_chunks_that_cut_samples_or_hold_all_of_it(model):
 
 
 async def test_a_connection_that_died_while_idle_costs_nothing(model):
-    client, key = model(script=TONE)
+    client, _ = model(script=TONE)
     first = await said(client)
     for line in client._idle:  # the spare, too
         line.socket.transport.abort()
@@ -161,9 +161,7 @@ async def test_a_connection_that_died_while_idle_costs_nothing(model):
 
 async def test_one_that_breaks_before_any_sound_is_tried_again_once(model):
     # The second generation comes over a connection that was used before.
-    client, key = model(
-        script=TONE, faults={"speak": [{"kind": "reset", "after": 0, "on": [2]}]}
-    )
+    client, key = model(script=TONE, faults={"speak": [{"kind": "reset", "after": 0, "on": [2]}]})
     first = await said(client)
     assert np.array_equal(await said(client), first)
     assert key.report["turns"]["speak"] == 3
