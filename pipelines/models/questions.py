@@ -105,7 +105,7 @@ class Recording:
         """
         clips: list[Clip] = []
         try:
-            async with Parts(path, Rule(longest, window=min(60.0, longest / 4))) as parts:
+            async with Parts(path, Rule(longest, window=min(60.0, longest / 2))) as parts:
                 while (part := await parts.next()) is not None:
                     try:
                         if not part.silent:

@@ -102,11 +102,9 @@ class Plan:
             longest = self.part
         elif not options.diarize:
             longest = min(longest, PART)
-        if options.diarize and longest < abilities.longest:
-            longest = max(longest, 2 * FRONT)
         if options.diarize and longest + FRONT > abilities.longest:
             longest -= FRONT
-        return Rule(longest, window=min(60.0, longest / 4))
+        return Rule(longest, window=min(60.0, longest / 2))
 
 
 def by_stretches(options: Options, abilities: Abilities) -> bool:

@@ -170,11 +170,11 @@ def check(options: Options, abilities: Abilities) -> None:
             f"{who} is for live audio: choose a model for files, such as voxtral-mini-2602"
             " (--model, or transcribe.model)"
         )
+    if options.diarize and not abilities.diarize:
+        raise RefusedError(f"{who} does not tell speakers apart: leave out --diarize")
     _check_times(options, abilities)
     if options.language is not None:
         _check_language(options.language, abilities)
-    if options.diarize and not abilities.diarize:
-        raise RefusedError(f"{who} does not tell speakers apart: leave out --diarize")
     _check_bias(options.bias, abilities)
     _check_speakers(options, abilities)
     if options.temperature is not None and not 0 <= options.temperature <= 2:

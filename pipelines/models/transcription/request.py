@@ -123,6 +123,7 @@ class Request:
         loop = asyncio.get_running_loop()
         first = self._waits.first(seconds)
         scope = asyncio.timeout(first)
+        waiting = True
 
         async def pieces() -> AsyncGenerator[bytes]:
             async with aclosing(body.pieces) as source:
@@ -130,7 +131,7 @@ class Request:
                     yield piece
                     # Sending may take long, but not without an end: the time that the server has
                     # begins anew with every piece that it takes.
-                    if not scope.expired():
+                    if waiting and not scope.expired():
                         scope.reschedule(loop.time() + first)
 
         headers = {
@@ -145,6 +146,8 @@ class Request:
                 response = await self._http.session.post(
                     self.where.at(path), data=pieces(), headers=headers
                 )
+                # It may answer before it has all: a file that is too large is refused early.
+                waiting = False
             async with response:
                 if response.status >= 400:
                     raise await self._refusal(response)

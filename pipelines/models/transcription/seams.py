@@ -36,7 +36,7 @@ class SeamError(ValueError):
     """A segment reaches from the samples into the part: its words cannot be told apart."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Front:
     """What stands in front of a part.
 
