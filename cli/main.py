@@ -384,6 +384,13 @@ def phone(
     dial: Annotated[
         str | None, typer.Option("--dial", help="Call this number, and end with the call.")
     ] = None,
+    campaign: Annotated[
+        Path | None,
+        typer.Option("--campaign", help="Call everybody of this list (CSV: number, name, …)."),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", help="Where a campaign notes what came of it.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
     ] = None,
@@ -391,6 +398,7 @@ def phone(
     models: ModelsOption = None,
 ) -> None:
     """Put agents on the telephone: SIP, with or without a trunk."""
+    from vivavoce.cli.campaign import run_campaign
     from vivavoce.cli.load import load_agent
     from vivavoce.cli.phone import read_setup, run_phone
     from vivavoce.phone import PhoneError
@@ -411,9 +419,22 @@ def phone(
         raise typer.Exit(FAILED) from None
     try:
         ready = read_setup(setup, flags, allow or ())
-        code = asyncio.run(
-            run_phone(found, settings, Console(), ready, dial=dial, folder=out, as_json=as_json)
-        )
+        if campaign is not None:
+            running = run_campaign(
+                found,
+                settings,
+                Console(),
+                ready,
+                campaign,
+                results=results,
+                folder=out,
+                as_json=as_json,
+            )
+        else:
+            running = run_phone(
+                found, settings, Console(), ready, dial=dial, folder=out, as_json=as_json
+            )
+        code = asyncio.run(running)
     except PhoneError as error:
         print(f"vivavoce: {error}", file=sys.stderr)
         raise typer.Exit(FAILED) from None

@@ -10,7 +10,7 @@ import os
 import signal
 import ssl
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -26,20 +26,32 @@ from vivavoce.cli.models import open_models
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import Show
 from vivavoce.phone import (
+    AudioSocket,
+    ChanWebSocket,
     Credentials,
     DialError,
     Exposure,
     Phone,
     PhoneError,
-    PhoneLine,
     Policy,
+    Retries,
+    Screen,
     Srtp,
+    TelephoneLine,
     Trunk,
 )
+from vivavoce.phone.campaign import Options
+from vivavoce.phone.entrance import Entrance
 from vivavoce.phone.exposure import place
+from vivavoce.phone.opening import Sentence
 from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.tasks import Tasks
 
+_SECTIONS = {
+    "phone", "trunk", "policy", "phones", "retries", "campaign", "audiosocket", "chan_websocket",
+}  # fmt: skip
+_MANNERS = ("disclosure", "consent")
 _PATHS = ("tls_certificate", "tls_authorities")
 _EXPOSURE = {
     "listen", "public", "realm", "max_calls", "codecs", "srtp", "silence_limit", "session_timer",
@@ -55,12 +67,20 @@ class Setup:
         trunks: Where calls come from and go to.
         policy: Whom it may call.
         ring_time: Seconds that it rings before it is answered.
+        disclosure: Said before anything else.
+        consent: Asked before a call is recorded.
+        entrances: Other ways in.
+        campaign: How the people of a campaign are called.
     """
 
-    exposure: Exposure
+    exposure: Exposure | None
     trunks: tuple[Trunk, ...] = ()
     policy: Policy = field(default_factory=Policy)
     ring_time: float = 0.0
+    disclosure: Sentence = False
+    consent: Sentence = False
+    entrances: tuple[Entrance, ...] = ()
+    campaign: Options = field(default_factory=Options)
 
 
 def read_setup(path: Path | None, flags: dict[str, Any], allow: Sequence[str] = ()) -> Setup:
@@ -82,9 +102,9 @@ def read_setup(path: Path | None, flags: dict[str, Any], allow: Sequence[str] = 
             raise PhoneError(f"cannot read {path}: {error}") from None
         except tomllib.TOMLDecodeError as error:
             raise PhoneError(f"{path} is not valid TOML: {error}") from None
-    _known(given, {"phone", "trunk", "policy", "phones"}, "the file")
+    _known(given, _SECTIONS, "the file")
     phone = {**given.get("phone", {}), **{k: v for k, v in flags.items() if v not in (None, ())}}
-    _known(phone, {*_EXPOSURE, *_PATHS, "rtp", "ring_time"}, "[phone]")
+    _known(phone, {*_EXPOSURE, *_PATHS, *_MANNERS, "rtp", "ring_time"}, "[phone]")
     trunks = [_trunk(entry) for entry in given.get("trunk", [])]
     if allow:
         trunks.append(_peers(allow))
@@ -94,9 +114,40 @@ def read_setup(path: Path | None, flags: dict[str, Any], allow: Sequence[str] = 
     try:
         exposure = _exposure(phone, phones)
         policy = _policy(given.get("policy", {}))
+        entrances = _entrances(given)
+        campaign = _campaign(given.get("campaign", {}), given.get("retries", {}))
     except (TypeError, ValueError) as error:
         raise PhoneError(str(error)) from None
-    return Setup(exposure, tuple(trunks), policy, float(phone.get("ring_time", 0.0)))
+    by_sip = phone or trunks or phones or not entrances
+    return Setup(
+        exposure if by_sip else None,
+        tuple(trunks),
+        policy,
+        float(phone.get("ring_time", 0.0)),
+        phone.get("disclosure", False),
+        phone.get("consent", False),
+        entrances,
+        campaign,
+    )
+
+
+def _entrances(given: dict[str, Any]) -> tuple[Entrance, ...]:
+    made: list[Entrance] = []
+    for name, kind in (("audiosocket", AudioSocket), ("chan_websocket", ChanWebSocket)):
+        if name in given:
+            options = dict(given[name])
+            _known(options, {"listen", "allow", "agent", "max_calls"}, f"[{name}]")
+            made.append(kind(**options))
+    return tuple(made)
+
+
+def _campaign(given: dict[str, Any], retries: dict[str, Any]) -> Options:
+    _known(retries, {each.name for each in fields(Retries)}, "[retries]")
+    known = {each.name for each in fields(Options)} - {"screen", "retries"}
+    _known(given, {*known, "message", "beep"}, "[campaign]")
+    options = {key: value for key, value in given.items() if key in known}
+    screen = {key: value for key, value in given.items() if key not in known}
+    return Options(**options, screen=Screen(**screen), retries=Retries(**retries))
 
 
 def _exposure(phone: dict[str, Any], phones: dict[str, str]) -> Exposure:
@@ -133,7 +184,7 @@ def _trunk(entry: dict[str, Any]) -> Trunk:
     known = {each.name for each in fields(Trunk)} - {"credentials"}
     _known(entry, {*known, "auth_user", "password", "password_env"}, where)
     options = {key: value for key, value in entry.items() if key in known}
-    for key in ("allow", "codecs"):
+    for key in ("allow", "codecs", "refer"):
         if key in options:
             options[key] = tuple(options[key])
     if "srtp" in options:
@@ -222,12 +273,12 @@ class Desk:
         self._starts: dict[str, datetime] = {}
         self.over = asyncio.Event()
 
-    def began(self, conversation: Conversation, line: PhoneLine) -> None:
+    def began(self, conversation: Conversation, line: TelephoneLine) -> None:
         """Follow a call."""
         self._starts[conversation.call.id] = datetime.now(UTC)
         self._tasks.spawn(self._follow(conversation, line), "show")
 
-    def ended(self, conversation: Conversation, line: PhoneLine) -> None:
+    def ended(self, conversation: Conversation, line: TelephoneLine) -> None:
         """Leave a call's record."""
         call = conversation.call
         entry = record(
@@ -253,7 +304,7 @@ class Desk:
         """Stop following; idempotent."""
         await self._tasks.close()
 
-    async def _follow(self, conversation: Conversation, line: PhoneLine) -> None:
+    async def _follow(self, conversation: Conversation, line: TelephoneLine) -> None:
         call = conversation.call
         if self._as_json:
             async for event in call:
@@ -267,6 +318,37 @@ class Desk:
         async for event in call:
             show.event(event)
         self._console.print(f"[dim]{escape(who)}: {escape(call.reason)}[/]")
+
+
+def make_phone(
+    agents: Sequence[Agent[Any]], models: Models, setup: Setup, desk: Desk, folder: Path | None
+) -> Phone:
+    """Make the telephone of a set-up, whose calls a desk shows.
+
+    Raises:
+        PhoneError: It is set up wrongly.
+    """
+    return Phone(
+        agents,
+        models,
+        trunks=setup.trunks,
+        exposure=setup.exposure,
+        policy=setup.policy,
+        ring_time=setup.ring_time,
+        recordings=folder,
+        disclosure=setup.disclosure,
+        consent=setup.consent,
+        entrances=setup.entrances,
+        began=desk.began,
+        ended=desk.ended,
+    )
+
+
+def places(phone: Phone, setup: Setup) -> str:
+    """Return where a telephone listens, for people."""
+    found = [place(address) for address in phone.station.local]
+    found += [f"{each.name}:{each.host}:{each.port}" for each in setup.entrances]
+    return ", ".join(found)
 
 
 async def run_phone(
@@ -298,40 +380,36 @@ async def run_phone(
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, stop.set)
+    on_signals(stop.set)
     async with open_models(settings) as models:
         desk = Desk(console, models.names, folder, as_json=as_json)
-        phone = Phone(
-            agents,
-            models,
-            trunks=setup.trunks,
-            exposure=setup.exposure,
-            policy=setup.policy,
-            ring_time=setup.ring_time,
-            recordings=folder,
-            began=desk.began,
-            ended=desk.ended,
-        )
+        phone = make_phone(agents, models, setup, desk, folder)
         try:
             async with phone:
                 if not as_json:
-                    where = ", ".join(place(address) for address in phone.station.local)
+                    where = places(phone, setup)
                     console.print(f"[bold]{agents[0].name}[/] listens on {where}")
                 if dial is None:
                     await stop.wait()
                     return 0
-                return await _dial(phone, dial, desk, stop, console)
+                return await _dial(phone, dial, setup, desk, stop, console)
         finally:
             await desk.close()
 
 
+def on_signals(told: Callable[[], object]) -> None:
+    """Have a function told of Ctrl-C and of being ended, on this event loop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, told)
+
+
 async def _dial(
-    phone: Phone, number: str, desk: Desk, stop: asyncio.Event, console: Console
+    phone: Phone, number: str, setup: Setup, desk: Desk, stop: asyncio.Event, console: Console
 ) -> int:
-    dialling = asyncio.create_task(phone.dial(number), name="dial")
+    retries = setup.campaign.retries
+    dialling = asyncio.create_task(phone.dial(number, retries=retries), name="dial")
     waiting = [asyncio.create_task(event.wait()) for event in (stop, desk.over)]
     try:
         await asyncio.wait({dialling, waiting[0]}, return_when=asyncio.FIRST_COMPLETED)

@@ -122,6 +122,11 @@ class AudioSocket:
         self._count = 0
 
     @property
+    def host(self) -> str:
+        """The address that it listens on."""
+        return self._door.host
+
+    @property
     def port(self) -> int:
         """Where it listens, once it is open."""
         if self._server is None:

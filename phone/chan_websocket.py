@@ -134,6 +134,11 @@ class ChanWebSocket:
         self._tasks = Tasks()
 
     @property
+    def host(self) -> str:
+        """The address that it listens on."""
+        return self._door.host
+
+    @property
     def port(self) -> int:
         """Where it listens, once it is open."""
         if self._server is None:

@@ -24,6 +24,14 @@ class Entrance(Protocol):
     name: str
     agent: str
 
+    @property
+    def host(self) -> str:
+        """The address that it listens on."""
+
+    @property
+    def port(self) -> int:
+        """The port, once it is open."""
+
     async def open(self, answer: Answering) -> None:
         """Listen, and give each call to `answer`.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vivavoce.agent import Call, NoAnswer, yes_no
-from vivavoce.agent.events import CallerPartial
+from vivavoce.agent.events import CallerPartial, CallerSaid
 from vivavoce.agent.languages import base
 from vivavoce.agent.phrases import DISCLOSURE, MAY_RECORD, phrase
 from vivavoce.phone.lines import TelephoneLine
@@ -25,6 +27,9 @@ TICK = 0.05
 """Seconds between two looks at who has answered."""
 LOOKS = 400
 """Most looks: 20 s. The detector decides long before, while our clock runs."""
+
+HELLO = 2.0
+"""Seconds after it is known that a person has answered until their "hello?" is understood."""
 
 Sentence = bool | str | Mapping[str, str]
 """A sentence of ours in the call's language (True), one in every language, or one for each
@@ -97,10 +102,15 @@ class Opening:
 
     async def run(self, call: Call[Any]) -> bool:
         """Do it; return whether the agent may greet."""
+        asks = self._recording is not None and bool(self._manners.consent)
         if self._screen is not None:
             with call.aside():
                 if not await self._passes(call, self._screen):
                     return False
+                hello = self._tasks.spawn(_heard_out(call), "hello")
+                await asyncio.sleep(0)
+            if asks:
+                await hello  # it is no answer to what is asked next
         telling = None
         text = _sentence(self._manners.disclosure, DISCLOSURE, call.language)
         if text:
@@ -174,6 +184,18 @@ class Opening:
             await self._tell(call, disclosure)
         await call.say(message, interruptible=False)
         await call.hang_up("a message was left on voicemail")
+
+
+async def _heard_out(call: Call[Any]) -> None:
+    """Leave the caller's "hello?" aside, also where it is understood a little later.
+
+    Who has said it is greeted, not answered.
+    """
+    with call.aside(), contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(HELLO), aclosing(aiter(call)) as events:
+            async for event in events:
+                if isinstance(event, CallerSaid):
+                    break
 
 
 async def answered_by(call: Call[Any], line: TelephoneLine) -> Answerer:

@@ -41,16 +41,22 @@ class Operator:
         self._station = station
         self._models = models
         self._trunks = trunks
-        self._policy = policy
+        self.policy = policy
         self._pace = Pace(policy.per_minute)
 
     def forbids(self, number: str) -> str:
         """Return why a number may not be called now; "" if it may."""
-        why = self._policy.forbids(number, datetime.now(UTC))
+        why = self.policy.forbids(number, datetime.now(UTC))
         wait = self._pace.wait(time.monotonic())
         if not why and wait:
-            why = f"{self._policy.per_minute} calls a minute are made already; in {wait:.0f} s"
+            why = f"{self.policy.per_minute} calls a minute are made already; in {wait:.0f} s"
         return why
+
+    def wait(self, number: str) -> float | None:
+        """Return in how many seconds a number may be called; None: never."""
+        if self.policy.numbers and not allows(self.policy.numbers, number):
+            return None
+        return max(self.policy.opens(datetime.now(UTC)), self._pace.wait(time.monotonic()))
 
     async def call(
         self,

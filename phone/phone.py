@@ -225,6 +225,15 @@ class Phone:
         task.add_done_callback(self._dialled.discard)
         return conversation.call
 
+    @property
+    def policy(self) -> Policy:
+        """Whom it may call, when and how often."""
+        return self._operator.policy
+
+    def wait(self, number: str) -> float | None:
+        """Return in how many seconds the policy lets a number be called; None: never."""
+        return self._operator.wait(number)
+
     async def answered_by(self, call: Call[Any]) -> Answerer:
         """Wait until it shows who has answered a call of ours: some three seconds at most.
 

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _PATTERN = re.compile(r"(?:sips?:)?\+?[0-9A-Za-z_.@:\-]*\*?\Z")
@@ -66,6 +66,20 @@ class Policy:
             begin, end = self.hours
             return f"it is {local:%H:%M}; calls are made from {begin:%H:%M} to {end:%H:%M}"
         return ""
+
+    def opens(self, moment: datetime) -> float:
+        """Return the seconds until calls are made, of a moment (with its zone); 0 for now."""
+        local = moment.astimezone(self._zone)
+        begin, end = self.hours or (time.min, time.max)
+        for offset in range(9):  # a week, and the rest of the first day
+            day = local.date() + timedelta(days=offset)
+            if day.weekday() not in self.days:
+                continue
+            opens = max(local, datetime.combine(day, begin, self._zone))
+            if opens < datetime.combine(day, end, self._zone):
+                # Both in UTC: a night in which the clocks change is longer or shorter.
+                return (opens.astimezone(UTC) - local.astimezone(UTC)).total_seconds()
+        return 0.0  # some day is always among them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
