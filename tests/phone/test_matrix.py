@@ -68,7 +68,7 @@ CALLERS = {
 @pytest.mark.parametrize("case", CALLERS)
 async def test_sipp_calls(station, tmp_path, case):
     wanted, bot = CALLERS[case], Bot()
-    bot.answering, bot.rings = wanted.answers, 0.3
+    bot.answering, bot.rings = wanted.answers, 1.0
     there = await station(bot.take)
     code, logged = await sipp(
         port_of(there), tmp_path, "-s", "100", "-m", "1", scenario=scenario(wanted.steps)
@@ -129,6 +129,9 @@ class Outgoing:
 
 async def _gives_up(there: Station, _port: int) -> None:
     dialling = asyncio.create_task(there.dial("1"))
+    async with asyncio.timeout(10):
+        while not there.signalling.unanswered:  # noqa: ASYNC110 - no event tells that it has left
+            await asyncio.sleep(0.01)
     await asyncio.sleep(0.4)
     dialling.cancel()
     with pytest.raises(asyncio.CancelledError):
