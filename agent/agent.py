@@ -15,7 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from datetime import datetime
-from typing import Any, Generic, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, Literal, TypeVar, Unpack, cast, overload
 
 from vivavoce.agent import instructions as templates
 from vivavoce.agent.call import Call, Deps, State
@@ -70,6 +70,9 @@ class Agent(Generic[Deps, State]):
         variables: What `{name}` stands for in instructions and greeting; a function among them
             is called each time. Beside them there are {agent}, {language}, {caller}, {called},
             {today}, {time}, {state.x}, {deps.x} and {memory.x}.
+        hear: Who understands the caller: a "transcriber", or the chat model itself ("llm"), which
+            then has to be one that takes audio, such as Voxtral Small. A transcriber, where there
+            is one, goes on writing the transcript beside it.
         turns: Who has the floor.
         listening: What the transcriber is told.
         speech: How it is spoken.
@@ -93,6 +96,7 @@ class Agent(Generic[Deps, State]):
         deps: Callable[[], Deps] | None = None,
         state: Callable[[], State] | None = None,
         variables: Mapping[str, Any] | None = None,
+        hear: Literal["transcriber", "llm"] = "transcriber",
         turns: Turns | None = None,
         listening: Listening | None = None,
         speech: Speech | None = None,
@@ -120,6 +124,9 @@ class Agent(Generic[Deps, State]):
         self.name = name
         self.languages = _languages(languages)
         self.voice = _voice(voice)
+        if hear not in {"transcriber", "llm"}:
+            raise AgentError(f"Agent(hear={hear!r}): choose 'transcriber' or 'llm'")
+        self.hear = hear
         self.turns = turns or Turns()
         self.listening = listening or Listening()
         self.speech = speech or Speech()

@@ -8,6 +8,7 @@ since the history is made anew each time from what was really said, heard and do
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterable
@@ -27,6 +28,9 @@ Message = dict[str, Any]
 
 UNFINISHED = "The call to this tool was interrupted; whether it took effect is not known."
 """Stands in for the result of a tool that never gave one."""
+
+_AUDIO_TOKEN = 16_000 * 2 * 4 // 3 * 2 // 25
+"""Characters of base64 (int16, 16 kHz) for each token of audio: Voxtral hears 12.5 a second."""
 
 _FORBIDDEN = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -123,7 +127,12 @@ def bound(
 
 def _size(message: Message) -> int:
     """Estimate a message's tokens: about 3.5 characters each in European languages."""
-    text = str(message.get("content", ""))
+    content = message.get("content", "")
+    if isinstance(content, list):
+        heard = sum(len(part["input_audio"]["data"]) for part in content if "input_audio" in part)
+        texts = " ".join(part["text"] for part in content if "text" in part)
+        return _size({**message, "content": texts}) + heard // _AUDIO_TOKEN
+    text = str(content)
     for call in message.get("tool_calls", ()):
         text += call["function"]["name"] + call["function"]["arguments"]
     wide = sum(ord(char) > 0x2FF for char in text)
@@ -134,10 +143,17 @@ def _conversation(entries: Iterable[Entry]) -> list[Message]:
     history: list[Message] = []
     first = 0
     groups: dict[int, Message] = {}
+    entries = list(entries)
+    last = next((entry for entry in reversed(entries) if isinstance(entry, Utterance)), None)
     for entry in entries:
         match entry:
             case Utterance():
-                _say(history, "user", entry.text if entry.told is None else entry.told)
+                # What was written down is heard once, and told from then on: text costs less.
+                fresh = entry is last or not entry.written
+                if entry.audio is not None and entry.told is None and fresh:
+                    _hear(history, entry.audio)
+                else:
+                    _say(history, "user", entry.text if entry.told is None else entry.told)
             case Reply():
                 if entry.said and not entry.aside:
                     if len(history) == first:
@@ -165,8 +181,26 @@ def _handed(entry: HandOver) -> str:
     return f"(The call has just been handed over to you by {entry.previous}.{note})"
 
 
+def _hear(history: list[Message], audio: bytes) -> None:
+    """Let the model hear what the caller said (protocol page §4, voice-in)."""
+    data = base64.b64encode(audio).decode("ascii")
+    part = {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}
+    last = history[-1] if history else None
+    if last is not None and last["role"] == "user":
+        last["content"] = [*_parts(last["content"]), part]
+    else:
+        history.append({"role": "user", "content": [part]})
+
+
+def _parts(content: str | list[Message]) -> list[Message]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
 def _say(history: list[Message], role: str, text: str) -> None:
     last = history[-1] if history else None
+    if last is not None and last["role"] == role and isinstance(last["content"], list):
+        last["content"] = [*last["content"], {"type": "text", "text": text}]
+        return
     # Chat templates of open models want strictly alternating roles: join what one side said
     # in several goes. An assistant message with tool calls is closed.
     if last is not None and last["role"] == role and "tool_calls" not in last:

@@ -28,6 +28,8 @@ class Utterance:
         why_ended: What decided that the turn was over, and on what grounds.
         told: What the model is told in its place, where a check replaced it.
         served: Who transcribed it; empty where nobody did.
+        audio: How it sounded, as a WAV file, while the model hears it (`Agent(hear="llm")`).
+        written: Whether `text` is what was said; else it is a note that something was.
     """
 
     text: str
@@ -36,6 +38,8 @@ class Utterance:
     why_ended: str = ""
     told: str | None = None
     served: str = ""
+    audio: bytes | None = field(default=None, repr=False)
+    written: bool = True
     kind: Literal["caller"] = "caller"
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,6 +51,7 @@ class Utterance:
             "ended": round(self.ended, 3),
             "why_ended": self.why_ended,
             "served": self.served,
+            "written": self.written,
         }
 
 

@@ -29,6 +29,7 @@ from pipecat.utils.time import time_now_iso8601
 from vivavoce.agent.events import CallerPartial, CallerSaid, CallerStarted, CallerStopped
 from vivavoce.agent.ledger import Span
 from vivavoce.agent.transcript import Utterance
+from vivavoce.pipelines import voice
 from vivavoce.pipelines.audio.level import levels
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.audio.ring import Ring
@@ -66,6 +67,7 @@ from vivavoce.pipelines.turns.endpointing import (
     TurnEvent,
     TurnOver,
 )
+from vivavoce.pipelines.voice import Voice
 
 RATE = 16_000
 SIGN = 0.5
@@ -157,6 +159,13 @@ class Ears(Stage):
         self._waste = turns.waste
         self._guessed: CallerTurnFrame | None = None
         self._reported = True
+        # What the caller says, where the chat model listens itself.
+        self._voice_in: Voice | None = None
+
+    @property
+    def _listens(self) -> bool:
+        """Whether the chat model hears the caller."""
+        return self.context.agent.hear == "llm"
 
     @property
     def busy(self) -> bool:
@@ -206,6 +215,9 @@ class Ears(Stage):
         self.context.call.usage.heard += len(pcm) / RATE
         self._fed_at = now
         self._ring.push(pcm)
+        if self._listens:
+            self._voice_in = self._voice_in or Voice()
+            self._voice_in.push(pcm)
         self._hearing.send(pcm.tobytes())
         for window in self._vad.feed(pcm):
             self._judged_to = window.end
@@ -347,6 +359,11 @@ class Ears(Stage):
             over.reason if over else "",
             served=self._hearing.provider if isinstance(self._hearing, FailoverHearing) else "",
         )
+        if self._listens and self._voice_in is not None:
+            at = self._fed_at
+            recording = self._voice_in.recording(at - started, at - stopped)
+            voice.give(utterance, recording, stopped - started)
+            text = utterance.text
         return CallerTurnFrame(
             text=text,
             user_id="caller",
@@ -382,6 +399,7 @@ class Ears(Stage):
             turn.utterance.ended = context.since(over.stopped)
             turn.utterance.why_ended = over.reason
         context.call.transcript.add(turn.utterance)
+        voice.forget(context.call.transcript)
         context.emit(CallerSaid(context.at, turn.utterance))
         await self.push_frame(UserStoppedSpeakingFrame())
         if guessed is None or guessed.guess is None:
@@ -400,6 +418,9 @@ class Ears(Stage):
     def on_final(self, segment: int, text: str) -> None:
         """A segment's final text."""
         self._partials[segment] = text
+        if self._listens and not text.strip() and self._spoke:
+            # The model hears it, whether it was written down or not.
+            text = self._partials[segment] = voice.wordless(self.context.agent.turns.min_words)
         self.tasks.spawn(self._settled(text), "final transcript")
 
     def on_turn(self, kind: TurnEvent, seconds_ago: float) -> None:
@@ -410,11 +431,13 @@ class Ears(Stage):
 
     def on_trouble(self, error: ModelError, *, lost: bool) -> None:
         """Transcription fails."""
-        if lost:
+        if lost and self._listens:
+            self.context.fail("hearing", str(error))  # the model hears the caller all the same
+        elif lost:
             self.tasks.spawn(self.context.trouble(error), "apology")
 
     async def _understood(self) -> None:
-        if not (said := self._said):
+        if not (said := voice.words(self._said)):
             return
         if not self._reported:
             self._reported = True
@@ -438,6 +461,11 @@ class Ears(Stage):
             # A listener's "mm-hm": the agent goes on at once, and there is nothing to answer.
             await self._act(action)
             await self._dismiss()
+
+    @property
+    def _spoke(self) -> bool:
+        """Whether there was enough of a voice in the turn in progress to be speech."""
+        return self._endpointing.stopped - self._endpointing.started >= voice.SHORTEST
 
     @property
     def _said(self) -> str:

@@ -95,6 +95,7 @@ def test_json_says_everything_and_rounds_times():
         "ended": 0.988,
         "why_ended": "timeout: 1200 ms",
         "served": "",
+        "written": True,
     }
     assert rows[1]["heard"] == "One moment,"
     assert rows[1]["unheard"] == "please."

@@ -105,6 +105,7 @@ def hold(profile, tmp_path, quick, smart_turn) -> Callable[..., Any]:
         *,
         caller=None,
         wrong=(),
+        base=(),
         behind=(),
         during=None,
         timeouts=None,
@@ -116,6 +117,8 @@ def hold(profile, tmp_path, quick, smart_turn) -> Callable[..., Any]:
         where = {stage: Endpoint(key.url, key.key, model) for stage, model in MODELS.items()}
         for stage, changes in dict(wrong).items():
             where[stage] = dataclasses.replace(where[stage], **changes)
+        for stage, path in dict(base).items():
+            where[stage] = dataclasses.replace(where[stage], url=where[stage].url + path)
         for stage, others in dict(behind).items():
             where[stage] = (where[stage], *others)
         said = [Said(*each) if isinstance(each, tuple) else Said(each) for each in lines]
