@@ -147,9 +147,9 @@ class VoxtralCom:
         if form not in _SPOKEN:
             raise refused(400, f"the sandbox gives {' and '.join(_SPOKEN)}, not {form}")
         strikes = Strikes(request, profile, "speak")
-        await strikes.door()
         if fault := strikes.find("error"):
             return web.json_response({"code": fault.code or 1, "message": fault.message})
+        await strikes.door()
         source = source_of(text, speaker, profile, strikes.number, self.speaking, speed)
         try:
             parts = [samples async for samples in source]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -167,7 +168,7 @@ class OmniVoices:
             form.add_field("speaker_description", new.description)
         form.add_field(
             "audio_sample",
-            sample.wav,
+            io.BytesIO(sample.wav),
             filename=f"{new.sample.stem}.wav",
             content_type="audio/wav",
         )
