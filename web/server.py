@@ -183,7 +183,7 @@ class CallServer:
             self.door.check_host(request.host)
             if not request.path.startswith("/carriers/"):
                 origin = self.door.check_origin(request.headers.get("Origin"), request.host)
-            # A page is many files: they lie in memory and cost nothing, and two reloads are no flood.
+            # A page is many files, which lie in memory: two reloads are no flood.
             if self._page is not None or request.path[1:] not in assets():
                 self._pace(request)
             if request.method == "OPTIONS":

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import tempfile
 import wave
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright
 
 from tests.speech import speak
 from vivavoce.web.assets import assets
@@ -119,6 +119,16 @@ class Shots:
         print(f"{self.look}: waited in vain for {condition}")
 
 
+def refusal(status: int) -> Callable[[Route], Awaitable[None]]:
+    """Answer a request in the server's place."""
+    error = {"code": "busy", "message": "20 of 20 calls are on"} if status == 503 else {}
+
+    async def answer(route: Route) -> None:
+        await route.fulfill(status=status, json={"error": error})
+
+    return answer
+
+
 async def walk(shots: Shots, url: str) -> None:
     """Lead one call through all of the page's states."""
     page = shots.page
@@ -193,10 +203,9 @@ async def walk(shots: Shots, url: str) -> None:
     await page.click("#play")
     await page.click("#back")
     await page.wait_for_selector("body[data-stage=ready]")
-    busy = {"error": {"code": "busy", "message": "20 of 20 calls are on"}}
     for state, status in (("busy", 503), ("token", 401)):
-        answer = {"status": status, "json": busy if status == 503 else {"error": {}}}
-        await page.route("**/api/offer", lambda route, given=answer: route.fulfill(**given))
+        answer = refusal(status)
+        await page.route("**/api/offer", answer)
         await page.click("#start")
         await shots.until("document.querySelector('.problem')")
         await page.wait_for_timeout(300)
