@@ -129,7 +129,11 @@ def _bullet(match: re.Match[str], language: str, words: Lexicon) -> str | None:
 
 
 def _email(match: re.Match[str], language: str, words: Lexicon) -> str:
-    del language
+    return _address(match[0], language, words)
+
+
+def _address(text: str, language: str, words: Lexicon) -> str:
+    """Read an address: its signs by name, its figures as numbers."""
     names = {
         "@": words.at,
         ".": words.dot,
@@ -138,22 +142,18 @@ def _email(match: re.Match[str], language: str, words: Lexicon) -> str:
         "+": words.plus,
         "/": words.slash,
     }
-    return re.sub(r"[@._+/-]", lambda sign: f" {names[sign[0]]} ", match[0]).strip()
+    spoken = re.sub(r"[@._+/-]", lambda sign: f" {names[sign[0]]} ", text)
+    return re.sub(r"\d+", lambda found: f" {_plain_number(found[0], language)} ", spoken).strip()
 
 
 def _url(match: re.Match[str], language: str, words: Lexicon) -> str:
     address = re.sub(r"^(?:https?://)?(?:www\.)?", "", match[0]).rstrip("/")
-    address = re.sub(r"[?#].*", "", address)
-    spoken = re.sub(
-        r"[./_-]",
-        lambda sign: (
-            " "
-            + {".": words.dot, "/": words.slash, "_": words.underscore, "-": words.dash}[sign[0]]
-            + " "
-        ),
-        address,
-    )
-    return re.sub(r"\d+", lambda found: f" {_plain_number(found[0], language)} ", spoken).strip()
+    return _address(re.sub(r"[?#].*", "", address), language, words)
+
+
+def read_plainly(text: str, language: str) -> str:
+    """Read what no reader could: its figures as numbers, the rest as it stands."""
+    return re.sub(r"\d+", lambda found: f" {_plain_number(found[0], language)} ", text).strip()
 
 
 def _fraction(match: re.Match[str], language: str, words: Lexicon) -> str | None:

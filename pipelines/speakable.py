@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from vivavoce.agent.languages import base
 from vivavoce.pipelines import spelled
 from vivavoce.pipelines.lexicon import LEXICONS
-from vivavoce.pipelines.readers import BARE, READERS, pattern, read_bare
+from vivavoce.pipelines.readers import BARE, READERS, pattern, read_bare, read_plainly
 
 _WORD = re.compile(r"\S+")
 _PLAIN = re.compile(r"[^\W\d_]|[ \t.,;:!?'’\"()«»¿¡…–—-]")
@@ -99,6 +99,8 @@ class _Reading:
                 self.tags.append((len(self.out), match[0]))
                 continue
             spoken = READERS[kind](match, self.language, words) if words else read_bare(match)
+            if spoken is None and words is not None:
+                spoken = read_plainly(match[0], self.language)
             if spoken is None:
                 self._copy(match.start(), match.end())
             else:
