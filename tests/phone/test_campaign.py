@@ -215,11 +215,9 @@ class House(Bot):
         return [line for line in self.lines if line.number[-1] == last]
 
     async def play(self, line, sound) -> None:
-        sound, at = np.concatenate([np.zeros(4000, np.int16), sound]), 0
-        while at < len(sound) and await line.listen():
-            count = round(line.wanted * line.rate)
-            line.say(sound[at : at + count])
-            at += count
+        line.say(np.concatenate([np.zeros(4000, np.int16), sound]))
+        for _ in range(len(sound) // 160):
+            await line.listen()
 
     async def answer_and_leave(self, line) -> None:
         loud = quiet = 0
