@@ -38,9 +38,13 @@ def pitch(samples: Samples) -> float | None:
     if not voiced.any():
         return None
     # The first peak nearly as high as the highest: a later one is a multiple of the period.
-    near = window[voiced] >= 0.9 * best[voiced, None]
-    periods = first + near.argmax(axis=1)
-    return float(HEARING_RATE / np.median(periods))
+    window, near = window[voiced], window[voiced] >= 0.9 * best[voiced, None]
+    rises = near.argmax(axis=1)
+    peaks = [
+        first + rise + int(row[rise : rise + (first + rise) // 4 + 1].argmax())
+        for row, rise in zip(window, rises, strict=True)
+    ]
+    return float(HEARING_RATE / np.median(peaks))
 
 
 class Speakers:

@@ -82,7 +82,8 @@ class Files:
 
     async def show(self, request: web.Request, profile: Profile) -> web.StreamResponse:
         """Answer ``GET /v1/files/{file}``."""
-        return web.json_response(self.find(request.match_info["file"], profile).json())
+        stored = self.find(request.match_info["file"], profile)
+        return web.json_response({**stored.json(), "deleted": False})
 
     async def delete(self, request: web.Request, profile: Profile) -> web.StreamResponse:
         """Answer ``DELETE /v1/files/{file}``."""

@@ -4,9 +4,12 @@ import base64
 
 import numpy as np
 import pytest
+import soxr
 from aiohttp import ClientSession, FormData
 from mistralai.client.errors import SDKError
 
+from tests.speech import speak
+from vivavoce.pipelines.audio.media import encode
 from vivavoce.sandbox import pcm
 
 MODEL = "voxtral-mini-2602"
@@ -135,3 +138,93 @@ async def test_faults_strike_files_too(client):
             model=MODEL, file=upload(pcm.wav(pcm.tone(0.1), 24_000))
         )
     assert caught.value.status_code == 500
+
+
+async def test_any_format_is_read(client):
+    sdk = await client()
+    spoken = speak("The station is behind the market.", 16_000)
+    for form in ("mp3", "flac"):
+        got = await sdk.audio.transcriptions.complete_async(
+            model=MODEL, file={"content": encode(spoken, form), "file_name": f"a.{form}"}
+        )
+        assert got.text == "The station is behind the market."
+
+
+async def test_speakers_and_words(client):
+    sdk = await client()
+    low = speak("Where is the station?", 16_000)
+    high = soxr.resample(speak("Thank you very much.", 16_000), 20_000, 16_000)
+    gap = np.zeros(16_000, np.int16)
+    samples = np.concatenate((low, gap, high, gap)) / np.float32(32768)
+    got = await sdk.audio.transcriptions.complete_async(
+        model=MODEL,
+        file=upload(pcm.wav(samples, 16_000)),
+        diarize=True,
+        timestamp_granularities=["word"],
+    )
+    words = [(one.text, one.speaker_id) for one in got.segments]
+    assert words == [
+        *((word, "speaker_1") for word in ("Where", "is", "the", "station?")),
+        *((word, "speaker_2") for word in ("Thank", "you", "very", "much.")),
+    ]
+    times = [(one.start, one.end) for one in got.segments]
+    assert times == sorted(times)
+
+
+async def test_voxtral_3_takes_a_language_with_times_and_samples_of_voices(client):
+    sdk = await client()
+    spoken = speak("Where is the station?", 16_000)
+    sample = base64.b64encode(encode(np.tile(spoken, 3), "wav")).decode()
+    stream = await sdk.audio.transcriptions.stream_async(
+        model=THIRD,
+        file=upload(encode(spoken, "wav")),
+        language="en",
+        timestamp_granularities=["segment"],
+        diarize=True,
+        context_bias=["station"],
+        speaker_references={"Ann": sample},
+    )
+    async with stream:
+        found = [event async for event in stream]
+    assert [event.event for event in found] == [
+        "transcription.text.delta",
+        "transcription.segment",
+        "transcription.done",
+    ]
+    assert found[1].data.speaker_id == "Ann"
+    assert found[2].data.segments[0].speaker_id == "Ann"
+
+
+async def test_a_file_that_was_uploaded_before(client):
+    sdk = await client()
+    spoken = encode(speak("Where is the station?", 16_000), "wav")
+    stored = await sdk.files.upload_async(file=upload(spoken), purpose="audio")
+    assert stored.size_bytes == len(spoken)
+    for _ in range(2):
+        got = await sdk.audio.transcriptions.complete_async(model=MODEL, file_id=stored.id)
+        assert got.text == "Where is the station?"
+    assert (await sdk.files.retrieve_async(file_id=stored.id)).filename == "a.wav"
+    other = await client()
+    with pytest.raises(SDKError, match="no file"):
+        await other.audio.transcriptions.complete_async(model=MODEL, file_id=stored.id)
+    assert (await sdk.files.delete_async(file_id=stored.id)).deleted
+    with pytest.raises(SDKError, match="no file"):
+        await sdk.audio.transcriptions.complete_async(model=MODEL, file_id=stored.id)
+
+
+@pytest.mark.parametrize("model", [MODEL, THIRD, "voxtral-mini-2507"])
+async def test_a_card_tells_what_is_taken(client, model):
+    sdk = await client()
+    told = (await sdk.models.retrieve_async(model_id=model)).audio_transcription_capabilities
+    assert told.modes == ["offline"]
+    assert told.diarization == told.context_bias == (model != "voxtral-mini-2507")
+    assert ("word" in told.timestamp_granularities) == (model == MODEL)
+
+
+async def test_a_stream_may_lose_its_end(client):
+    sdk = await client(faults={"hear": [{"kind": "lost_done"}]}, script={"hear": ["one two"]})
+    data = pcm.wav(pcm.tone(0.5), 24_000)
+    stream = await sdk.audio.transcriptions.stream_async(model=MODEL, file=upload(data))
+    async with stream:
+        kinds = [event.event async for event in stream]
+    assert "transcription.done" not in kinds
