@@ -20,6 +20,7 @@ from vivavoce.pipelines.audio.convert import Int16
 
 from .receiver import BLOCK
 from .rtp import Address
+from .sender import CATCH_UP
 from .session import Event, MediaSession, Outgoing, Statistics
 
 log = logging.getLogger("vivavoce")
@@ -234,7 +235,7 @@ class MediaEndpoint:
             if self._heard is not None:
                 self._call("heard", self._heard, pcm)
         if self._source is not None and (session.due is None or session.due <= now):
-            self._fill(session, self._source)
+            self._fill(session, self._source, now)
         self._send(session.tick(now))
         for event in session.events():
             if self._happened is not None:
@@ -247,9 +248,14 @@ class MediaEndpoint:
     def _stopped(self) -> bool:
         return self._closed
 
-    def _fill(self, session: MediaSession, source: Callable[[int], Int16 | None]) -> None:
-        count = round(session.rate * session.config.ptime)
-        wanted = count - round(session.queued * session.rate)
+    def _fill(
+        self, session: MediaSession, source: Callable[[int], Int16 | None], now: float
+    ) -> None:
+        """Ask for what the packets lack that leave now: several, where we were late."""
+        ptime = session.config.ptime
+        late = 0.0 if session.due is None else now - session.due
+        packets = min(CATCH_UP, int(late / ptime) + 1)
+        wanted = round((packets * ptime - session.queued) * session.rate)
         if wanted > 0 and not session.dialling:
             pcm = self._call("source", source, wanted)
             if pcm is not None:

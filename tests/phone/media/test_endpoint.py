@@ -65,8 +65,9 @@ async def test_a_source_is_asked_for_exactly_what_is_needed():
     session = MediaSession(MediaConfig(remote=("127.0.0.1", 9)))
     async with await MediaEndpoint.open(session, ports=PORTS, source=source):
         await until(lambda: session.statistics().sent.packets >= 8)
-    assert set(asked) == {160}
-    assert len(asked) == session.statistics().sent.packets
+    # One packet's, or that of several that leave at once where a busy machine was late.
+    assert set(asked) <= {160, 320, 480}
+    assert sum(asked) == 160 * session.statistics().sent.packets
 
 
 async def test_the_pace_is_twenty_milliseconds():
