@@ -41,7 +41,8 @@ from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
 from vivavoce.sandbox.launch import Sandbox, SandboxError
 
 RESULTS = Path(__file__).parent.parent / "results"
-TIMEOUTS = Timeouts(connect=5, final=6)
+TIMEOUTS = Timeouts(connect=20, final=40)
+"""A recogniser that is slow because the machine is busy is no cut, and not what is measured."""
 FAST = 8.0
 
 

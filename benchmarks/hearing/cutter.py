@@ -52,7 +52,7 @@ class Cutter:
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}{self._path}"
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return self
 
     async def __aexit__(
@@ -77,18 +77,19 @@ class Cutter:
             self._cutting.set()
             self._cutting = asyncio.Event()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._clock is None:
             self._clock = asyncio.create_task(self._tick(), name="cutter")
         self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
+        task = asyncio.create_task(self._serve(reader, writer), name="relay")
         self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far = await asyncio.open_connection(*self._to)
         except OSError:
             _end(writer, "reset")
-            self._open.discard(task)
             return
         cutting = asyncio.create_task(self._cutting.wait(), name="cut")
         pipes = {
@@ -106,7 +107,6 @@ class Cutter:
             how: How = self._how if cutting.done() and not cutting.cancelled() else "close"
             for each in (writer, far):
                 _end(each, how)
-            self._open.discard(task)
 
     async def _pipe(
         self,

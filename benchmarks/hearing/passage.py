@@ -26,7 +26,7 @@ RATE = 16_000
 FRAME = RATE // 50
 FLUSH_AFTER = 0.3
 """Seconds of silence behind an utterance after which a final text is asked for."""
-PATIENCE = 60.0
+PATIENCE = 150.0
 """Seconds that the last final text may take."""
 TEXTS = (
     "I would like a table for four people this evening.",

@@ -2,8 +2,9 @@
 
 The connection is opened behind the scenes and opened again when it is lost, silent, or in a rut;
 audio that has no final text yet is then sent once more. A flush is owed an answer: when it does
-not come in time, the text known so far counts as final, and the connection is replaced, since a
-late answer would be taken for the next one's. A dialect adds its messages.
+not come in time, the connection is replaced, since a late answer would be taken for the next
+one's, and the segment is heard again; with no answer then either, what came piece by piece counts
+as final. A dialect adds its messages.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class HearingSocket(ABC):
         self._closed = False
         self._connected = False
         self._lost = False
-        self._retried = -1
+        self._retried = -1  # the segment that was sent once more, for want of an answer
+        self._spare = ""  # what was understood of it the first time
 
     # -- what a dialect adds
 
@@ -338,20 +340,30 @@ class HearingSocket(ABC):
             self._checked_at = now
             if owed:
                 self._flushed_at[owed[0]] = now
-        elif now - since > self._timeouts.final + self._watch.allowance:
-            # Words that came piece by piece count as final. Where none did, the audio is sent
-            # once more over a new connection before it is given up.
+            return
+        # A server that is slow and not dead has twice the time when it is asked again.
+        again = owed[:1] == (self._retried,)
+        if now - since > (2 if again else 1) * self._timeouts.final + self._watch.allowance:
             if owed:
-                if self._segments.understood or self._retried == owed[0]:
-                    settled = self._segments.give_up()
-                    if settled is not None:
-                        self._tell(settled)
-                self._retried = owed[0]
+                self._give_up(owed[0], again=again)
             raise ModelError(
                 "hearing",
                 "timeout",
                 f"{self._endpoint.url} gave no final text within {self._timeouts.final:g} s",
             )
+
+    def _give_up(self, number: int, *, again: bool) -> None:
+        """Have a segment heard once more over another connection; then settle with its deltas.
+
+        They may lack words: the last ones are held back until a flush is understood, and a server
+        that stopped in the middle wrote fewer still.
+        """
+        if not again:
+            self._retried, self._spare = number, self._segments.text
+            return
+        settled = self._segments.give_up()
+        if settled is not None:
+            self._tell((settled[0], max(settled[1], self._spare, key=len)))
 
     def _settle_all(self) -> None:
         """Settle what is owed: whoever waits gets what there is, rather than nothing for ever."""

@@ -73,6 +73,11 @@ class Segments:
         return bool(self._text.strip())
 
     @property
+    def text(self) -> str:
+        """What is known of the segment that is owed, or in progress."""
+        return f"{self._head} {self._text.strip()}".strip()
+
+    @property
     def unsent(self) -> int:
         """Bytes of audio waiting to be sent."""
         waiting = islice(reversed(self._log), len(self._log) - self._sent)
@@ -152,7 +157,7 @@ class Segments:
         """Take a piece of text; return its segment and all of that segment's text so far."""
         self._text += text
         number = self._owed[0] if self._owed else self._current
-        return number, f"{self._head} {self._text.strip()}".strip()
+        return number, self.text
 
     def turn(self, kind: TurnEvent, at: float) -> float:
         """Take the server's view of the caller's turn; return how long ago it was (s).
