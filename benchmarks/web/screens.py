@@ -111,7 +111,7 @@ class Shots:
         self.number += 1
         await self.page.screenshot(path=self.folder / f"{self.look}-{self.number:02d}-{state}.png")
 
-    async def until(self, condition: str, seconds: float = 30) -> None:
+    async def until(self, condition: str, seconds: float = 15) -> None:
         for _ in range(int(seconds * 20)):
             if await self.page.evaluate(condition):
                 return
@@ -136,12 +136,6 @@ async def walk(shots: Shots, url: str) -> None:
     await page.wait_for_selector("body[data-stage=ready]")
     await page.wait_for_timeout(700)
     await shots.take("ready")
-    await page.click("#try")
-    await page.wait_for_timeout(7000)
-    await shots.take("level")
-    await page.reload()
-    await page.wait_for_selector("body[data-stage=ready]")
-    await page.wait_for_timeout(500)
     await page.click("#start")
     await page.wait_for_selector("body[data-stage=call]")
     await shots.until("document.querySelector('#state').dataset.phase === 'speaking'")
@@ -156,11 +150,12 @@ async def walk(shots: Shots, url: str) -> None:
     await page.wait_for_timeout(1200)
     await shots.take("tool")
     await shots.until("document.querySelector('#state').dataset.phase === 'listening'")
-    await page.fill("#text", "Book it at seven, under the name Durand")
+    await page.fill("#text", "Is there a table for two people on Friday?")
     await page.press("#text", "Enter")
-    await shots.until("document.querySelectorAll('#dialogue .tool .badge.ok').length > 1")
+    await shots.until("document.querySelectorAll('#dialogue .tool').length > 1")
+    await shots.until("document.querySelector('#state').dataset.phase === 'speaking'")
     await page.wait_for_timeout(1500)
-    await page.fill("#text", "What is on the menu tonight?")
+    await page.fill("#text", "And for three people on Friday?")
     await page.press("#text", "Enter")
     await shots.until("document.querySelector('#dialogue .agent .badge.cut')")
     await page.wait_for_timeout(1500)
@@ -214,6 +209,11 @@ async def walk(shots: Shots, url: str) -> None:
         await page.reload()
         await page.wait_for_selector("body[data-stage=ready]")
         await page.wait_for_timeout(300)
+    await page.click("#try")
+    await page.wait_for_timeout(7000)
+    await shots.take("level")
+    await page.reload()
+    await page.wait_for_selector("body[data-stage=ready]")
     await page.context.clear_permissions()
     await page.click("#start")
     await shots.until("document.querySelector('.problem')")

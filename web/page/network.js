@@ -47,10 +47,15 @@ export function read(reports, before, now) {
   };
 }
 
-/** How good that is: "good", "fair" or "poor". Pure. */
-export function judge(row) {
-  const bad = [row.lost / LOST, row.lostThere / LOST, row.concealed / LOUD, (row.roundTrip ?? 0) / SLOW];
-  const worst = Math.max(...bad);
+/** How good the last seconds were: "good", "fair" or "poor". Pure. */
+export function judge(rows) {
+  const mean = (of) => rows.reduce((sum, row) => sum + (of(row) ?? 0), 0) / Math.max(1, rows.length);
+  const worst = Math.max(
+    mean((row) => row.lost) / LOST,
+    mean((row) => row.lostThere) / LOST,
+    mean((row) => row.concealed) / LOUD,
+    mean((row) => row.roundTrip) / SLOW,
+  );
   return worst >= 1 ? "poor" : worst >= 0.4 ? "fair" : "good";
 }
 
@@ -59,6 +64,7 @@ export class Network {
   #timer = 0;
   #row = null;
   #told = null;
+  #toldAt = 0;
 
   /** What was seen of each second, the newest last; a minute of it. */
   rows = [];
@@ -83,8 +89,10 @@ export class Network {
   #tell(link, context) {
     if (this.#row.buffer === null) return;
     const delay = this.#row.buffer / 1000 + (context?.outputLatency || context?.baseLatency || 0);
-    if (this.#told !== null && Math.abs(delay - this.#told) < 0.015) return;
+    const { now } = this.#row.counts;
+    if (this.#told !== null && (Math.abs(delay - this.#told) < 0.02 || now - this.#toldAt < 5)) return;
     this.#told = delay;
+    this.#toldAt = now;
     link.tell("playout", { delay: Math.round(delay * 1000) / 1000 }).catch(() => (this.#told = null));
   }
 

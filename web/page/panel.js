@@ -86,7 +86,7 @@ export class Panel {
   network(row) {
     if (row) {
       this.#rows = [...this.#rows.slice(-59), row];
-      const word = judge(row);
+      const word = judge(this.#rows.slice(-5));
       const badge = get("quality");
       badge.dataset.quality = word;
       badge.title = t(`net.${word}Meaning`);
