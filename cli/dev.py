@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-
 from typing import Literal
 
 from rich.console import Console
 
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.reload import Reloader
-
 
 By = Literal["browser", "talk", "chat"]
 

@@ -174,6 +174,7 @@ class Desk:
         self._wait = wait
         self._began, self._ended = began, ended
         self._tasks = Tasks()
+        self._running: set[asyncio.Task[None]] = set()  # calls, to the end of their farewells
 
     @property
     def busy(self) -> bool:
@@ -240,6 +241,8 @@ class Desk:
         live.task = self._tasks.spawn(
             self._carry(live, speaks_rtvi=speaks_rtvi, attached=attached), f"call {ident}"
         )
+        self._running.add(live.task)
+        live.task.add_done_callback(self._running.discard)
         return live
 
     def admit(self, wish: Wish) -> None:
@@ -327,15 +330,13 @@ class Desk:
             wait: Seconds that calls may go on.
         """
         self.draining = True
-        tasks = {live.task for live in self.calls.values() if live.task is not None}
-        if tasks and wait > 0:
-            await asyncio.wait(tasks, timeout=wait)
+        if self._running and wait > 0:
+            await asyncio.wait(set(self._running), timeout=wait)
         for live in list(self.calls.values()):
             with contextlib.suppress(Exception):
                 await live.hang_up("the server is shutting down")
-        tasks = {task for task in tasks if not task.done()}
-        if tasks:
-            await asyncio.wait(tasks, timeout=ENDING)
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=ENDING)
         await self._tasks.close()
 
     # Inside.

@@ -195,6 +195,8 @@ class Ice:
 
     def took(self, path: _Path, data: bytes) -> None:
         """Take a datagram that came by a path."""
+        if self._closed or path not in self._paths:
+            return
         self.sign_of_life()
         if path is not self._current and path is self._paths[-1] and path.stands:
             self._current = path

@@ -192,15 +192,17 @@ class Line:
         if self._finished:
             return
         self._finished = True
-        if self._telling is not None:
-            await asyncio.wait({self._telling}, timeout=FAREWELL)
-        leg = self._leg
-        if leg is not None:
-            if self._narrator is not None:
-                leg.write(_LEFT)
-            await leg.close()
-        await self._tasks.close()
-        await self.close()
+        try:
+            if self._telling is not None:
+                await asyncio.wait({self._telling}, timeout=FAREWELL)
+            leg = self._leg
+            if leg is not None:
+                if self._narrator is not None:
+                    leg.write(_LEFT)
+                await leg.close()
+        finally:
+            await self._tasks.close()
+            await self.close()
 
     # Inside: sound.
 

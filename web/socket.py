@@ -89,7 +89,10 @@ class ProtobufLeg(StreamLeg):
         """Take sound or a message."""
         if not isinstance(message, bytes):
             return
-        frame = await self._serializer.deserialize(message)
+        try:
+            frame = await self._serializer.deserialize(message)
+        except Exception:  # noqa: BLE001 (protobuf's own, for what is no frame)
+            return
         if isinstance(frame, InputAudioRawFrame) and frame.num_channels == 1:
             pcm = np.frombuffer(frame.audio[: len(frame.audio) // 2 * 2], "<i2").astype(np.int16)
             if frame.sample_rate != self.rate:

@@ -8,7 +8,6 @@ the page that gets one can begin one call with it and nothing else.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -117,16 +116,13 @@ class Signer:
         Raises:
             TokenError: It is none of ours, or it is over.
         """
-        parts = token.split(".") if len(token) <= LARGEST else []
+        parts = token.split(".") if len(token) <= LARGEST and token.isascii() else []
         if len(parts) != 3 or parts[0] != PREFIX:
             raise TokenError("this is no call token")
-        try:
-            signature = _decode(parts[2])
-            if not hmac.compare_digest(signature, self._sign(parts[1])):
-                raise TokenError("the call token was not signed by this service")
-            claims: dict[str, Any] = json.loads(_decode(parts[1]))
-        except (binascii.Error, UnicodeError, json.JSONDecodeError):
-            raise TokenError("this is no call token") from None
+        # The text is compared, not the bytes it stands for: several texts stand for the same.
+        if not hmac.compare_digest(parts[2].encode(), _encode(self._sign(parts[1])).encode()):
+            raise TokenError("the call token was not signed by this service")
+        claims: dict[str, Any] = json.loads(_decode(parts[1]))
         if wall >= float(claims["exp"]):
             raise TokenError("the call token has expired: get another one")
         return Claims(

@@ -36,9 +36,10 @@ log = logging.getLogger("vivavoce")
 
 RATE = 24_000
 """Sample rate of the sound in both directions (Hz): the speech model's own."""
-DELAY = Limits(0.020, 0.120)
-"""Bounds of the jitter buffer's delay (s): 20 to 60 ms on a network that is any good; made-up
-sound would cost more than a worse one's delay."""
+DELAY = Limits(0.020, 0.600)
+"""Bounds of the jitter buffer's delay (s): 20 to 60 ms on a network that is any good. On one that
+stalls it grows, for words that are lost cost more than words that are late; where it is quiet it
+shrinks again."""
 MARGIN = 0.002
 """Seconds of speech more than a packet that wait to be sent, so that none goes out half full."""
 HANDSHAKE = 15.0
@@ -291,8 +292,12 @@ class Peer:
         if channel is None:
             self._outbox.append(text)
         elif channel.bufferedAmount < BACKLOG:
-            with contextlib.suppress(InvalidStateError, ConnectionError):
+            try:
                 channel.send(text)
+            except (InvalidStateError, ConnectionError):
+                return
+            except ValueError as error:  # longer than the client takes
+                log.warning("%r: a message was not sent: %s", self, error)
 
     def figures(self) -> dict[str, Any]:
         """Return how good the connection is."""
