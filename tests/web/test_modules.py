@@ -126,7 +126,7 @@ def test_a_snapshot_brings_all_back_and_keeps_the_ledger():
         utterance("u2", "Bye"),
         reply("r2", "Bye", "Bye", closed=True, latency=spent),
     ]
-    snapshot = {"event": "snapshot", "now": 9.0, "call": "c", "agent": "bell", "phase": "listening", "transcript": entries}  # fmt: skip
+    snapshot = {"event": "snapshot", "at": 9.0, "call": "c", "agent": "bell", "phase": "listening", "transcript": entries}  # fmt: skip
     found = run(
         TELL + "result = [told.turns, told.entries.size, told.phase];", [[turn, 5], [snapshot, 9]]
     )

@@ -216,7 +216,7 @@ function captions(on) {
 function subtitle(story) {
   const live = story.entries.get("live");
   const reply = story.reply;
-  const line = live?.text || (reply && !reply.closed ? reply.heard || "" : "");
+  const line = live?.text || (reply && !reply.closed ? reply.heard || reply.generated : "");
   // The end of it: what is being said now.
   if (line) write(get("subtitles"), line.length > 160 ? `…${line.slice(-158).replace(/^\S*\s/, "")}` : line);
   get("subtitles").classList.toggle("caller", Boolean(live));

@@ -69,7 +69,7 @@ export class Story {
     const changed = new Set();
     const entries = new Set();
     // Messages take their time on the way, never less than none: the earliest tells the beginning.
-    const at = event.event === "snapshot" ? event.now : event.at;
+    const { at } = event;
     if (Number.isFinite(at)) this.zero = this.zero === null ? now - at : Math.min(this.zero, now - at);
     const put = (entry, before) => {
       const id = entry.id ?? `${entry.kind}${++this.numbers}`;
