@@ -37,7 +37,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 # Whole calls in real time, with processes, phones and sound cards that are not ours: a machine
 # that is busy elsewhere may spoil one of them. It gets one more chance, and the summary tells.
-REAL_TIME = ("tests/cli/", "tests/phone/test_", "tests/pipelines/test_", "tests/examples/")
+REAL_TIME = (
+    *("tests/cli/", "tests/phone/test_", "tests/pipelines/test_", "tests/examples/"),
+    "tests/web/browser/",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -213,13 +213,18 @@ function captions(on) {
   get("subtitles").hidden = !on;
 }
 
+let captionTimer = 0;
+
 function subtitle(story) {
   const live = story.entries.get("live");
   const reply = story.reply;
   const line = live?.text || (reply && !reply.closed ? reply.heard || reply.generated : "");
+  const box = get("subtitles");
+  clearTimeout(captionTimer);
+  // What was said last stays for as long as it takes to read it.
+  if (!line) captionTimer = setTimeout(() => write(box, ""), 3000);
   // The end of it: what is being said now.
-  if (line) write(get("subtitles"), line.length > 160 ? `…${line.slice(-158).replace(/^\S*\s/, "")}` : line);
-  get("subtitles").classList.toggle("caller", Boolean(live));
+  else write(box, line.length > 160 ? `…${line.slice(-158).replace(/^\S*\s/, "")}` : line);
 }
 
 async function over(made, recording) {
