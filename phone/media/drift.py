@@ -115,6 +115,14 @@ def _bank() -> Float32:
     return bank
 
 
+@lru_cache(maxsize=8)
+def _count_up(count: int) -> NDArray[np.float64]:
+    """Return 0 to `count - 1`: blocks have few lengths."""
+    numbers = np.arange(count, dtype=np.float64)
+    numbers.setflags(write=False)
+    return numbers
+
+
 class Stretcher:
     """A queue of samples that may be read a little faster or slower than they were put in.
 
@@ -174,9 +182,12 @@ class Stretcher:
             out = self._samples[past : past + count]
             self._samples = self._samples[count:]
             return out
-        positions = self._fraction + np.arange(count) * self.speed
-        whole = positions.astype(np.int64)
-        phases = ((positions - whole) * _PHASES).astype(np.int64)
+        positions = _count_up(count) * self.speed
+        positions += self._fraction
+        whole = positions.astype(np.intp)
+        positions -= whole
+        positions *= _PHASES
+        phases = positions.astype(np.intp)
         audio = self._samples.astype(np.float32)
         step = audio.itemsize
         windows: Float32 = np.ndarray(
@@ -186,5 +197,8 @@ class Stretcher:
         end = self._fraction + count * self.speed
         self._samples = self._samples[int(end) :]
         self._fraction = end - int(end)
-        pcm: Int16 = np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)
+        np.rint(mixed, mixed)
+        np.maximum(mixed, -32768.0, mixed)
+        np.minimum(mixed, 32767.0, mixed)
+        pcm: Int16 = mixed.astype(np.int16)
         return pcm

@@ -71,13 +71,14 @@ class ToneDetector:
         idle = self._candidate is None and self.held is None
         if idle and energy * (len(audio) / HOP) < _FAINTEST:
             return _EMPTY  # nothing that could hold a key: the common case, and cheap
-        windows: Float32 = np.lib.stride_tricks.as_strided(
-            audio, (count, WINDOW), (HOP * 4, 4), writeable=False
-        )
+        step = audio.itemsize
+        windows: Float32 = np.ndarray((count, WINDOW), np.float32, audio, 0, (HOP * step, step))
         found = windows @ _BASIS
         found *= found
         tones = (found[:, :8] + found[:, 8:]) * (2.0 / WINDOW**2)
         powers = np.einsum("ij,ij->i", windows, windows) / WINDOW
+        if idle and not (tones[:, :4].max(1) + tones[:, 4:].max(1) >= _PURITY * powers).any():
+            return _EMPTY  # speech, nearly always: no window could hold a key
         done: list[Digit] = []
         for tone, power in zip(tones.tolist(), powers.tolist(), strict=True):
             done += self._step(_key(tone, power))

@@ -6,6 +6,7 @@ comfort noise fills what was never sent, and the stretcher keeps the delay where
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -235,7 +236,8 @@ class Receiver:
         error = self._error
         if abs(error) < _SLIP and not self._stretcher.stretching:
             return pcm
-        loudness = float(np.sqrt(np.mean(pcm.astype(np.float32) ** 2)))
+        audio = pcm.astype(np.float32)
+        loudness = math.sqrt(float(np.dot(audio, audio)) / max(1, len(audio)))
         if loudness > _QUIET:
             return pcm
         drift = self._jitter.arrivals.drift
