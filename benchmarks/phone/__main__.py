@@ -23,6 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from benchmarks.latency import machine
 from benchmarks.phone import beside, echo, flood, fuzz, latency, loss, ring, soak, talk
 
@@ -52,6 +54,7 @@ def main(given: list[str]) -> int:
     parser.add_argument("--turns", type=int, help="of latency (each round) and bargein")
     parser.add_argument("--minutes", type=float, default=5.0, help="of soak")
     options = parser.parse_args(given)
+    logger.remove()  # pipecat logs every link and frame
     for name in options.commands:
         if name not in RUNS:
             parser.error(f"no {name!r}; there are {', '.join(RUNS)}")

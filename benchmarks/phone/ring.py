@@ -37,7 +37,8 @@ async def _in(folder: Path, seconds: float) -> dict[str, object]:
             scenario=scenario(steps), within=seconds + 30,
         )  # fmt: skip
         took = time.monotonic() - began
-    return {"good": code == 0, "seconds": round(took, 1), "ended": ended, "log": logged[-200:]}
+    wrong = {} if code == 0 else {"log": logged[-2000:]}
+    return {"good": code == 0, "seconds": round(took, 1), "ended": ended, **wrong}
 
 
 async def _out(folder: Path, seconds: float) -> dict[str, object]:
