@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from vivavoce.pipelines.audio.vad import Vad
 from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking, Provider
-from vivavoce.pipelines.models.failover_hearing import HearingLine
+from vivavoce.pipelines.models.failover_hearing import HearingLine, MakeHearing
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
 from vivavoce.pipelines.models.interfaces import Hearing, Samples, Speaking, Thinking
 from vivavoce.pipelines.models.wishes import Wishes
@@ -56,16 +56,18 @@ class Models:
     def connect(
         cls,
         *,
-        hear: Endpoint | Sequence[Endpoint],
-        think: Endpoint | Sequence[Endpoint],
-        speak: Endpoint | Sequence[Endpoint],
+        hear: Endpoint | Sequence[Endpoint | Provider[MakeHearing]],
+        think: Endpoint | Sequence[Endpoint | Provider[Thinking]],
+        speak: Endpoint | Sequence[Endpoint | Provider[Speaking]],
         timeouts: Timeouts | None = None,
         smart_turn: SmartTurn | None = None,
     ) -> Models:
         """Connect to the servers of the three stages; nothing is sent yet.
 
         Args:
-            hear: Where transcription is; with several, in the order in which they are tried.
+            hear: Where transcription is; with several, in the order in which they are tried. A
+                `Provider` with a client of your own may stand among them, such as any pipecat
+                service (`vivavoce.pipelines.models.pipecat_services`).
             think: Where the chat model is, likewise.
             speak: Where speech is, likewise.
             timeouts: How long to wait for them.
@@ -75,25 +77,33 @@ class Models:
             vivavoce.agent.testing.ModelsBlockedError: If a test has blocked them.
             vivavoce.pipelines.models.providers.DialectError: If one's dialect is not known.
         """
-        hears, thinks, speaks = _several(hear), _several(think), _several(speak)
-        for endpoint in (*hears, *thinks, *speaks):
-            if endpoint.dialect != "none":
-                guard.check(endpoint.url)
         timeouts = timeouts or Timeouts()
         http = Http(timeouts)
+        hears = [
+            each
+            if isinstance(each, Provider)
+            else Provider(each.name, providers.hearing(_allowed(each), timeouts))
+            for each in _several(hear)
+        ]
+        thinks = [
+            each
+            if isinstance(each, Provider)
+            else Provider(each.name, providers.thinking(http, _allowed(each)))
+            for each in _several(think)
+        ]
+        speaks = [
+            each
+            if isinstance(each, Provider)
+            else Provider(each.name, providers.speaking(http, _allowed(each)), each.voice)
+            for each in _several(speak)
+        ]
+        for own in (*_several(think), *_several(speak)):
+            if isinstance(own, Provider) and (close := getattr(own.model, "close", None)):
+                http.own(close)
         return cls(
-            hearing=HearingLine(
-                [Provider(each.name, providers.hearing(each, timeouts)) for each in hears],
-                final=timeouts.final,
-            ),
-            thinking=connect_thinking(http, thinks),
-            speaking=FailoverSpeaking(
-                [
-                    Provider(each.name, providers.speaking(http, each), each.voice)
-                    for each in speaks
-                ],
-                switch=timeouts.switch,
-            ),
+            hearing=HearingLine(hears, final=timeouts.final),
+            thinking=FailoverThinking(thinks, switch=timeouts.switch),
+            speaking=FailoverSpeaking(speaks, switch=timeouts.switch),
             smart_turn=smart_turn,
             names={
                 "hearing": names(hears),
@@ -143,22 +153,33 @@ class Models:
         return self._clips.get(key)
 
 
-def connect_thinking(http: Http, think: Endpoint | Sequence[Endpoint]) -> Thinking:
+def connect_thinking(http: Http, think: Sequence[Endpoint]) -> Thinking:
     """Return the chat model, or several as one, in the order in which they are tried.
 
     Raises:
         vivavoce.pipelines.models.providers.DialectError: If one's dialect is not known.
     """
     return FailoverThinking(
-        [Provider(each.name, providers.thinking(http, each)) for each in _several(think)],
+        [Provider(each.name, providers.thinking(http, each)) for each in think],
         switch=http.timeouts.switch,
     )
 
 
-def names(endpoints: Sequence[Endpoint]) -> str:
+def names(those: Sequence[Endpoint | Provider[Any]]) -> str:
     """Return what several are called together, for records."""
-    return ", else ".join(each.name for each in endpoints)
+    return ", else ".join(each.name for each in those)
 
 
-def _several(where: Endpoint | Sequence[Endpoint]) -> tuple[Endpoint, ...]:
-    return (where,) if isinstance(where, Endpoint) else tuple(where)
+Model = TypeVar("Model")
+
+
+def _several(
+    where: Endpoint | Sequence[Endpoint | Provider[Model]],
+) -> Sequence[Endpoint | Provider[Model]]:
+    return (where,) if isinstance(where, Endpoint) else where
+
+
+def _allowed(endpoint: Endpoint) -> Endpoint:
+    if endpoint.dialect != "none":
+        guard.check(endpoint.url)
+    return endpoint
