@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import json
 import logging
-import mimetypes
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
@@ -18,20 +16,13 @@ from vivavoce.web.assets import assets
 from vivavoce.web.desk import Desk, DeskError, LiveCall, Wish
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
-from vivavoce.web.sdp import OfferError, read_candidate, read_offer
 from vivavoce.web.tokens import LIFETIME, Claims
-from vivavoce.web.webrtc import Peer
 
 log = logging.getLogger("vivavoce")
 
 STOP = 5.0
 """Seconds in which requests end when the server does."""
 _OPEN = ("/api/health", "/carriers/")  # paths that need no call token by themselves
-_CSP = (
-    "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob: mediastream:;"
-    " img-src 'self' data: blob:; worker-src 'self' blob:; base-uri 'none'; form-action 'none';"
-    " object-src 'none'; frame-ancestors "
-)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,7 +34,6 @@ class CallServer:
         desk: Carries the calls; closed with the server.
         exposure: How the server is reached.
         routes: More of them, behind the same checks: `aiohttp.web.get("/path", handler)`.
-        page: A folder whose files are served at `/`; None for the one that comes with us.
         drain: Seconds that calls may go on when the server ends.
 
     Raises:
@@ -56,13 +46,11 @@ class CallServer:
         exposure: Exposure | None = None,
         *,
         routes: Sequence[web.AbstractRouteDef] = (),
-        page: Path | None = None,
         drain: float = 0.0,
     ) -> None:
         self.desk = desk
         self.exposure = exposure or Exposure()
         self.door = Door(self.exposure)
-        self._page = page
         self._drain = drain
         self._began = time.monotonic()
         self._guard: Guard | None = None
@@ -135,6 +123,7 @@ class CallServer:
     def _make_app(self, routes: Sequence[web.AbstractRouteDef]) -> web.Application:
         from vivavoce.web.carriers import carrier_routes
         from vivavoce.web.realtime_api import realtime_routes
+        from vivavoce.web.signalling import signalling_routes
         from vivavoce.web.socket import socket_routes
 
         app = web.Application(
@@ -145,15 +134,11 @@ class CallServer:
                 web.get("/api/health", self._health),
                 web.get("/api/agents", self._agents),
                 web.get("/api/ice", self._ice),
-                web.post("/api/offer", self._offer),
-                web.patch("/api/offer", self._trickle),
                 web.post("/api/tokens", self._token),
                 web.get("/api/calls/{id}", self._call),
                 web.get("/api/calls/{id}/recording", self._recording),
                 web.post("/api/calls/{id}/end", self._end),
-                web.post("/start", self._start),
-                web.post("/sessions/{session}/api/offer", self._offer),
-                web.patch("/sessions/{session}/api/offer", self._trickle),
+                *signalling_routes(self),
                 *socket_routes(self),
                 *carrier_routes(self),
                 *realtime_routes(self),
@@ -184,7 +169,7 @@ class CallServer:
             if not request.path.startswith("/carriers/"):
                 origin = self.door.check_origin(request.headers.get("Origin"), request.host)
             # A page is many files, which lie in memory: two reloads are no flood.
-            if self._page is not None or request.path[1:] not in assets():
+            if request.path[1:] not in assets():
                 self._pace(request)
             if request.method == "OPTIONS":
                 response: web.StreamResponse = web.Response(status=204)
@@ -312,18 +297,6 @@ class CallServer:
         who = claims.caller if claims and claims.caller else "call"
         return web.json_response(self.desk.servers.for_client(time.time(), who))
 
-    async def _start(self, request: web.Request) -> web.Response:
-        """Begin as pipecat's clients do, which fetch their ICE servers first."""
-        claims = self.claims(request)
-        given = await self.body(request) if request.can_read_body else {}
-        wished = given.get("body")
-        agent = str(wished.get("agent", "")) if isinstance(wished, dict) else ""
-        ice = self.desk.servers.for_client(time.time(), claims.caller if claims else "call")
-        session = agent or next(iter(self.desk.agents))
-        return web.json_response(
-            {"sessionId": session, "iceConfig": {"iceServers": ice["iceServers"]}}
-        )
-
     async def _token(self, request: web.Request) -> web.Response:
         """Make a call token, for an application's own server."""
         signer = self.door.signer
@@ -344,101 +317,6 @@ class CallServer:
         except (TypeError, ValueError) as error:
             raise DeskError(400, "bad_token", str(error)) from None
         return web.json_response({"token": token, "expires": int(time.time() + float(lifetime))})
-
-    async def _offer(self, request: web.Request) -> web.Response:
-        given = await self.body(request)
-        asked = given.get("request_data", given.get("requestData"))
-        asked = asked if isinstance(asked, dict) else {}
-        sdp, name, resume = given.get("sdp"), given.get("pc_id"), asked.get("resume")
-        if not isinstance(sdp, str) or given.get("type") != "offer":
-            raise DeskError(400, "bad_offer", 'send {"sdp": "…", "type": "offer"}')
-        try:
-            offer = read_offer(sdp)
-            if isinstance(resume, str) and resume:
-                live = self.desk.by_token(resume)
-                peer = await self._take_over(live)
-            elif isinstance(name, str) and name:
-                live = self.desk.by_leg(name)
-                if given.get("restart_pc"):
-                    peer = await self._take_over(live)
-                else:
-                    leg = live.line.leg
-                    if not isinstance(leg, Peer) or leg.closed:
-                        text = "that connection is closed: send restart_pc"
-                        raise DeskError(404, "no_connection", text)
-                    peer = leg
-            else:
-                session = request.match_info.get("session", "")
-                if session in self.desk.agents:
-                    asked = {"agent": session, **asked}
-                live, peer = await self._begin(request, asked)
-            try:
-                answer = await peer.answer(offer)
-            except BaseException:
-                if live.conversation is None:
-                    await live.hang_up()
-                raise
-        except OfferError as error:
-            raise DeskError(400, "bad_offer", str(error)) from None
-        except ConnectionError:
-            text = "that connection is closed: send restart_pc"
-            raise DeskError(404, "no_connection", text) from None
-        return web.json_response(
-            {
-                "sdp": answer,
-                "type": "answer",
-                "pc_id": peer.name,
-                "call": live.id,
-                "agent": live.agent.name,
-                "resume": live.resume,
-            }
-        )
-
-    async def _begin(self, request: web.Request, asked: dict[str, Any]) -> tuple[LiveCall, Peer]:
-        claims = self.claims(request)
-        wish = self.wish(
-            request, claims, **{k: asked.get(k) for k in ("agent", "language", "voice")}
-        )
-        self.desk.agent_for(wish)
-        self.door.spend(claims, wish.agent)
-        peer = Peer(self.desk.servers)
-        try:
-            return self.desk.begin(peer, wish), peer
-        except BaseException:
-            if claims is not None:
-                self.door.used.give_back(claims)
-            await peer.close()
-            raise
-
-    async def _take_over(self, live: LiveCall) -> Peer:
-        peer = Peer(self.desk.servers)
-        live.line.attach(peer)
-        return peer
-
-    async def _trickle(self, request: web.Request) -> web.Response:
-        given = await self.body(request)
-        name, rows = given.get("pc_id"), given.get("candidates")
-        if not isinstance(name, str) or not isinstance(rows, list):
-            raise DeskError(400, "bad_candidates", 'send {"pc_id": "…", "candidates": […]}')
-        leg = self.desk.by_leg(name).line.leg
-        if not isinstance(leg, Peer):
-            raise DeskError(404, "no_connection", "that is no WebRTC connection")
-        found = []
-        complete = False
-        for row in rows[:100]:
-            text = row.get("candidate") if isinstance(row, dict) else None
-            if not isinstance(text, str):
-                raise DeskError(400, "bad_candidates", "a candidate has a text: candidate")
-            try:
-                candidate = read_candidate(text, str(row.get("sdp_mid") or ""))
-            except OfferError as error:
-                raise DeskError(400, "bad_candidates", str(error)) from None
-            if candidate is None:
-                complete = True
-            else:
-                found.append(candidate)
-        await leg.add(found, complete=complete)
-        return web.json_response({"status": "success"})
 
     def _find(self, request: web.Request, token: str) -> LiveCall:
         return self.desk.find(request.match_info["id"], token)
@@ -463,25 +341,13 @@ class CallServer:
 
     # The page.
 
-    async def _file(self, request: web.Request) -> web.StreamResponse:
-        name = request.match_info["path"]
-        if self._page is None:
-            return self._asset(request, name)
-        path = (self._page / (name or "index.html")).resolve()
-        if not path.is_relative_to(self._page.resolve()) or not path.is_file():
-            raise DeskError(404, "not_found", f"there is nothing at /{name[:80]}")
-        kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        headers = {"Content-Type": kind, "Cache-Control": "no-cache"}
-        if kind == "text/html":
-            headers["Content-Security-Policy"] = _CSP + self._ancestors
-        return web.FileResponse(path, headers=headers)
-
     @property
     def _ancestors(self) -> str:
         """Who may show the page in a frame."""
         return " ".join(["'self'", *self.exposure.origins])
 
-    def _asset(self, request: web.Request, name: str) -> web.Response:
+    async def _file(self, request: web.Request) -> web.Response:
+        name = request.match_info["path"]
         asset = assets().get(name)
         if asset is None:
             raise DeskError(404, "not_found", f"there is nothing at /{name[:80]}")

@@ -12,12 +12,10 @@ import aiohttp
 import pytest
 import yarl
 
-from tests.web.calls import Browser, get, host, humming, request, serving
+from tests.web.calls import Browser, get, host, request, serving
 from vivavoce.web import desk as desk_module
-from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Exposure
 from vivavoce.web.limits import Limits
-from vivavoce.web.server import CallServer
 from vivavoce.web.tokens import Signer
 from vivavoce.web.turn import IceServers
 
@@ -335,21 +333,20 @@ async def test_messages_that_come_too_fast_are_dropped():
         await browser.event("call_ended")
 
 
-async def test_the_page_is_served_and_nothing_beside_it(tmp_path):
-    page = tmp_path / "page"
-    page.mkdir()
-    (page / "index.html").write_text("<p>hello</p>")
-    (tmp_path / "secret.txt").write_text("no")
-    async with (
-        humming() as models,
-        aiohttp.ClientSession() as http,
-        CallServer(Desk([host()], models), Exposure(port=0), page=page) as server,
-    ):
+async def test_the_page_is_served_and_nothing_beside_it():
+    async with serving() as server, aiohttp.ClientSession() as http:
         async with http.get(f"{server.url}/") as response:
             assert response.status == 200
-            assert "hello" in await response.text()
-            assert "default-src 'self'" in response.headers["Content-Security-Policy"]
-        for path in ("/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt"):
+            assert "<html" in await response.text()
+            assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+            tag = response.headers["ETag"]
+        async with http.get(f"{server.url}/", headers={"If-None-Match": tag}) as response:
+            assert response.status == 304
+        headers = {"Accept-Encoding": "identity"}
+        async with http.get(f"{server.url}/page/main.js", headers=headers) as response:
+            assert "Content-Encoding" not in response.headers
+            assert response.headers["Cache-Control"] == "no-cache"
+        for path in ("/server.py", "/page/../server.py", "/%2e%2e/server.py", "/..%2fserver.py"):
             url = yarl.URL(f"{server.url}{path}", encoded=True)
             async with http.get(url) as response:
                 assert response.status == 404
