@@ -265,7 +265,8 @@ export class Link extends EventTarget {
         await sleep(Math.max(1000, Math.min(5000, last.retryAfter * 1000)));
       }
       if (this.#state === "reconnecting") {
-        const code = last.code === "unknown" || last.code === "over" ? "ended" : "lost";
+        const ended = last.code === "unknown" || last.code === "over";
+        const code = ended ? "ended" : FINAL.has(last.code) ? last.code : "lost";
         this.close(new CallError(code, { detail: last.detail }));
       }
     } finally {

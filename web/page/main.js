@@ -67,7 +67,7 @@ function phase() {
 
 function problem(error, actions) {
   if (!error) return problems.show(null);
-  const again = () => (session ? null : call());
+  const again = () => call();
   const retry = { retry: setup.agent ? again : () => setup.load() };
   const byCode = {
     mic_denied: { type: () => call({ silent: true }), retry: again },

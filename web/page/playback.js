@@ -79,9 +79,13 @@ export class Playback {
   async #fetch(call) {
     const url = new URL(`api/calls/${encodeURIComponent(call.call)}/recording`, this.base);
     url.searchParams.set("token", call.resume);
-    const response = await fetch(url, { signal: AbortSignal.timeout(20_000) });
-    if (!response.ok) throw new Error(String(response.status));
-    return response.blob();
+    // The server may still be writing its end.
+    for (let attempt = 0; attempt < 6; attempt += 1) {
+      const response = await fetch(url, { signal: AbortSignal.timeout(20_000), credentials: "omit" });
+      if (response.ok) return response.blob();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    return null;
   }
 
   // The server's record is the exact one; what this page saw stands in where there is none.

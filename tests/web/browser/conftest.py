@@ -26,6 +26,7 @@ AGENTS = Path(__file__).with_name("agents.py")
 QUESTION = "What time do you open tomorrow morning?"
 LEAD = 3.5  # s after the microphone opened until the caller speaks
 RATE = 16_000
+CALLS = 3  # that the server takes at once
 WAIT = 60_000  # ms; of anything, on a machine that is busy elsewhere
 
 
@@ -47,7 +48,10 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
-    def start(self) -> None:
+    def start(self, *more: str) -> None:
+        """Start it, with more words on its command line."""
+        setup = self.folder / "setup.toml"
+        setup.write_text(f"[limits]\ncalls = {CALLS}\nstarts = 100\n")
         log = self.folder / "serve.log"
         env = environment(
             VIVAVOCE_MODELS="sandbox",
@@ -59,6 +63,7 @@ class Server:
             self.process = subprocess.Popen(
                 [
                     *[*COMMAND, "serve", *agents, "--port", str(self.port)],
+                    *["--setup", str(setup), *more],
                     *["--origin", f"http://localhost:{self.other}"],
                 ],
                 cwd=self.folder,

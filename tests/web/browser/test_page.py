@@ -252,11 +252,47 @@ async def test_two_tabs_are_two_calls(tab, server):
     await three.page.evaluate("kept => sessionStorage['vivavoce.call'] = kept", kept)
     await three.page.reload()
     await three.stage("ready")
-    await one.page.bring_to_front()
+    # Three calls are as many as this server takes: the fourth is told so.
+    await three.open(server.url)
+    await three.call()
+    four = await (await tab(one.page.context)).open(server.url)
+    await four.page.click("#start")
+    alert = four.page.get_by_role("alert")
+    await alert.wait_for()
+    assert "All lines are busy" in await alert.inner_text()
     assert await one.page.get_attribute("body", "data-stage") == "call"
-    await one.hang_up()
-    await two.page.bring_to_front()
-    await two.hang_up()
+    for each in (one, two, three):
+        await each.page.bring_to_front()
+        await each.hang_up()
+    await four.page.bring_to_front()
+    await alert.get_by_role("button", name="Try again").click()
+    await four.stage("call")
+    await four.hang_up()
+
+
+async def test_an_expired_token_is_told(tab, server):
+    one = await (await tab()).open(server.url)
+    page = one.page
+
+    async def refuse(route):
+        await route.fulfill(status=401, json={"error": {"code": "bad_token", "message": "expired"}})
+
+    await page.goto("about:blank")
+    await one.open(f"{server.url}#token=old.one")
+    await page.route("**/api/**", refuse)
+    await page.click("#start")
+    await page.get_by_role("alert").wait_for()
+    assert "access has expired" in await page.get_by_role("alert").inner_text()
+    await page.unroute("**/api/**")
+    # With one in the address the page asks with it, and takes it out of sight.
+    asked = []
+    page.on("request", lambda request: asked.append(request.headers.get("authorization")))
+    await page.goto("about:blank")
+    await page.goto(f"{server.url}#token=abc.def")
+    await one.stage("ready")
+    await one.until("document.querySelector('#agent option')")
+    assert "Bearer abc.def" in asked
+    assert "abc" not in page.url
 
 
 async def test_a_denied_microphone_can_still_type(tab, server):
@@ -410,10 +446,23 @@ async def test_the_server_goes_and_comes_back(tab, server):
         await one.until("document.querySelector('#state').dataset.phase === 'reconnecting'")
         assert "waits for you" in await page.get_by_role("alert").inner_text()
     finally:
-        server.start()
+        server.start("--out", "kept")
     # It knows nothing of the call: the page says so, and offers another.
     await one.stage("after")
     assert "ended while you were away" in await page.get_by_role("alert").inner_text()
-    await page.click("#again")
+    await page.click("#back")
+    await one.until("/records this call/.test(document.querySelector('#kept-server').textContent)")
+    await page.uncheck("#keep")
+    await page.click("#start")
     await one.stage("call")
+    await one.until(
+        "document.querySelector('#dialogue .agent') && document.querySelector('#state').dataset.phase === 'listening'"
+    )
     await one.hang_up()
+    # This page kept nothing: what is listened to is the server's recording.
+    await page.wait_for_selector("#play")
+    async with page.expect_download() as loading:
+        await page.click("#save-audio")
+    caller, agent, rate = ears.stereo((await (await loading.value).path()).read_bytes())
+    assert len(caller) / rate > 1
+    assert ears.level(agent) > 4 * ears.level(caller)
