@@ -303,7 +303,8 @@ async function main() {
   dock.words();
   get("setup").addEventListener("submit", (event) => {
     event.preventDefault();
-    call();
+    if (setup.agent) call();
+    else setup.load();
   });
   get("again").addEventListener("click", () => call());
   get("back").addEventListener("click", back);

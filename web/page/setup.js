@@ -15,6 +15,7 @@ export class Setup {
   #timer = 0;
   #problem;
   #default = "";
+  #missed = false; // the agents could not be asked for
   recording = false;
 
   /** @param {{base: URL, store: object, problem: (error: CallError | null) => void}} given */
@@ -52,12 +53,17 @@ export class Setup {
     const [, agents] = await Promise.allSettled([this.#look(), this.#ask("api/agents")]);
     if (agents.status === "rejected") {
       const error = agents.reason;
+      this.#missed = ["unreachable", "slow", "server"].includes(error.code);
+      get("setup").classList.toggle("bare", !this.#agents.length);
+      if (!this.#agents.length) write(get("name"), "Viva Voce");
       get("token-field").hidden = !["token", "used"].includes(error.code);
       if (error.code === "token" && !this.token) this.#problem(new CallError("token_wanted"));
       else this.#problem(error);
       return;
     }
+    this.#missed = false;
     this.#problem(null);
+    get("setup").classList.remove("bare");
     this.#agents = agents.value.agents ?? [];
     this.#default = agents.value.default ?? "";
     get("token-field").hidden = !agents.value.token || Boolean(this.token);
@@ -74,9 +80,8 @@ export class Setup {
     } catch (error) {
       this.#health = { status: "gone", error };
     }
-    // Agents that could not be had while the server was gone are asked for when it is back.
-    if (this.#health.status !== "gone" && !this.#agents.length && this.#default === "" && this.looked) this.load();
-    this.looked = true;
+    // What could not be had while the server was gone is asked for when it is back.
+    if (this.#health.status !== "gone" && this.#missed) this.load();
     this.words();
   }
 
