@@ -78,7 +78,12 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def session(folder: Path, sandbox: Sandbox) -> Iterator[Session]:
     process = start(
-        folder, "dev", "host.py", VIVAVOCE_SANDBOX_URL=sandbox.url, VIVAVOCE_SANDBOX_KEY=sandbox.key
+        folder,
+        "dev",
+        "host.py",
+        "--chat",
+        VIVAVOCE_SANDBOX_URL=sandbox.url,
+        VIVAVOCE_SANDBOX_KEY=sandbox.key,
     )
     made = Session(process)
     yield made
