@@ -209,9 +209,13 @@ class Answer:
     def finish(self) -> list[Thought]:
         """Return the tool calls and the end, once the stream is over."""
         calls: list[Thought] = []
+        taken: set[str] = set()
         for draft in self._drafts:
             if draft.name:
                 name = self._ids.ours(draft.id)
+                if name in taken:
+                    name = new_id()  # servers have been seen to give every call the same one
+                taken.add(name)
                 calls.append(ToolCallDelta(name, draft.name, draft.arguments))
         return [*calls, Finished(self._reason or "stop", self._usage)]
 
