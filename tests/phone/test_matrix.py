@@ -16,7 +16,7 @@ import pytest
 from tests.phone.conftest import Bot, local_trunk, port_of
 from tests.phone.peers import HERE, sipp, sipp_answering, tone
 from tests.phone.scenarios import ANSWERED, BYE, RINGING, pause, reply, scenario, sdp, send
-from vivavoce.phone import Credentials, DialError, Station
+from vivavoce.phone import Credentials, DialError, Exposure, Station
 from vivavoce.phone.sip.decisions import Resolve
 from vivavoce.phone.sip.resolve import Records, Srv
 from vivavoce.pipelines.audio.convert import encode_mulaw
@@ -310,7 +310,8 @@ async def test_the_next_address_after_a_503(tmp_path):
             return Records(srv={name: srv}, addresses={"a.test": (HERE,), "b.test": (HERE,)})
 
         trunk = local_trunk(host="carrier.test", transport="udp", allow=())
-        async with Station(trunks=[trunk], look_up=look_up) as there:
+        anywhere = Exposure(listen=("udp:127.0.0.1:0",))
+        async with Station(trunks=[trunk], exposure=anywhere, look_up=look_up) as there:
             await _talks(there, second)
             await one_ends()
             await two_ends()
