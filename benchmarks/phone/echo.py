@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,10 @@ Content-Length: 0
 """
 
 
+PATIENCE = 60.0
+"""Seconds that a station may take to tell its figures."""
+
+
 class Worker(psutil.Process):
     """A station's process."""
 
@@ -79,6 +84,9 @@ class Worker(psutil.Process):
         assert self._pipes.stdout is not None
         self._pipes.stdin.write("\n")
         self._pipes.stdin.flush()
+        # It answers with one line, so that nothing of it waits in the buffer.
+        if not select.select([self._pipes.stdout], [], [], PATIENCE)[0]:
+            raise TimeoutError(f"the station says nothing for {PATIENCE:.0f} s")
         return self._pipes.stdout.readline()
 
 
