@@ -94,7 +94,7 @@ def pattern(language: str) -> re.Pattern[str]:
         "range": r"(?<=\d)\s?[–-]\s?(?=\d)",
         "code": r"(?<![\d.,])(?:0\d+|\d{7,})(?![\d.,]\d|\d)",
         "number": rf"(?<![\w.,\d])[-−]?(?:{number})|(?<=[^\W\d_])\d+|\d+",
-        "sign": r"(?<!\w)(?:[Nn]°|[Nn]r\.|No\.|n\.?º)(?=\s?\d)|&|(?<=\w)\+(?=\w)"
+        "sign": r"-{2,}|(?<!\w)(?:[Nn]°|[Nn]r\.|No\.|n\.?º)(?=\s?\d)|&|(?<=\w)\+(?=\w)"
         r"|(?<=\w\s)\+(?=\s\w)|#(?=\d)|°|%|(?<=\d)\s?[×x*]\s?(?=\d)|(?<=\d)/(?=\d)",
     }
     named = (f"(?P<{name}>{part})" for name, part in parts.items())
@@ -360,6 +360,8 @@ def _sign(match: re.Match[str], language: str, words: Lexicon) -> str | None:
     spoken = {"&": words.conjunction, "+": words.plus, "#": words.number, "%": words.percent}
     if sign in spoken:
         return f" {spoken[sign]} "
+    if sign.startswith("--"):
+        return ", "
     return f"{words.number} " if len(sign) > 1 else " "
 
 

@@ -138,6 +138,10 @@ class _Reading:
                         sources.append((start, end))
                         tagged.append(" ")
                     continue
+                spoken = said.rstrip()
+                put = piece != self.written[start:end]
+                if char in ",;:" and (not spoken or (put and spoken[-1] in ".,;:!?…")):
+                    continue  # what was before it is not said, or has its pause
                 if char in ",.;:!?…" and said.endswith(" ") and not _keeps(said):
                     said = said[:-1]
                     sources.pop()

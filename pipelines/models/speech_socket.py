@@ -74,7 +74,9 @@ class RealtimeSpeech:
         # one left out.
         self._abilities = replace(mistral_abilities(endpoint.model), tags=False)
         self._idle: list[_Line] = []
+        self._ending: set[_Line] = set()
         self._tasks = Tasks()
+        self._sparing: asyncio.Task[None] | None = None
         self._closed = False
         http.own(self.close)
 
@@ -107,9 +109,12 @@ class RealtimeSpeech:
     async def close(self) -> None:
         """Close the connections; idempotent."""
         self._closed = True
-        idle, self._idle = self._idle, []
         await self._tasks.close()
-        await asyncio.gather(*(_hang_up(line) for line in idle))
+        # A task that is cancelled before it has begun closes nothing.
+        left = {*self._idle, *self._ending}
+        self._idle.clear()
+        self._ending.clear()
+        await asyncio.gather(*(_hang_up(line) for line in left))
 
     async def _settings(self, asked: Delivery, language: str) -> dict[str, Any]:
         settings: dict[str, Any] = {}
@@ -161,8 +166,9 @@ class RealtimeSpeech:
                 line = None
         if line is None:
             line = await self._open()
-        if not self._idle and not self._closed:
-            self._tasks.spawn(self._spare(), "speech socket")
+        opening = self._sparing is not None and not self._sparing.done()
+        if not self._idle and not opening and not self._closed:
+            self._sparing = self._tasks.spawn(self._spare(), "speech socket")
         return line
 
     async def _spare(self) -> None:
@@ -197,7 +203,7 @@ class RealtimeSpeech:
                     line.session.receive(await socket.recv())
         except BaseException as error:
             if socket is not None:
-                self._tasks.spawn(_hang_up(_Line(socket)), "speech socket's end")
+                self._retire(_Line(socket))
             if (told := _told(error, where, self._waits.connect)) is None:
                 raise
             raise told from error
@@ -215,7 +221,12 @@ class RealtimeSpeech:
         if self._closed:
             line.socket.transport.abort()
         else:
-            self._tasks.spawn(_hang_up(line), "speech socket's end")
+            self._ending.add(line)
+            self._tasks.spawn(self._end(line), "speech socket's end")
+
+    async def _end(self, line: _Line) -> None:
+        await _hang_up(line)
+        self._ending.discard(line)
 
 
 class _DeadError(ModelError):
