@@ -55,6 +55,7 @@ _MANNERS = ("disclosure", "consent")
 _PATHS = ("tls_certificate", "tls_authorities")
 _EXPOSURE = {
     "listen", "public", "realm", "max_calls", "codecs", "srtp", "silence_limit", "session_timer",
+    "media_thread",
 }  # fmt: skip
 
 

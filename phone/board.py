@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from vivavoce.phone.media.thread import MediaLoop
 from vivavoce.phone.sip.decisions import Decision
 from vivavoce.phone.sip.session import LocalMedia
 from vivavoce.phone.sip.ua import UserAgent
@@ -37,6 +38,10 @@ class Board(Protocol):
     @property
     def signalling(self) -> UserAgent:
         """The user agent."""
+
+    @property
+    def media(self) -> MediaLoop:
+        """Where media run."""
 
     @property
     def media_host(self) -> str:

@@ -66,6 +66,8 @@ class Exposure:
         server_tls: The certificate of TLS listeners.
         client_tls: How far ends' certificates are verified; None: the system's authorities,
             and the name must be right.
+        media_thread: Whether media run on a thread of their own, so that what is said goes on
+            while the event loop is busy.
         session_timer: Seconds after which each side is asked whether it still lives (RFC 4028).
 
     Raises:
@@ -83,6 +85,7 @@ class Exposure:
     silence_limit: float = 60.0
     server_tls: ssl.SSLContext | None = None
     client_tls: ssl.SSLContext | None = None
+    media_thread: bool = True
     session_timer: int = 1800
 
     def __post_init__(self) -> None:

@@ -50,6 +50,8 @@ class PhoneLine(TelephoneLine):
         self.plan: MediaPlan | None = None
         self._call: Call | None = None
         self._endpoint: MediaEndpoint | None = None
+        self._session: MediaSession | None = None  # of the endpoint, which runs elsewhere
+        self._given = 0  # samples that were said, of this session's
         self._outcome: tuple[Outcome, int] | None = None
         self._refused: tuple[int, str] | None = None
         self._holding = False
@@ -103,8 +105,7 @@ class PhoneLine(TelephoneLine):
     @property
     def rate(self) -> int:
         """Sample rate of what is heard and said now (Hz); 8000 before it is agreed."""
-        session = self._endpoint.session if self._endpoint is not None else None
-        return session.rate if session is not None else 8_000
+        return self._session.rate if self._session is not None else 8_000
 
     @property
     def wanted(self) -> float:
@@ -112,17 +113,28 @@ class PhoneLine(TelephoneLine):
 
         Never more than a packet and a hair: what waits cannot be taken back.
         """
-        session = self._endpoint.session if self._endpoint is not None else None
+        session = self._session
         if session is None or self.held or self.ended or session.dialling:
             return 0.0
-        wanted = max(session.config.ptime, BLOCK) + MARGIN - session.queued
+        wanted = max(session.config.ptime, BLOCK) + MARGIN - self._queued
         return wanted if wanted > MARGIN else 0.0
+
+    @property
+    def _queued(self) -> float:
+        """Seconds of speech that wait to be sent: counted here, for the sender is elsewhere."""
+        session = self._session
+        return max(0, self._given - session.left) / session.rate if session is not None else 0.0
+
+    @property
+    def behind(self) -> float:
+        """Seconds of its reserve that were sent, because nobody said anything in time."""
+        session = self._session
+        return max(0, session.left - self._given) / session.rate if session is not None else 0.0
 
     @property
     def packet(self) -> float:
         """Seconds of audio in each packet that is sent."""
-        session = self._endpoint.session if self._endpoint is not None else None
-        return session.config.ptime if session is not None else BLOCK
+        return self._session.config.ptime if self._session is not None else BLOCK
 
     def statistics(self) -> Statistics | None:
         """Return the figures of its media; None before it is answered."""
@@ -137,7 +149,7 @@ class PhoneLine(TelephoneLine):
             OSError: No port is free.
         """
         if self._endpoint is None:
-            self._endpoint = await MediaEndpoint.open(
+            self._endpoint = await self._board.media.open(
                 host=self._board.media_host,
                 ports=self._board.ports,
                 heard=self._heard,
@@ -241,21 +253,31 @@ class PhoneLine(TelephoneLine):
     async def close(self) -> None:
         """Give the ports back; idempotent. The call is hung up before."""
         if self._endpoint is not None:
-            await self._endpoint.close()
+            await self._board.media.close(self._endpoint)
 
     # -- sound
 
     def say(self, pcm: Int16) -> None:
         """Queue audio to send (int16 at `rate`); `wanted` says how much is worth giving."""
-        if self._endpoint is not None and len(pcm):
-            self._endpoint.push(pcm)
+        if self._endpoint is not None and self._session is not None and len(pcm):
+            self._endpoint.push(pcm, self._given)
+            self._given += len(pcm)
+
+    def reserve(self, pcm: Int16) -> None:
+        """Keep what will be said next (int16 at `rate`), in place of what was kept."""
+        if self._endpoint is not None:
+            self._endpoint.reserve(pcm, self._given)
+
+    def skip(self, pcm: Int16) -> None:
+        """Take it that these samples were said: they were sent out of the reserve."""
+        self._given += len(pcm)
 
     async def said(self, within: float = 0.5) -> None:
         """Wait until what was queued has left."""
-        session = self._endpoint.session if self._endpoint is not None else None
-        if session is not None and session.queued and not self.held and not self.ended:
+        session = self._session
+        if session is not None and self._queued and not self.held and not self.ended:
             # The clock is even: what waits is sent when its time has passed, and one packet.
-            await asyncio.sleep(min(within, session.queued + session.config.ptime))
+            await asyncio.sleep(min(within, self._queued + session.config.ptime))
 
     # -- keys
 
@@ -310,19 +332,19 @@ class PhoneLine(TelephoneLine):
         if endpoint is None:
             return
         self._since = asyncio.get_running_loop().time()
-        session = endpoint.session
+        session = self._session
         if session is None or before is None or differs(before, plan):
-            session = MediaSession(media_of(plan))
+            session = self._session = MediaSession(media_of(plan))
+            self._given = 0
             endpoint.start(session)
         else:
-            session.signal(plan.remote)
+            endpoint.signal(plan.remote)
         session.sending = plan.sends
         session.receiving = plan.receives
 
     def _heard(self, pcm: Int16) -> None:
         self._take(pcm)
-        endpoint = self._endpoint
-        session = endpoint.session if endpoint is not None else None
+        session = self._session
         if session is None or self.held or not session.receiving:
             self._since = asyncio.get_running_loop().time()
             return

@@ -166,6 +166,22 @@ class TelephoneLine(abc.ABC):
     def say(self, pcm: Int16) -> None:
         """Queue audio to send (int16 at `rate`); `wanted` says how much is worth giving."""
 
+    @property
+    def behind(self) -> float:
+        """Seconds of its reserve that were sent, because nobody said anything in time."""
+        return 0.0
+
+    def reserve(self, pcm: Int16) -> None:
+        """Keep what will be said next (int16 at `rate`), in place of what was kept.
+
+        It is sent if our event loop stalls and nobody comes to say it: see `behind`.
+        """
+        del pcm  # a line without a thread of its own stalls with us
+
+    def skip(self, pcm: Int16) -> None:
+        """Take it that these samples were said: they were sent out of the reserve."""
+        del pcm
+
     @abc.abstractmethod
     async def said(self, within: float = 0.5) -> None:
         """Wait until what was queued has left."""

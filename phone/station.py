@@ -20,6 +20,7 @@ from vivavoce.phone.exposure import (
     own_address,
 )
 from vivavoce.phone.line import PhoneLine
+from vivavoce.phone.media.thread import MediaLoop, MediaThread, SameLoop
 from vivavoce.phone.sip import decisions as sip
 from vivavoce.phone.sip.call import Call
 from vivavoce.phone.sip.decisions import Address, Decision
@@ -104,6 +105,7 @@ class Station:
             client_tls=self._exposure.client_tls,
         )
         self._ua: UserAgent | None = None
+        self._media: MediaLoop = MediaThread() if self._exposure.media_thread else SameLoop()
         self._closing = False
         self.registered = {trunk.name: False for trunk in trunks if trunk.register}
         self.refusals: dict[str, tuple[int, str]] = {}
@@ -150,6 +152,7 @@ class Station:
             await self._wire.close()
             raise PhoneError(str(error)) from error
         self._wire.attach(self._ua)
+        self._media.start()
 
     async def close(self) -> None:
         """Hang up every call, unregister and close every socket; idempotent."""
@@ -168,6 +171,7 @@ class Station:
         await self._tasks.close()
         for line in self.lines:
             await line.close()
+        await self._media.stop()
         await self._wire.close()
 
     async def dial(
@@ -257,6 +261,11 @@ class Station:
         if self._ua is None:
             raise PhoneError("the telephone is not open")
         return self._ua
+
+    @property
+    def media(self) -> MediaLoop:
+        """Where media run."""
+        return self._media
 
     @property
     def media_host(self) -> str:

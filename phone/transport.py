@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
 from pipecat.audio.dtmf.types import KeypadEntry
 from pipecat.frames.frames import (
     Frame,
@@ -27,6 +28,7 @@ from vivavoce.phone.media.receiver import BLOCK
 from vivavoce.phone.sip.decisions import Outcome
 from vivavoce.phone.sip.leg import CallError
 from vivavoce.phone.sip.uri import Uri
+from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.local import Passage
 from vivavoce.pipelines.recorder import Recorder
@@ -39,6 +41,13 @@ T = TypeVar("T")
 
 GOODBYE = 3.0
 """Seconds that the far end is given to take our hanging up."""
+
+RESERVE = 0.35
+"""Seconds of speech that are left with the line, for when we come too late to say them."""
+REFRESH = 5
+"""Blocks after which that is done anew: at least 250 ms are there."""
+PAST = 0.02
+"""Seconds of what was said that a resampler is fed first, so that it goes on without a click."""
 
 _WHY = {
     Outcome.REFUSED: "the far end does not transfer calls (allow REFER on the trunk)",
@@ -121,6 +130,8 @@ class PhoneTransport:
         self._tasks = Tasks()
         self._joined: tuple[TelephoneLine, Call[Any]] | None = None
         self._following: asyncio.Task[None] | None = None
+        self._last: Int16 = np.zeros(0, np.int16)  # the end of what was played
+        self._changes, self._since, self._reserved = -1, 0, False
 
     def input(self) -> Passage:
         """Return the processor that pushes the caller's audio and keys."""
@@ -261,15 +272,43 @@ class PhoneTransport:
 
     async def _speak(self, line: TelephoneLine, conversation: Carried) -> None:
         """Give the line what it lacks for its next packet, and no more."""
-        count = round(line.wanted * conversation.rate)
-        if count <= 0:
-            return
-        samples = (await conversation.play(count)).samples
         if self._resampler is None or self._resampler.target_rate != line.rate:
             self._resampler = Resampler(conversation.rate, line.rate, aligned=False)
-        line.say(self._resampler.feed(samples))
+        missed = round(line.behind * conversation.rate)
+        if missed > 0:
+            # We stalled: that much of what would have been played was sent out of the reserve.
+            line.skip(await self._play(conversation, missed, self._resampler))
+        count = round(line.wanted * conversation.rate)
+        if count > 0:
+            line.say(await self._play(conversation, count, self._resampler))
+        self._reserve(line, conversation)
+
+    async def _play(self, conversation: Carried, count: int, resampler: Resampler) -> Int16:
+        samples = (await conversation.play(count)).samples
+        self._last = samples[-round(PAST * conversation.rate) :]
         if self._recorder is not None:
             self._recorder.agent(samples)
+        return resampler.feed(samples)
+
+    def _reserve(self, line: TelephoneLine, conversation: Carried) -> None:
+        """Leave the line what is to be said next, in case that we come too late to say it."""
+        changes, _ = conversation.ahead(0)
+        self._since += 1
+        if changes == self._changes and self._since < REFRESH:
+            return
+        self._changes, self._since = changes, 0
+        _, samples = conversation.ahead(RESERVE)
+        if not len(samples) and not self._reserved:
+            return
+        self._reserved = bool(len(samples))
+        if self._reserved:
+            # With the end of what was said before it: a filter that begins anew would click.
+            fresh = Resampler(conversation.rate, line.rate, aligned=False)
+            past = len(fresh.feed(self._last))
+            samples = np.concatenate([self._last, samples])
+            fresh = Resampler(conversation.rate, line.rate, aligned=False)
+            samples = fresh.feed(samples)[past:]
+        line.reserve(samples)
 
     async def _while_up(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something for the caller, for as long as they are there.

@@ -182,6 +182,13 @@ class Conversation:
             self._mind.tell_news()
         return block
 
+    def ahead(self, seconds: float) -> tuple[int, Samples]:
+        """Return what `play` is going to give next, as far as is known (int16 at `rate`).
+
+        With it goes a count that changes when that becomes something else: the caller cut in.
+        """
+        return self._mouth.ahead(seconds)
+
     # What the call sees.
 
     def now(self) -> float:

@@ -288,6 +288,13 @@ class Mouth(Stage):
             await self._settle(now + count / self.rate)
         return block
 
+    def ahead(self, seconds: float) -> tuple[int, NDArray[np.int16]]:
+        """Return what `play` is going to give next, as far as is known (int16 at `rate`).
+
+        With it goes a count that changes when that becomes something else: the caller cut in.
+        """
+        return self._playout.changes, self._playout.peek(round(seconds * self.rate))
+
     async def cut(self, *, force: bool = False) -> None:
         """Stop speaking, except what is protected; what was heard of it is settled to the word."""
         self._fall_silent()

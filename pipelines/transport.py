@@ -7,7 +7,7 @@ from typing import Protocol
 from pipecat.processors.frame_processor import FrameProcessor
 
 from vivavoce.pipelines.clock import Clock
-from vivavoce.pipelines.turns.playout import Block
+from vivavoce.pipelines.turns.playout import Block, Samples
 
 
 class Carried(Protocol):
@@ -35,6 +35,12 @@ class Carried(Protocol):
 
     async def play(self, count: int) -> Block:
         """Take the next `count` samples of the agent's speech."""
+
+    def ahead(self, seconds: float) -> tuple[int, Samples]:
+        """Return what `play` is going to give next, as far as is known (int16 at `rate`).
+
+        With it goes a count that changes when that becomes something else: the caller cut in.
+        """
 
 
 class Transport(Protocol):

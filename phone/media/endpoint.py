@@ -1,7 +1,7 @@
-"""Media on the network: a call's RTP and RTCP ports, and a thread for many of them.
+"""Media on the network: a call's RTP and RTCP ports.
 
-Thin: `session.MediaSession` decides. An endpoint lives on one event loop; `MediaThread` is such
-a loop on a thread of its own, for when the application's loop is busy with models and lags.
+Thin: `session.MediaSession` decides. An endpoint lives on one event loop, which may be one on a
+thread of its own (`thread.MediaThread`), for the application's is busy with models and lags.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import ipaddress
 import logging
 import random
 import socket
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Self, TypeVar
+from collections.abc import Callable
+from typing import Any, Self
 
 from vivavoce.pipelines.audio.convert import Int16
 
@@ -24,8 +23,6 @@ from .sender import CATCH_UP
 from .session import Event, MediaSession, Outgoing, Statistics
 
 log = logging.getLogger("vivavoce")
-
-T = TypeVar("T")
 
 PORTS = range(20_000, 30_000)
 """Where RTP ports are taken from unless told otherwise."""
@@ -149,9 +146,20 @@ class MediaEndpoint:
 
         self._do(begin)
 
-    def push(self, pcm: Int16) -> None:
-        """Queue audio to send (int16 at the session's rate); dropped before a session."""
-        self._do(lambda: self.session.push(pcm) if self.session else None)
+    def push(self, pcm: Int16, at: int | None = None) -> None:
+        """Queue audio to send (int16 at the session's rate); dropped before a session.
+
+        `at` as in `MediaSession.push`.
+        """
+        self._do(lambda: self.session.push(pcm, at) if self.session else None)
+
+    def reserve(self, pcm: Int16, at: int) -> None:
+        """Keep what is about to be pushed (see `MediaSession.reserve`)."""
+        self._do(lambda: self.session.reserve(pcm, at) if self.session else None)
+
+    def signal(self, remote: Address | None) -> None:
+        """Take the address of a new SDP (see `MediaSession.signal`)."""
+        self._do(lambda: self.session.signal(remote) if self.session else None)
 
     def flush(self) -> None:
         """Fall silent at once: the caller has cut in."""
@@ -305,101 +313,3 @@ def _bind(host: str, ports: range, family: int) -> tuple[socket.socket, socket.s
         f"No pair of UDP ports is free on {host} between {ports.start} and {ports.stop}: "
         f"widen the range or end other calls ({problem})."
     )
-
-
-class MediaThread:
-    """An event loop on a thread of its own, for endpoints.
-
-    Use it as an async context manager. What runs there is started by `run`; endpoints are
-    opened by `open` and closed by `close`, both from the application's loop.
-    """
-
-    def __init__(self, name: str = "media") -> None:
-        self._name = name
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    async def __aenter__(self) -> Self:
-        self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    def start(self) -> None:
-        """Start the thread; once only."""
-        if self._thread is not None:
-            raise RuntimeError("A media thread is started once.")
-        loop = self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self._serve, args=(loop,), name=self._name, daemon=True
-        )
-        self._thread.start()
-
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the thread and wait for it; cancelling cancels it there."""
-        if self._loop is None or self._loop.is_closed():
-            work.close()
-            raise RuntimeError("The media thread does not run: start it first.")
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
-
-    async def open(
-        self,
-        session: MediaSession | None = None,
-        *,
-        heard: Callable[[Int16], None] | None = None,
-        happened: Callable[[Event], None] | None = None,
-        **options: Any,
-    ) -> MediaEndpoint:
-        """Open an endpoint on the thread (see `MediaEndpoint.open`).
-
-        `heard` and `happened` run on the caller's loop; `source` runs on the media thread.
-        """
-        here = asyncio.get_running_loop()
-        return await self.run(
-            MediaEndpoint.open(
-                session, heard=_on(here, heard), happened=_on(here, happened), **options
-            )
-        )
-
-    async def close(self, endpoint: MediaEndpoint) -> None:
-        """Close an endpoint that was opened here; idempotent."""
-        if self._loop is not None and not self._loop.is_closed():
-            await self.run(endpoint.close())
-
-    async def stop(self) -> None:
-        """Stop the thread and wait for it; idempotent. Close its endpoints first."""
-        thread, loop = self._thread, self._loop
-        if thread is None or loop is None or not thread.is_alive():
-            return
-        loop.call_soon_threadsafe(loop.stop)
-        await asyncio.to_thread(thread.join, 5.0)
-        if thread.is_alive():
-            log.error("The media thread does not end: a callback on it blocks.")
-
-    @staticmethod
-    def _serve(loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_forever()
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            gathered: Awaitable[object] = asyncio.gather(*tasks, return_exceptions=True)
-            if tasks:
-                loop.run_until_complete(gathered)
-        finally:
-            loop.close()
-
-
-def _on(
-    loop: asyncio.AbstractEventLoop, function: Callable[[T], None] | None
-) -> Callable[[T], None] | None:
-    if function is None:
-        return None
-
-    def post(argument: T) -> None:
-        with contextlib.suppress(RuntimeError):  # that loop is closed: nobody listens
-            loop.call_soon_threadsafe(function, argument)
-
-    return post

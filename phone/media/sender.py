@@ -38,6 +38,7 @@ class Sent:
         skipped: Packets never made because `tick` came too late.
         dropped: Audio dropped with them, or because too much was pushed (s).
         flushed: Audio dropped by `flush` (s).
+        borrowed: Audio of the reserve that was sent because nobody pushed any in time (s).
         talkspurts: How often sound began after a silence in which nothing was sent.
         latest: The most that a packet was made after it was due (s).
     """
@@ -47,6 +48,7 @@ class Sent:
     skipped: int = 0
     dropped: float = 0.0
     flushed: float = 0.0
+    borrowed: float = 0.0
     talkspurts: int = 0
     latest: float = 0.0
 
@@ -68,6 +70,9 @@ class Sender:
 
     Raises:
         ValueError: The packet length is impossible.
+
+    Attributes:
+        left: Samples that were sent or dropped of all that was ever pushed or borrowed.
     """
 
     def __init__(
@@ -104,6 +109,8 @@ class Sender:
         self._event_timestamp = 0
         self._queue: deque[Int16] = deque()
         self._queued = 0
+        self._reserve = np.zeros(0, np.int16)
+        self.left = 0
         self._due: float | None = None
         self._sent_at = 0.0
         self._marker = True
@@ -129,20 +136,34 @@ class Sender:
         ahead = 0.0 if self._due is None else self._due - now
         return (self._timestamp - round(ahead * self._codec.clock_rate)) & 0xFFFF_FFFF
 
-    def push(self, pcm: Int16) -> None:
+    def push(self, pcm: Int16, at: int | None = None) -> None:
         """Queue audio.
 
         Args:
             pcm: int16 at the codec's rate, shape (n,), kept and not copied.
+            at: Its position among all that was ever pushed (samples), where there is a reserve:
+                what was sent out of that already is not sent again.
         """
+        if at is not None:
+            pcm = pcm[max(0, self.left + self._queued - at) :]
         if not len(pcm):
             return
+        self._reserve = self._reserve[len(pcm) :]
         self._queue.append(pcm)
         self._queued += len(pcm)
         if self._queued > self._limit:
             excess = self._queued - self._limit
             self._take(excess)
             self.figures.dropped += excess / self._codec.rate
+
+    def reserve(self, pcm: Int16, at: int) -> None:
+        """Keep what is about to be pushed, to send it if nobody comes to push it in time.
+
+        Args:
+            pcm: int16, in place of the reserve that there is; empty for none.
+            at: Its position among all that was ever pushed (samples).
+        """
+        self._reserve = pcm[max(0, self.left + self._queued - at) :]
 
     def flush(self) -> float:
         """Fall silent: drop what waits, but for a fade of 10 ms lest it click.
@@ -152,6 +173,8 @@ class Sender:
         """
         before = self._queued
         tail = self._take(min(before, round(self._codec.rate * _FADE)))
+        self.left += self._queued - len(tail)
+        self._reserve = np.zeros(0, np.int16)
         self._queue.clear()
         self._queued = 0
         if len(tail):
@@ -225,6 +248,8 @@ class Sender:
             pcm = np.zeros(0, np.int16)
         else:
             pcm = self._take(min(self._queued, self._samples))
+            if len(self._reserve) and self.enabled and len(pcm) < self._samples:
+                pcm = self._borrow(pcm)
         if not self.enabled:
             self._marker = True
             return None
@@ -252,6 +277,14 @@ class Sender:
         self.figures.octets += len(payload)
         return packet
 
+    def _borrow(self, pcm: Int16) -> Int16:
+        """Fill a packet from the reserve."""
+        lent = self._reserve[: self._samples - len(pcm)]
+        self._reserve = self._reserve[len(lent) :]
+        self.left += len(lent)
+        self.figures.borrowed += len(lent) / self._codec.rate
+        return np.concatenate((pcm, lent)) if len(pcm) else lent
+
     def _take(self, count: int) -> Int16:
         taken: list[Int16] = []
         while count > 0 and self._queue:
@@ -262,6 +295,7 @@ class Sender:
             taken.append(chunk)
             count -= len(chunk)
             self._queued -= len(chunk)
+            self.left += len(chunk)
         if len(taken) == 1:
             return taken[0]
         return np.concatenate(taken) if taken else np.zeros(0, np.int16)

@@ -342,9 +342,18 @@ class MediaSession:
 
     # -- the way out
 
-    def push(self, pcm: Int16) -> None:
-        """Queue audio to send (int16 at `rate`, any length)."""
-        self._sender.push(pcm)
+    def push(self, pcm: Int16, at: int | None = None) -> None:
+        """Queue audio to send (int16 at `rate`, any length); `at` as in `Sender.push`."""
+        self._sender.push(pcm, at)
+
+    def reserve(self, pcm: Int16, at: int) -> None:
+        """Keep what is about to be pushed, lest a late push leaves a gap: `Sender.reserve`."""
+        self._sender.reserve(pcm, at)
+
+    @property
+    def left(self) -> int:
+        """Samples that were sent or dropped of all that was ever pushed or reserved."""
+        return self._sender.left
 
     def flush(self) -> float:
         """Drop what waits to be sent, but for a fade of 10 ms: the caller has cut in.

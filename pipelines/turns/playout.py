@@ -78,6 +78,16 @@ class Clause:
             self._audio.append(samples)
             self.received += len(samples)
 
+    def peek(self, count: int) -> Samples:
+        """Return up to `count` samples that `take` is going to hand over."""
+        found: list[Samples] = []
+        for chunk in self._chunks:
+            if count <= 0:
+                break
+            found.append(chunk[:count])
+            count -= len(found[-1])
+        return np.concatenate(found) if found else np.zeros(0, np.int16)
+
     def take(self, count: int) -> Samples:
         """Hand over up to `count` samples."""
         taken: list[Samples] = []
@@ -121,6 +131,7 @@ class Playout:
         rate: Sample rate (Hz).
         position: Samples handed over, silence included.
         underruns: How often speech paused because the synthesiser was late.
+        changes: How often what was to be played next became something else.
     """
 
     def __init__(self, rate: int, *, fade: float = 0.01) -> None:
@@ -134,6 +145,7 @@ class Playout:
         self._rising = False
         self._held = False
         self._gain = self._wanted = 1.0
+        self.changes = 0
 
     @property
     def held(self) -> bool:
@@ -143,6 +155,7 @@ class Playout:
     def duck(self, *, on: bool) -> None:
         """Lower the voice, or raise it again, over the next block."""
         self._wanted = DUCKED if on else 1.0
+        self.changes += 1
 
     @property
     def tail_if_cut(self) -> float:
@@ -233,6 +246,26 @@ class Playout:
             self._gain = self._wanted
         return Block(out, audible, tuple(finished), speaking)
 
+    def peek(self, count: int) -> Samples:
+        """Return up to `count` samples that `pull` is going to hand over, as far as is known."""
+        if self._rising or self._starved is not None:
+            return np.zeros(0, np.int16)
+        found, left = [self._tail[:count]], count - len(self._tail)
+        for clause in self._clauses:
+            if left <= 0 or clause.held or (self._held and clause.interruptible):
+                break
+            dry = not clause.complete and clause.waiting < left + self._fade
+            if dry and not clause.played:
+                break  # it may not be begun in time
+            # The end of what is not complete is faded out where nothing follows in time.
+            known = clause.waiting if clause.complete else clause.waiting - self._fade
+            found.append(clause.peek(min(left, max(0, known))))
+            left -= len(found[-1])
+            if not clause.complete:
+                break
+        samples = np.concatenate(found)
+        return samples if self._wanted == 1.0 else (samples * self._wanted).astype(np.int16)
+
     def hold(self) -> None:
         """Fall silent with a short fade and keep everything; what is protected plays on.
 
@@ -242,6 +275,7 @@ class Playout:
         if not self._held and self._clauses and self._clauses[0].interruptible:
             self._fade_out(self._clauses[0])
         self._held = True
+        self.changes += 1
 
     def resume(self) -> None:
         """Go on, with a short fade, from the sample where `hold` stopped."""
@@ -249,6 +283,7 @@ class Playout:
         if self._held and current is not None and current.interruptible and current.played:
             self._rising = True
         self._held = False
+        self.changes += 1
 
     def remove(self, clauses: Collection[Clause]) -> None:
         """Take clauses back of which nothing was played."""
@@ -274,6 +309,7 @@ class Playout:
         if keep == 0:
             self._rising = False
         self._held = False
+        self.changes += 1
         return dropped
 
     def _shape(self, samples: Samples, *, rise: bool, fall: bool) -> Samples:

@@ -9,9 +9,10 @@ import time
 import numpy as np
 import pytest
 
-from vivavoce.phone.media.endpoint import MediaEndpoint, MediaThread
+from vivavoce.phone.media.endpoint import MediaEndpoint
 from vivavoce.phone.media.rtp import RtpPacket
 from vivavoce.phone.media.session import Goodbye, MediaConfig, MediaSession
+from vivavoce.phone.media.thread import MediaThread
 
 PORTS = range(41_000, 43_000)
 

@@ -175,3 +175,51 @@ def test_impossible_packets_are_refused():
 def test_the_stream_cannot_be_guessed():
     starts = {(s.ssrc, s.tick(0.0)[0].sequence) for s in (Sender(make_codec("PCMU"), 0), make())}
     assert len(starts) == 2
+
+
+def test_what_nobody_pushes_in_time_is_taken_from_the_reserve():
+    """And what is pushed then, too late, is not sent twice."""
+    sender, speech = make(), ramp(1600)
+    sender.push(speech[:320], 0)
+    sender.reserve(speech[320:960], 320)
+    packets = run(sender, 0.08)  # two packets of the queue, two of the reserve
+    assert sender.left == 640
+    assert sender.figures.borrowed == pytest.approx(0.04)
+    sender.push(speech[320:800], 320)  # it was about to be pushed when the loop stalled
+    assert sender.queued == pytest.approx(0.02)
+    sender.push(speech[800:1600], 800)
+    packets += run(sender, 0.12, begin=0.08)
+    expected = decode_mulaw(make_codec("PCMU").encode(speech))
+    assert np.array_equal(heard(packets), expected)
+    assert sender.left == 1600
+
+
+def test_a_reserve_fills_a_packet_up_and_ends():
+    sender = make()
+    sender.push(loud(0.01), 0)
+    sender.reserve(loud(0.02), 80)
+    packets = run(sender, 0.06)
+    sound = abs(heard(packets).astype(int))
+    assert (sound[:240] > 8000).all()
+    assert (sound[240:] < 100).all()
+    assert sender.left == 240
+
+
+def test_a_reserve_that_is_taken_back_is_not_sent():
+    sender = make()
+    sender.push(loud(0.02), 0)
+    sender.reserve(loud(0.2), 160)
+    sender.reserve(np.zeros(0, np.int16), 160)
+    assert (abs(heard(run(sender, 0.1)).astype(int)) > 1000).sum() == 160
+    sender.reserve(loud(0.2), 160)
+    sender.flush()
+    assert (abs(heard(run(sender, 0.1, begin=0.1)).astype(int)) > 1000).sum() == 0
+
+
+def test_who_pushes_without_positions_has_no_reserve():
+    sender = make()
+    for _ in range(3):
+        sender.push(loud(0.02))
+    run(sender, 0.04)
+    assert sender.left == 320
+    assert sender.queued == pytest.approx(0.02)

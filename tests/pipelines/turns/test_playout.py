@@ -59,7 +59,10 @@ class Accounts(RuleBasedStateMachine):
     @rule(count=st.integers(1, 60))
     def pull(self, count):
         before, gaps, starved = self.playout.position, self.playout.underruns, self.playout._starved
+        ahead = self.playout.peek(count)
         block = self.playout.pull(count)
+        # What was foreseen came, sample by sample.
+        assert np.array_equal(ahead, block.samples[: len(ahead)])
         # Speech that falls behind fades out, and in again.
         self.fades += self.playout.underruns - gaps
         self.fades += self.playout._starved not in {None, starved}
