@@ -149,11 +149,13 @@ async def transcribe(order: Order, settings: Settings, console: Console) -> int:
         AudioFileError: If a recording cannot be read; likewise.
         RecordingError: If the folder cannot be written; likewise.
     """
-    todo = _todo(order, console)
-    # Nothing is paid for before all of them can be read.
-    for source in todo:
+    # Nothing is paid for before all of them can be read, and no recording is written over.
+    for source in order.sources:
         if source.path is not None:
             await asyncio.to_thread(probe, source.path)
+            if source.path in order.outputs(source).values():
+                raise RecordingError(f"{source.path} would be written over: give another --out")
+    todo = _todo(order, console)
     if not todo:
         return 0
     async with open_sandbox(settings, "transcribe") as (url, key):
