@@ -2,7 +2,7 @@
 
 from vivavoce.agent import Agent, Call
 
-OPENING = "We open at nine in the morning and we close at six in the evening."
+OPENING = "Our shop opens early in the morning and closes late in the evening."
 STORY = (
     "Welcome to the museum of old telephones. On the ground floor you find the first of them, "
     "made of wood and brass. On the first floor there are the public telephones of all countries. "
