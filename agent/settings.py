@@ -29,6 +29,8 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
+from vivavoce.agent.options import Listening
+
 CONFIG = "vivavoce.toml"
 
 StageName = Literal["hear", "think", "speak", "transcribe", "ask"]
@@ -145,6 +147,35 @@ class TimeoutSettings(BaseModel):
     switch: float = Field(default=4.0, gt=0, le=300)
 
 
+class ListeningSettings(BaseModel):
+    """What the transcriber is told for agents that do not say it themselves.
+
+    Attributes:
+        language: What is spoken, as a code of two letters.
+        expect: Words and phrases that may come.
+        delay: How far the text may lag behind the audio (s).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    language: str | None = None
+    expect: tuple[str, ...] = ()
+    delay: float | None = None
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        self.options()
+        return self
+
+    def options(self) -> Listening:
+        """Return it as an agent's options are written.
+
+        Raises:
+            vivavoce.agent.options.OptionError: If something is out of its range.
+        """
+        return Listening(language=self.language, expect=self.expect, delay=self.delay)
+
+
 class Settings(BaseSettings):
     """All settings.
 
@@ -160,6 +191,7 @@ class Settings(BaseSettings):
         speak: Where speech is, if apart.
         transcribe: Where recordings are transcribed, if apart.
         ask: Where the model is that answers questions to recordings, if apart.
+        listening: What the transcriber is told, where the agent does not say it.
         timeouts: How long to wait.
         log: How much is logged.
     """
@@ -182,6 +214,7 @@ class Settings(BaseSettings):
     speak: StageSettings = StageSettings()
     transcribe: ProviderSettings = ProviderSettings()
     ask: ProviderSettings = ProviderSettings()
+    listening: ListeningSettings = ListeningSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     log: Literal["error", "warning", "info", "debug"] = "warning"
 

@@ -135,5 +135,6 @@ async def open_models(settings: Settings) -> AsyncGenerator[Models]:
             speak=where["speak"],
             timeouts=timeouts(settings),
             smart_turn=smart_turn,
+            listening=settings.listening.options(),
         ) as models:
             yield models

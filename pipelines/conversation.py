@@ -87,7 +87,7 @@ class Conversation:
         self._mind = Mind(self._context, models.thinking)
         self._ears = Ears(
             self._context,
-            models.hearing(Wishes.of(agent)),
+            models.hearing(Wishes.of(agent, models.listening)),
             models.smart_turn,
             self,
             models.vad() if models.vad else None,

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from vivavoce.agent.options import Listening
 from vivavoce.agent.testing import guard
 from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
@@ -41,6 +42,7 @@ class Models:
         smart_turn: The end-of-turn model; None leaves the decision to silence and words.
         names: Which model serves each stage, for records.
         vad: Makes a call's voice detector, instead of the one that its agent chose.
+        listening: What the transcriber is told, where an agent does not say it.
     """
 
     hearing: Callable[[Wishes], Hearing]
@@ -49,6 +51,7 @@ class Models:
     smart_turn: SmartTurn | None = None
     names: dict[str, str] = field(default_factory=dict)
     vad: Callable[[], Vad] | None = None
+    listening: Listening = field(default_factory=Listening)
     http: Http | None = None
     _clips: dict[tuple[str, str | Speaker | None, str], Samples] = field(default_factory=dict)
 
@@ -61,6 +64,7 @@ class Models:
         speak: Endpoint | Sequence[Endpoint | Provider[Speaking]],
         timeouts: Timeouts | None = None,
         smart_turn: SmartTurn | None = None,
+        listening: Listening | None = None,
     ) -> Models:
         """Connect to the servers of the three stages; nothing is sent yet.
 
@@ -72,6 +76,7 @@ class Models:
             speak: Where speech is, likewise.
             timeouts: How long to wait for them.
             smart_turn: The end-of-turn model.
+            listening: What the transcriber is told, where an agent does not say it.
 
         Raises:
             vivavoce.agent.testing.ModelsBlockedError: If a test has blocked them.
@@ -111,6 +116,7 @@ class Models:
                 "speaking": names(speaks),
             },
             http=http,
+            listening=listening or Listening(),
         )
 
     async def __aenter__(self) -> Self:

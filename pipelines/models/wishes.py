@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vivavoce.agent.agent import Agent
+from vivavoce.agent.options import Listening
 from vivavoce.pipelines.models.capabilities import Capabilities
 
 MOST_TERMS = 100
@@ -121,14 +122,20 @@ class Wishes:
             raise WishError("diarize is not compatible with turn detection: choose one of them")
 
     @classmethod
-    def of(cls, agent: Agent[Any, Any]) -> Wishes:
-        """Return what an agent asks for."""
-        listening = agent.listening
+    def of(cls, agent: Agent[Any, Any], usual: Listening | None = None) -> Wishes:
+        """Return what an agent asks for.
+
+        Args:
+            agent: The agent.
+            usual: What is asked for where the agent says nothing.
+        """
+        own, usual = agent.listening, usual or Listening()
+        delay = usual.delay if own.delay is None else own.delay
         return cls(
             turns=agent.turns.detector == "model",
-            language=listening.language,
-            context_bias=listening.expect,
-            delay_ms=None if listening.delay is None else round(1000 * listening.delay),
+            language=own.language or usual.language,
+            context_bias=own.expect or usual.expect,
+            delay_ms=None if delay is None else round(1000 * delay),
         )
 
     @property

@@ -79,3 +79,11 @@ def test_what_an_agent_asks_for():
     assert Wishes.of(agent) == Wishes(
         turns=True, language="fr", context_bias=("pain au levain",), delay_ms=240
     )
+
+
+def test_what_the_settings_say_is_for_agents_that_say_nothing():
+    usual = Listening(language="de", delay=2.4)
+    assert Wishes.of(Agent(), usual) == Wishes(language="de", delay_ms=2400)
+    agent = Agent(listening=Listening(language="fr", expect=("Marie",)))
+    wishes = Wishes.of(agent, usual)
+    assert wishes == Wishes(language="fr", context_bias=("Marie",), delay_ms=2400)
