@@ -7,12 +7,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.agent.options import Limits, OptionError, Speech, Turns
+from vivavoce.agent.options import Limits, Listening, OptionError, Speech, Turns
 
 
 def test_the_defaults_hold():
     assert Turns() == Turns()
     assert Limits().on_failure == "continue"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"delay": 0.07}, "delay=0.07.*0.08 and 1.2 s, or 2.4"),
+        ({"delay": 1.3}, "delay=1.3"),
+        ({"delay": "fast"}, "must be a number"),
+        ({"language": "english"}, "give a code"),
+        ({"language": "FR"}, "give a code"),
+        ({"expect": "Marie"}, "as a tuple"),
+        ({"expect": ("",)}, "as a tuple"),
+        ({"expect": ("term",) * 101}, "at most 100 terms; got 101"),
+    ],
+)
+def test_what_no_transcriber_takes_is_told(wrong, told):
+    with pytest.raises(OptionError, match=told):
+        Listening(**wrong)
+
+
+def test_what_a_transcriber_is_told():
+    listening = Listening(language="fr", expect=["Marie"], delay=2.4)
+    assert listening.expect == ("Marie",)
+    assert hash(listening) == hash(Listening(language="fr", expect=("Marie",), delay=2.4))
 
 
 # The three silences come in order, so each one's neighbours bound it.

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from vivavoce.agent.options import Listening
 from vivavoce.agent.settings import MISTRAL_URL, Settings, SettingsError, load
 
 SECRET = "sk-Zq8vT1secret"
@@ -69,6 +70,12 @@ def test_stages_may_be_set_apart(monkeypatch):
     assert settings.needs_sandbox
 
 
+def test_what_the_transcriber_is_told(monkeypatch):
+    monkeypatch.setenv("VIVAVOCE_LISTENING__DELAY", "0.24")
+    monkeypatch.setenv("VIVAVOCE_LISTENING__EXPECT", '["Chez Marie"]')
+    assert load().listening.options() == Listening(expect=("Chez Marie",), delay=0.24)
+
+
 def test_no_sandbox_is_needed_when_every_stage_is_elsewhere(monkeypatch):
     for stage in ("HEAR", "THINK", "SPEAK"):
         monkeypatch.setenv(f"VIVAVOCE_{stage}__URL", "http://127.0.0.1:8000")
@@ -111,6 +118,7 @@ def test_a_file_may_hold_the_key(config):
         ({"VIVAVOCE_TIMEOUTS__CONNECT": "soon"}, "timeouts.connect: "),
         ({"VIVAVOCE_TIMEOUTS__CONNECT": "0"}, "timeouts.connect: "),
         ({"VIVAVOCE_TIMEOUTS__STALL": "nan"}, "timeouts.stall: "),
+        ({"VIVAVOCE_LISTENING__DELAY": "5"}, "listening: Listening(delay=5.0): must be within"),
         ({"VIVAVOCE_LOG": "verbose"}, "log: "),
         ({"VIVAVOCE_CONFIG": "nowhere.toml"}, "VIVAVOCE_CONFIG names nowhere.toml"),
         ({"VIVAVOCE_CONFIG": "."}, "which is no file"),
