@@ -8,6 +8,8 @@ loss      ten minutes of 5 % loss, 60 ms jitter and 1 % clock drift: what is mad
 latency   voice to voice over SIP, beside the same agent called by a file
 bargein   how long a reply is still heard after the agent has decided to be silent
 talk      a spoken conversation with the restaurant's agent by each telephone (--peer NAME)
+stall     an event loop that stands still for 200 ms each second: gaps at the far end
+voicemail 20 greetings of machines and 20 people, told apart with the recogniser in the loop
 ring      a telephone that rings for 40 s before it answers, each way
 soak      twenty calls at once of five seconds (--minutes 5): what is left behind
 
@@ -26,7 +28,19 @@ from typing import Any
 from loguru import logger
 
 from benchmarks.latency import machine
-from benchmarks.phone import beside, echo, flood, fuzz, latency, loss, ring, soak, talk
+from benchmarks.phone import (
+    beside,
+    echo,
+    flood,
+    fuzz,
+    latency,
+    loss,
+    ring,
+    soak,
+    stall,
+    talk,
+    voicemail,
+)
 
 RESULTS = Path(__file__).parents[1] / "results" / "phone.json"
 RUNS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
@@ -39,6 +53,8 @@ RUNS: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "bargein": lambda given: latency.barge_in(given.turns or 12),
     "talk": lambda given: talk.run(given.peer),
     "ring": lambda _: ring.run(),
+    "stall": lambda _: stall.run(),
+    "voicemail": lambda _: voicemail.run(),
     "soak": lambda given: soak.run(given.minutes),
 }
 
