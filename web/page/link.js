@@ -25,6 +25,7 @@ export class Link extends EventTarget {
   #id = ""; // of the connection
   #call = null; // {call, agent, resume}
   #wanted = {};
+  #ice = []; // STUN and TURN servers
   #track = null;
   #state = "idle";
   #beat = 0;
@@ -47,7 +48,7 @@ export class Link extends EventTarget {
     return this.#state;
   }
 
-  /** `{call, agent, resume}` once the server took the call. */
+  /** `{call, agent, resume, ice}` once the server took the call. */
   get call() {
     return this.#call;
   }
@@ -59,11 +60,12 @@ export class Link extends EventTarget {
 
   /**
    * Begin a call, or go on with one (`resume`).
-   * @param {{agent?: string, language?: string, voice?: string, resume?: string}} wanted
+   * @param {{agent?: string, language?: string, voice?: string, resume?: string, ice?: object[]}} wanted
    * @param {MediaStreamTrack} track what the caller says
    */
   async start(wanted, track) {
     this.#wanted = wanted;
+    this.#ice = wanted.ice ?? [];
     this.#track = track;
     this.#become("connecting");
     addEventListener("online", this.#moved);
@@ -135,11 +137,9 @@ export class Link extends EventTarget {
 
   async #open() {
     this.#drop();
-    const ice = await ask(new URL("api/ice", this.#base), { token: this.#token }).catch((error) => {
-      if (error.code === "unknown") return {}; // a server without TURN need not know of it
-      throw error;
-    });
-    const pc = new RTCPeerConnection({ iceServers: ice.iceServers ?? [], bundlePolicy: "max-bundle" });
+    const iceServers = await this.#servers();
+    if (this.#state === "closed") throw new CallError("lost"); // while we asked
+    const pc = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.#pc = pc;
     this.#id = "";
     const candidates = this.#trickle(pc);
@@ -172,6 +172,19 @@ export class Link extends EventTarget {
     this.#become("connected");
   }
 
+  // STUN and TURN. A call that goes on may have outlived its token, and goes on with those it had.
+  async #servers() {
+    try {
+      const { iceServers } = await ask(new URL("api/ice", this.#base), { token: this.#token });
+      this.#ice = iceServers ?? [];
+    } catch (error) {
+      const goesOn = this.#call !== null || Boolean(this.#wanted.resume);
+      // A server without TURN need not know of it.
+      if (error.code !== "unknown" && !(goesOn && ["token", "used", "forbidden"].includes(error.code))) throw error;
+    }
+    return this.#ice;
+  }
+
   async #offer(pc, { restart = false }) {
     await pc.setLocalDescription(await pc.createOffer({ iceRestart: restart }));
     const { sdp, type } = pc.localDescription;
@@ -187,7 +200,7 @@ export class Link extends EventTarget {
     });
     if (pc !== this.#pc) throw new CallError("lost");
     this.#id = answer.pc_id;
-    this.#call = { call: answer.call, agent: answer.agent, resume: answer.resume ?? resume };
+    this.#call = { call: answer.call, agent: answer.agent, resume: answer.resume ?? resume, ice: this.#ice };
     await pc.setRemoteDescription({ sdp: answer.sdp, type: answer.type });
   }
 

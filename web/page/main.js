@@ -67,6 +67,7 @@ function phase() {
 
 function problem(error, actions) {
   if (!error) return problems.show(null);
+  if (["token", "used"].includes(error.code)) get("token-field").hidden = false;
   const again = () => call();
   const retry = { retry: setup.agent ? again : () => setup.load() };
   const byCode = {
@@ -123,7 +124,7 @@ async function call({ silent = false, resume = null } = {}) {
     session = made;
     begin(made);
     if (store.output && devices.canChooseOutput()) await voice.setSinkId(store.output).catch(() => {});
-    await made.start(resume ? { resume: resume.resume } : setup.wanted, stream);
+    await made.start(resume ? { resume: resume.resume, ice: resume.ice } : setup.wanted, stream);
   } catch (error) {
     made?.drop();
     await over(made, null);

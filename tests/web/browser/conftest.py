@@ -48,8 +48,8 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
-    def start(self, *more: str) -> None:
-        """Start it, with more words on its command line."""
+    def start(self, *more: str, **settings: str) -> None:
+        """Start it, with more words on its command line and settings in its environment."""
         setup = self.folder / "setup.toml"
         setup.write_text(f"[limits]\ncalls = {CALLS}\nstarts = 100\n")
         log = self.folder / "serve.log"
@@ -57,6 +57,7 @@ class Server:
             VIVAVOCE_MODELS="sandbox",
             VIVAVOCE_SANDBOX_URL=self.sandbox.url,
             VIVAVOCE_SANDBOX_KEY=self.sandbox.key,
+            **settings,
         )
         agents = [f"{AGENTS}:{name}" for name in ("bell", "guide", "clerk")]
         with log.open("wb") as out:

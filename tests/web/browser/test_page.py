@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from axe_playwright_python.async_playwright import Axe
 from tests.web.browser import ears
 from tests.web.browser.agents import OPENING
 from tests.web.browser.conftest import QUESTION
+from vivavoce.web.tokens import Signer
 
 PEERS = (
     "window.peers = []; window.RTCPeerConnection = class extends RTCPeerConnection {"
@@ -451,7 +453,8 @@ async def test_a_call_in_somebody_elses_page(tab, server):
 
 
 async def test_the_server_goes_and_comes_back(tab, server):
-    one = await (await tab()).open(server.url)
+    secret = "a secret that is good enough for a test"
+    one = await (await tab()).open(f"{server.url}#token={Signer(secret).issue(time.time())}")
     page = one.page
     await one.call()
     await one.until("document.querySelector('#dialogue .agent')")
@@ -460,7 +463,8 @@ async def test_the_server_goes_and_comes_back(tab, server):
         await one.until("document.querySelector('#state').dataset.phase === 'reconnecting'")
         assert "waits for you" in await page.get_by_role("alert").inner_text()
     finally:
-        server.start("--out", "kept")
+        # It comes back recording, and wants call tokens.
+        server.start("--out", "kept", VIVAVOCE_WEB_SECRET=secret)
     # It knows nothing of the call: the page says so, and offers another.
     await one.stage("after")
     assert "ended while you were away" in await page.get_by_role("alert").inner_text()
@@ -473,6 +477,10 @@ async def test_the_server_goes_and_comes_back(tab, server):
         "/^Hello, this is/.test(document.querySelector('#dialogue .agent .text')?.firstChild.textContent)"
         " && !document.querySelector('#dialogue .pending')"
     )
+    # The token is spent, and a page that is loaded again has none: the call goes on all the same.
+    await page.reload()
+    await one.stage("call")
+    await one.until("/Hello, this is/.test(document.querySelector('#dialogue').textContent)")
     await one.hang_up()
     # This page kept nothing: what is listened to is the server's recording.
     await page.wait_for_selector("#play")
@@ -481,3 +489,12 @@ async def test_the_server_goes_and_comes_back(tab, server):
     caller, agent, rate = ears.stereo((await (await loading.value).path()).read_bytes())
     assert len(caller) / rate > 1
     assert ears.level(agent) > 4 * ears.level(caller)
+    # Another call takes another token, for which the page asks.
+    await page.click("#again")
+    await page.wait_for_selector("#token", state="visible")
+    await page.fill("#token", Signer(secret).issue(time.time()))
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("#start", state="visible")
+    await one.until("document.querySelector('#problems').childElementCount === 0")
+    await one.call()
+    await one.hang_up()
