@@ -488,7 +488,7 @@ async def test_the_server_goes_and_comes_back(tab, server):
         await page.click("#save-audio")
     caller, agent, rate = ears.stereo((await (await loading.value).path()).read_bytes())
     assert len(caller) / rate > 1
-    assert ears.level(agent) > 4 * ears.level(caller)
+    assert ears.level(agent) > 200
     # Another call takes another token, for which the page asks.
     await page.click("#again")
     await page.wait_for_selector("#token", state="visible")
