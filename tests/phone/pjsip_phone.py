@@ -34,7 +34,7 @@ def tell(event: str, **more: object) -> None:
 
 
 class Log(pj.LogWriter):
-    """What PJSIP writes, told apart from events; messages among it are counted."""
+    """What PJSIP writes goes to the same output: events are lines of JSON."""
 
     def write(self, entry: pj.LogEntry) -> None:
         print(entry.msg.rstrip(), flush=True)
