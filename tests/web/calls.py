@@ -12,7 +12,16 @@ from typing import Any, Self
 import aiohttp
 import av
 import numpy as np
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceGatherer,
+    RTCIceTransport,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.rtcicetransport import RTCIceParameters
+from aiortc.sdp import SessionDescription
 
 from vivavoce.agent import Agent
 from vivavoce.pipelines.models.connect import Models
@@ -146,6 +155,7 @@ class Browser:
         self.channel.on("message", self._told)
         self.pc.on("track", self._track)
         self.greets = True
+        self._moved: list[RTCIceTransport] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -214,8 +224,45 @@ class Browser:
     def sound(self) -> np.ndarray:
         return np.concatenate([np.zeros(0, np.int16), *self.heard])
 
+    async def restart_ice(self, url: str = "") -> dict[str, Any]:
+        """Move to other sockets and credentials, and renegotiate; return the answer.
+
+        aiortc restarts no ICE by itself: another transport is put under its DTLS.
+        """
+        dtls = self.pc.getTransceivers()[0].receiver.transport
+        old = dtls.transport
+        gatherer = RTCIceGatherer(iceServers=[])
+        await gatherer.gather()
+        local = gatherer.getLocalParameters()
+        offer = SessionDescription.parse(self.pc.localDescription.sdp)
+        for media in offer.media:
+            media.ice.usernameFragment, media.ice.password = local.usernameFragment, local.password
+            media.ice_candidates = gatherer.getLocalCandidates()
+        status, answer = await request(
+            "POST",
+            f"{url or self.url}/api/offer",
+            json={"sdp": str(offer), "type": "offer", "pc_id": self.answer["pc_id"]},
+        )
+        assert status == 200, answer
+        remote = SessionDescription.parse(answer["sdp"]).media[0]
+        transport = RTCIceTransport(gatherer)
+        transport._connection.ice_controlling = True
+        for candidate in remote.ice_candidates:
+            await transport.addRemoteCandidate(candidate)
+        await transport.addRemoteCandidate(None)
+        async with asyncio.timeout(10):
+            await transport.start(
+                RTCIceParameters(remote.ice.usernameFragment, remote.ice.password)
+            )
+        dtls._transport = transport
+        old._connection._queue.put_nowait((b"\0", 1))  # wakes aiortc's reader up
+        self._moved += [old, transport]
+        return answer
+
     async def close(self) -> None:
         await self.pc.close()
+        for transport in self._moved:
+            await transport.stop()
         for task in self._listening:
             task.cancel()
         await asyncio.gather(*self._listening, return_exceptions=True)
