@@ -350,7 +350,13 @@ async def transcribe_remote(
         )
     check_plan(options, abilities)
     check_remote(where, abilities, url=url)
-    sound = Sound(url=where if url else None, id=None if url else where, name=where)
+    # How long it is only the server knows: it has the time that the longest one takes.
+    sound = Sound(
+        seconds=abilities.longest,
+        url=where if url else None,
+        id=None if url else where,
+        name=where,
+    )
     backoff = backoff or Backoff()
     failures = 0
     while True:
