@@ -73,12 +73,17 @@ class FileSide:
         self.talker = Talker(clips, RATE, lambda number: tell("turn", number=number))
         self._rate = rate
         self._number = 0
+        self._began = 0.0
 
     def next(self, heard: Samples, *, settled: bool) -> Samples | None:
         """See `Caller`: what was played came with the block before."""
         del settled
+        now = time.monotonic()
         if self._number:
             self.talker.heard(self._number * STEP, heard, self._rate)
+            self.talker.was_late(now - self._began - self._number * STEP)
+        else:
+            self._began = now
         samples = self.talker.block(self._number)
         self._number += 1
         return samples

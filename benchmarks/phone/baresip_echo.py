@@ -4,6 +4,8 @@ Like `worker.py` it prints its port, answers every call and says back what it he
 """
 
 import asyncio
+import contextlib
+import random
 import socket
 import sys
 
@@ -34,10 +36,24 @@ async def echo(call: Call) -> None:
                 return
 
 
+def free_port() -> int:
+    """Find a port that is free, and the next, which it binds for TLS unasked."""
+    chance = random.SystemRandom()
+    while True:
+        port = chance.randrange(24_100, 29_900, 2)
+        with contextlib.ExitStack() as stack:
+            try:
+                for number in (port, port + 1):
+                    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                        sock = stack.enter_context(socket.socket(socket.AF_INET, kind))
+                        sock.bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            return port
+
+
 async def main() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     runtime = Runtime()
     extra = f"sip_listen 127.0.0.1:{port}\nrtp_ports 20000-24000\n"
     await runtime.start(

@@ -89,7 +89,9 @@ class FarEnd:
                 now = time.monotonic()
                 if data[1] & 0x7F == 0:
                     talker.heard(now - self.began, decode_mulaw(data[12:]), RATE)
-            self.late = max(self.late, time.monotonic() - due)
+            late = time.monotonic() - due
+            self.late = max(self.late, late)
+            talker.was_late(late)
             head = struct.pack(">BBHII", 0x80, 0, number & 0xFFFF, number * 160, 4711)
             self._rtp.sendto(head + encode_mulaw(samples), self._there)
             number += 1

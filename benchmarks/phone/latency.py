@@ -126,6 +126,8 @@ def run(turns: int = 12, rounds: int = 2) -> dict[str, object]:
             ledgers["sip"] += rows
             media.append(figures)
     both = [(a, b) for a, b in zip(files, phones, strict=True) if a is not None and b is not None]
+    if not both:
+        raise RuntimeError("no turn went through on both sides in time: the machine is too busy")
     between = sorted(b - a for a, b in both)
     return {
         "turns": len(files),

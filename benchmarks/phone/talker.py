@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.latency.callers import CuttingCaller, TurnCaller
+from benchmarks.latency.report import LATE
 from benchmarks.latency.speech import Clip, Samples
 from benchmarks.latency.take import Packet, Take, answer, barge_in
 from benchmarks.latency.wire import BLOCK, RATE
@@ -69,10 +70,18 @@ class Talker:
             peak = int(np.abs(samples.astype(np.int32)).max(initial=0))
             self.takes[-1].packets.append(Packet(at - self.starts[-1], len(samples) / rate, peak))
 
+    def was_late(self, seconds: float) -> None:
+        """Take it that a block left late."""
+        if self.takes:
+            self.takes[-1].late = max(self.takes[-1].late, seconds)
+
     def latencies(self) -> list[float | None]:
-        """Return each turn's voice-to-voice time (s); None where there was none to measure."""
+        """Return each turn's voice-to-voice time (s); None where there was none to measure.
+
+        Nor is there one where the caller itself was late: that would be the machine's time.
+        """
         return [
-            answer(take, caller.voiced_end).v2v
+            answer(take, caller.voiced_end).v2v if take.late <= LATE / 1000 else None
             for take, caller in zip(self.takes, self.callers, strict=True)
             if isinstance(caller, TurnCaller)
         ]
