@@ -98,12 +98,14 @@ class Relayed(Browser):
 
     relay: Relay
 
-    async def call(self, **more: Any) -> Relayed:
+    async def call(self, **_more: Any) -> Relayed:
         import aiohttp
         from aiortc import RTCSessionDescription
 
         await self.pc.setLocalDescription(await self.pc.createOffer())
-        sdp = re.sub(r"a=(candidate|end-of-candidates)[^\r\n]*\r\n", "", self.pc.localDescription.sdp)
+        sdp = re.sub(
+            r"a=(candidate|end-of-candidates)[^\r\n]*\r\n", "", self.pc.localDescription.sdp
+        )
         async with (
             aiohttp.ClientSession() as http,
             http.post(f"{self.url}/api/offer", json={"sdp": sdp, "type": "offer"}) as response,
@@ -151,16 +153,16 @@ async def loss() -> dict[str, Any]:
                     wrong, total = wrong + count, total + words
                     reply = (await browser.event("turn", number))["reply"]
                     await browser.until(
-                        lambda reply=reply: reply
-                        in [each["reply"]["id"] for each in browser.events("agent_said")]
+                        lambda reply=reply: (
+                            reply in [each["reply"]["id"] for each in browser.events("agent_said")]
+                        )
                     )
                 network = browser.events("network")[-1]
                 found[name] = {
                     "word_errors": wrong,
                     "words": total,
                     "turn_ms": [
-                        round(each["latency"]["total_us"] / 1000)
-                        for each in browser.events("turn")
+                        round(each["latency"]["total_us"] / 1000) for each in browser.events("turn")
                     ],
                     **{k: v for k, v in network.items() if k not in {"event", "at"}},
                 }
@@ -193,9 +195,10 @@ async def change() -> dict[str, Any]:
             _run("ip", "link", "set", f"vv{number}", "up")
             _ns("ip", "addr", "add", f"{network}.2/24", "dev", f"vp{number}")
         _ns("ip", "link", "set", "vp0", "up")
-        async with humming() as models, serving(
-            host(WORDS), models=models, exposure=exposure
-        ) as server:
+        async with (
+            humming() as models,
+            serving(host(WORDS), models=models, exposure=exposure) as server,
+        ):
             process = await asyncio.create_subprocess_exec(
                 "ip", "netns", "exec", NAMESPACE,
                 sys.executable, "-m", "benchmarks.web.network", "--client", str(server.port),
@@ -217,8 +220,8 @@ async def client(port: int, token: str) -> None:
         await browser.spoken()
         await asyncio.sleep(2)
         at = time.monotonic()
-        subprocess.run(["ip", "link", "set", "vp0", "down"], check=True)
-        subprocess.run(["ip", "link", "set", "vp1", "up"], check=True)
+        _run("ip", "link", "set", "vp0", "down")
+        _run("ip", "link", "set", "vp1", "up")
         count = len(browser.heard)
         await asyncio.sleep(0.5)  # until a browser notices
         await browser.restart_ice(second)

@@ -66,7 +66,7 @@ async def measure(url: str, bursts: int) -> list[float]:
             said = None
             deadline = time.monotonic() + 1.0
             while time.monotonic() < deadline:
-                if said is None and not len(caller.mic._waiting):
+                if said is None and caller.mic.said:
                     said = time.monotonic()  # its sender has taken it
                 caller.note()
                 if len(caller.heard_at) > before and said is not None:
@@ -95,7 +95,7 @@ async def main(bursts: int, rounds: int) -> None:
         for name, delays in found.items():
             process, url = await engine(name)
             try:
-                delays += await measure(url, bursts // rounds)
+                delays.extend(await measure(url, bursts // rounds))
             finally:
                 process.terminate()
                 await process.wait()

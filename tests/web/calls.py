@@ -116,6 +116,11 @@ class Microphone(MediaStreamTrack):
         self._count = 0
         self._began: float | None = None
 
+    @property
+    def said(self) -> bool:
+        """Whether all of it was handed to the sender."""
+        return not len(self._waiting)
+
     def say(self, pcm: np.ndarray) -> None:
         self._waiting = np.concatenate([self._waiting, pcm.astype(np.int16)])
 
