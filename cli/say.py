@@ -6,7 +6,7 @@ import asyncio
 import sys
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -150,6 +150,8 @@ async def say(given: Order, settings: Settings, console: Console) -> int:
     async with open_sandbox(settings, "speak") as (url, key):
         where = endpoints(settings, url, key)["speak"][0]
         http = Http(timeouts(settings))
+        if given.speaker.voice is None and given.speaker.sample is None:
+            given = replace(given, speaker=replace(given.speaker, voice=where.voice))
         try:
             return await _speak(given, clauses, providers.speaking(http, where), console)
         except ModelError as error:
