@@ -31,7 +31,7 @@ MODELS = {
 }
 SAID = ("I would like a table for four people this evening.", "Can we sit outside, please?")
 PATIENT = Timeouts(connect=5, final=8)
-IMPATIENT = Timeouts(connect=5, final=2)
+IMPATIENT = Timeouts(connect=5, final=2.5)
 KEEN = Wishes(language="en", context_bias=("Chez Marie", "terrace"), delay_ms=240)
 
 # What breaks a connection: it is replaced, and the audio without a final text sent again.
@@ -47,10 +47,9 @@ BROKEN: dict[str, dict[str, Any]] = {
 }
 ERRORS: dict[str, dict[str, dict[str, Any]]] = {
     "mistral": {"error 3804": {"kind": "error", "code": 3804, "at": "audio", "after": 2}},
-    "vllm": {
-        "error processing_error": {"kind": "error", "at": "audio", "after": 2},
-    },
+    "vllm": {"error processing_error": {"kind": "error", "at": "audio", "after": 2}},
 }
+FULL = {"kind": "full", "after": 2}
 # What an answer looks like, when it comes at all.
 ANSWERS: dict[str, dict[str, Any]] = {
     "done missing": {"kind": "lost_done"},
@@ -297,25 +296,22 @@ def cells() -> Sequence[Cell]:
             wishes = partial(call, provider=provider, wishes=KEEN)
             found.append(add("language, words to expect, delay", wishes))
             found.append(add("speakers", speakers))
-            for done, told in (
-                ("before", "done before turn.end"),
-                ("after", "done after turn.end"),
-            ):
+            for done, told in DONE.items():
                 found.append(add(told, partial(turns, done=done)))
-            found.append(add("turn.end without done", partial(turns, done="none")))
         for name, fault in _broken(provider):
             found.append(add(name, partial(call, provider=provider, fault=fault)))
         for name, fault in ANSWERS.items():
-            before = 34.0 if fault["kind"] == "stall" else 1.0
-            run = partial(call, provider=provider, fault=fault, timeouts=IMPATIENT, before=before)
+            run = partial(call, provider=provider, fault=fault, timeouts=IMPATIENT)
             found.append(add(name, run))
+        if provider == "vllm":
+            full = partial(call, provider=provider, fault=FULL, full=True)
+            found.append(add("context full (2 h 54 min)", full))
         for name, fault in SHAPES.items():
-            found.append(add(name, partial(call, provider=provider, fault=fault)))
+            if fault["kind"] != "cumulative" or provider != "vllm":
+                found.append(add(name, partial(call, provider=provider, fault=fault)))
         found.append(add("cut at random moments", partial(cut, provider=provider)))
         for name, fault in REFUSED.items():
-            found.append(
-                add(name, partial(refused, provider=provider, fault={**fault, "at": "open"}))
-            )
+            found.append(add(name, partial(refused, provider=provider, fault=fault)))
         for name, wishes in ASKED.get(provider, {}).items():
             found.append(add(name, partial(not_taken, provider=provider, wishes=wishes)))
     for name, asked in NEVER.items():

@@ -73,8 +73,9 @@ class HearingSocket(ABC):
         self._closed = False
         self._connected = False
         self._lost = False
-        self._retried = -1  # the segment that was sent once more, for want of an answer
-        self._spare = ""  # what was understood of it the first time
+        self._retried = -1  # the segment that was sent again, for want of an answer
+        self._tries = 0  # how often
+        self._spare = ""  # what was understood of it before
 
     # -- what a dialect adds
 
@@ -310,7 +311,7 @@ class HearingSocket(ABC):
             self._watch.words()
         elif self._watch.blank and owed and self._retried != owed[0]:
             # Somebody spoke for a while. Another connection may understand it.
-            self._retried = owed[0]
+            self._retried, self._tries, self._spare = owed[0], 1, ""
             self._watch.in_vain()
             raise ModelError(
                 "hearing", "timeout", f"{self._endpoint.url} understood nothing of a long utterance"
@@ -341,29 +342,30 @@ class HearingSocket(ABC):
             if owed:
                 self._flushed_at[owed[0]] = now
             return
-        # A server that is slow and not dead has twice the time when it is asked again.
-        again = owed[:1] == (self._retried,)
-        if now - since > (2 if again else 1) * self._timeouts.final + self._watch.allowance:
+        # A server that is slow and not dead has twice the time whenever it is asked again.
+        tries = self._tries if owed[:1] == (self._retried,) else 0
+        if now - since > 2**tries * self._timeouts.final + self._watch.allowance:
             if owed:
-                self._give_up(owed[0], again=again)
+                self._give_up(owed[0], tries)
             raise ModelError(
                 "hearing",
                 "timeout",
                 f"{self._endpoint.url} gave no final text within {self._timeouts.final:g} s",
             )
 
-    def _give_up(self, number: int, *, again: bool) -> None:
-        """Have a segment heard once more over another connection; then settle with its deltas.
+    def _give_up(self, number: int, tries: int) -> None:
+        """Have a segment heard again over another connection; in the end, settle with its deltas.
 
         They may lack words: the last ones are held back until a flush is understood, and a server
-        that stopped in the middle wrote fewer still.
+        that stopped in the middle wrote fewer still. Where there are none, it is asked once more.
         """
-        if not again:
-            self._retried, self._spare = number, self._segments.text
+        known = max(self._segments.text, self._spare if tries else "", key=len)
+        if tries < (1 if known else 2):
+            self._retried, self._tries, self._spare = number, tries + 1, known
             return
         settled = self._segments.give_up()
         if settled is not None:
-            self._tell((settled[0], max(settled[1], self._spare, key=len)))
+            self._tell((settled[0], known))
 
     def _settle_all(self) -> None:
         """Settle what is owed: whoever waits gets what there is, rather than nothing for ever."""
