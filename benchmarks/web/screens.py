@@ -1,6 +1,6 @@
 """Pictures of the page in every state, in both themes and sizes, and how fast it is there.
 
-python -m benchmarks.web.screens [FOLDER]     pictures to build/screens
+python -m benchmarks.web.screens [FOLDER [LOOK …]]     pictures to build/screens
 """
 
 from __future__ import annotations
@@ -242,8 +242,8 @@ async def speed(browser: Browser, url: str) -> None:
         print(f"{name}: {values[2]:.0f} ms (of 5 cold visits: {values[0]:.0f} to {values[-1]:.0f})")
 
 
-async def main(folder: Path) -> None:
-    """Take all pictures."""
+async def main(folder: Path, looks: list[str]) -> None:
+    """Take the pictures of some looks."""
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         voice(place / "voice.wav")
@@ -256,8 +256,8 @@ async def main(folder: Path) -> None:
                 ],
             )
             await speed(browser, url)
-            for look, given in LOOKS.items():
-                options: dict[str, Any] = {"locale": "en-GB", **given}
+            for look in looks:
+                options: dict[str, Any] = {"locale": "en-GB", **LOOKS[look]}
                 context = await browser.new_context(**options)
                 await context.grant_permissions(["microphone"])
                 page = await context.new_page()
@@ -272,4 +272,4 @@ async def main(folder: Path) -> None:
 if __name__ == "__main__":
     where = Path(sys.argv[1] if len(sys.argv) > 1 else "build/screens")
     where.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(where))
+    asyncio.run(main(where, sys.argv[2:] or list(LOOKS)))

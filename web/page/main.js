@@ -109,7 +109,6 @@ async function listen() {
 async function call({ silent = false, resume = null } = {}) {
   if (session && !session.over) return;
   problem(null);
-  setup.rest();
   playback.close();
   stage("joining");
   const token = setup.token;

@@ -46,7 +46,7 @@ export class Setup {
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.devices());
   }
 
-  /** Ask the server what there is; look at its health until `rest`. */
+  /** Ask the server what there is; look at its health from then on. */
   async load() {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#look(), LOOK);
@@ -62,6 +62,7 @@ export class Setup {
       return;
     }
     this.#missed = false;
+    this.devices();
     this.#problem(null);
     get("setup").classList.remove("bare");
     this.#agents = agents.value.agents ?? [];
@@ -82,16 +83,18 @@ export class Setup {
     }
     // What could not be had while the server was gone is asked for when it is back.
     if (this.#health.status !== "gone" && this.#missed) this.load();
-    this.words();
-  }
-
-  /** Stop looking: a call is on. */
-  rest() {
-    clearInterval(this.#timer);
+    this.#well();
   }
 
   /** Write what depends on the page's language. */
   words() {
+    this.#well();
+    if (this.#agents.length) this.#languages();
+    this.devices();
+  }
+
+  // Whether the server is well, and what it keeps.
+  #well() {
     const health = this.#health;
     if (health) {
       const state = health.status === "gone" ? "gone" : health.status === "busy" ? "busy" : "ok";
@@ -102,8 +105,6 @@ export class Setup {
       this.recording = health.recording === true;
       write(get("kept-server"), t(this.recording ? "setup.recorded" : "setup.notRecorded"));
     }
-    if (this.#agents.length) this.#languages();
-    this.devices();
   }
 
   #show() {
@@ -120,8 +121,10 @@ export class Setup {
   #languages() {
     const agent = this.agent;
     if (!agent) return;
-    write(get("name"), agent.name);
-    document.title = `${agent.name} · Viva Voce`;
+    if (["ready", "loading"].includes(document.body.dataset.stage)) {
+      write(get("name"), agent.name); // in a call it is who speaks
+      document.title = `${agent.name} · Viva Voce`;
+    }
     const before = get("language").value || this.store.language;
     fill(get("language"), agent.languages.map((code) => [code, named(code)]), before);
     get("language").disabled = agent.languages.length < 2;
