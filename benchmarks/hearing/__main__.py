@@ -144,6 +144,9 @@ async def _measure(
     async def work() -> None:
         for run in waiting:
             await _once(sandbox, dialect, passage, result.undisturbed, run)
+            done = sum(each.connections > 0 for each in result.runs)
+            if done % 20 == 0:
+                console.print(f"[dim]{dialect}: {done} of {given.count}")
             for line in run.differs:
                 console.print(f"[red]{dialect}, {run.how} at {run.cuts} s of x{run.pace:g}: {line}")
 
@@ -151,6 +154,21 @@ async def _measure(
         for _ in range(given.calls):
             group.create_task(work())
     return result
+
+
+def _write(given: argparse.Namespace, passage: Passage, results: list[Result]) -> Path:
+    """Keep what is known so far; one dialect alone has a file of its own."""
+    report = {
+        "machine": machine.describe(),
+        "passage_s": round(passage.seconds, 2),
+        "pause_s": given.pause,
+        "cuts_each": given.cuts,
+        "dialects": [asdict(result) | {"same": result.same} for result in results],
+    }
+    given.out.mkdir(parents=True, exist_ok=True)
+    path: Path = given.out / f"hearing{f'-{given.dialect}' if given.dialect else ''}.json"
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    return path
 
 
 async def _run(given: argparse.Namespace, console: Console) -> int:
@@ -165,20 +183,10 @@ async def _run(given: argparse.Namespace, console: Console) -> int:
         passage = Passage.of(utterances, given.pause)
         told = f"{len(utterances)} utterances, {passage.seconds:.1f} s"
         console.print(f"{told}, {given.pause:g} s between them")
-        results = [
-            await _measure(sandbox, dialect, passage, given, console)
-            for dialect in ([given.dialect] if given.dialect else DIALECTS)
-        ]
-    report = {
-        "machine": machine.describe(),
-        "passage_s": round(passage.seconds, 2),
-        "pause_s": given.pause,
-        "cuts_each": given.cuts,
-        "dialects": [asdict(result) | {"same": result.same} for result in results],
-    }
-    given.out.mkdir(parents=True, exist_ok=True)
-    path = given.out / "hearing.json"
-    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        results: list[Result] = []
+        for dialect in [given.dialect] if given.dialect else DIALECTS:
+            results.append(await _measure(sandbox, dialect, passage, given, console))
+            path = _write(given, passage, results)
     for result in results:
         runs = result.runs
         cut = sum(run.connections > 1 for run in runs)
