@@ -92,11 +92,55 @@ def test_without_a_file():
         ("[phones.alice]\n", "password_env"),
         ("[policy]\ndays = [9]\n", "days"),
         ("[policy]\nnumber = ['+33']\n", "no 'number'"),
+        ("[retries]\nattempts = 0\n", "1 to 20"),
+        ("[retries]\ntries = 2\n", "no 'tries'"),
+        ("[campaign]\nconcurrency = 0\n", "1 to 200"),
+        ("[campaign]\nvoicemail = 'x'\n", "no 'voicemail'"),
+        ("[audiosocket]\nlisten = '0.0.0.0:9092'\n", "who may come in"),
+        ("[chan_websocket]\nport = 1\n", "no 'port'"),
     ],
 )
 def test_a_setup_that_is_wrong(tmp_path, text, why):
     with pytest.raises(PhoneError, match=why):
         setup(tmp_path, text)
+
+
+def test_more_than_trunks(tmp_path):
+    found = setup(
+        tmp_path,
+        """
+[phone]
+disclosure = true
+consent = { en = "May we record?", fr = "On enregistre ?" }
+[[trunk]]
+name = "pbx"
+host = "192.0.2.1"
+refer = ["desk"]
+[retries]
+attempts = 3
+busy = 60
+[campaign]
+concurrency = 7
+message = "Call us."
+beep = 10
+""",
+    )
+    assert found.disclosure is True
+    assert found.consent == {"en": "May we record?", "fr": "On enregistre ?"}
+    assert found.trunks[0].refer == ("desk",)
+    options = found.campaign
+    assert (options.concurrency, options.retries.attempts, options.retries.busy) == (7, 3, 60)
+    assert (options.screen.message, options.screen.beep) == ("Call us.", 10)
+    assert found.exposure is not None
+
+
+def test_ways_in_that_need_no_sip_port(tmp_path):
+    found = setup(tmp_path, "[audiosocket]\nlisten = '127.0.0.1:0'\n[chan_websocket]\n")
+    assert [(each.name, each.port) for each in found.entrances] == [
+        ("audiosocket", 0),
+        ("chan_websocket", 9093),
+    ]
+    assert found.exposure is None
 
 
 def test_a_network_that_is_none():
