@@ -22,6 +22,9 @@ from vivavoce.pipelines.audio.vad import (
 
 LATEST = 3.0
 """Seconds after the first word by which it is decided."""
+GRACE = 1.0
+"""Seconds more where whoever answered has said much, and the recogniser nothing yet: it is late,
+and words tell better than how long they were."""
 WAITING = 0.7
 """Seconds of silence after which whoever has said little waits for us."""
 BRIEF = 1.9
@@ -87,6 +90,7 @@ class Voicemail:
         self._since: float | None = None  # when this stretch of speech began
         self._stopped = now
         self._spoken = 0.0
+        self._words = False
         self._beep = Beep()
         self._detector = detector
         self._vad: Vad | None = None
@@ -105,6 +109,7 @@ class Voicemail:
 
     def words(self, text: str, now: float) -> None:
         """Take all that was understood so far."""
+        self._words = self._words or bool(text.strip())
         if _MACHINE.search(text):
             self._decide(Answerer.MACHINE, f"it said {text[-60:]!r}")
         elif _HUMAN.search(text):
@@ -143,7 +148,7 @@ class Voicemail:
         spoken = self._spoken + (now - self._since if self._since is not None else 0.0)
         if self._since is None and spoken <= BRIEF and now - self._stopped >= WAITING:
             self._decide(Answerer.HUMAN, f"{spoken:.1f} s of speech, and silence")
-        elif now - self._first >= LATEST:
+        elif now - self._first >= LATEST + (0.0 if self._words or spoken <= BRIEF else GRACE):
             # Who has spoken for most of the time speaks on; who has not, has paused for us.
             machine = spoken > 0.8 * LATEST
             who = Answerer.MACHINE if machine else Answerer.HUMAN

@@ -7,7 +7,7 @@ import pytest
 
 from tests.phone.peers import tone
 from tests.speech import speak
-from vivavoce.phone.voicemail import LATEST, Answerer, Beep, Voicemail
+from vivavoce.phone.voicemail import GRACE, LATEST, Answerer, Beep, Voicemail
 from vivavoce.pipelines.audio.convert import decode_mulaw, encode_mulaw
 
 RATE = 8000
@@ -109,6 +109,26 @@ def test_machines_of_other_languages(words):
     detector = Voicemail(0.0)
     detector.words(words, 1.0)
     assert detector.verdict is Answerer.MACHINE
+
+
+def test_a_recogniser_that_is_late_is_waited_for_a_little():
+    """Somebody speaks on for three seconds: a receptionist, or a machine."""
+    for words, who in (("the practice, how can I help you", "human"), ("", "machine")):
+        detector = Voicemail(0.0)
+        detector.voice(0.5, speaking=True)
+        assert detector.tick(0.5 + LATEST) is None
+        detector.words(words, 0.5 + LATEST + 0.4)
+        assert (detector.verdict and detector.verdict.value) == (who if words else None)
+        verdict = detector.tick(0.5 + LATEST + GRACE)
+        assert verdict is not None
+        assert verdict.value == who
+
+
+def test_who_was_understood_is_not_waited_for():
+    detector = Voicemail(0.0)
+    detector.voice(0.5, speaking=True)
+    detector.words("good morning and", 1.5)
+    assert detector.tick(0.5 + LATEST) is Answerer.MACHINE
 
 
 def test_nobody_says_anything():
