@@ -148,7 +148,11 @@ PURE = (
     "phone/policy.py",
     "phone/voicemail.py",
     *(f"phone/sip/{path.name}" for path in modules("phone/sip") if path.stem != "transport"),
-    *(f"phone/media/{path.name}" for path in modules("phone/media") if path.stem != "endpoint"),
+    *(
+        f"phone/media/{path.name}"
+        for path in modules("phone/media")
+        if path.stem not in {"endpoint", "thread"}
+    ),
 )
 
 
