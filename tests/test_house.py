@@ -140,9 +140,15 @@ PURE = (
     "tools/execution.py",
     "pipelines/clauses.py",
     "pipelines/models/refusals.py",
+    "pipelines/audio/cuts.py",
     "pipelines/models/segments.py",
     "pipelines/models/watch.py",
     "pipelines/models/sse.py",
+    *(
+        f"pipelines/models/transcription/{name}.py"
+        for name in ("openai", "options", "retry", "seams", "text")
+    ),
+    "pipelines/subtitles.py",
     *(f"pipelines/turns/{name}.py" for name in ("bargein", "endpointing", "heard", "playout")),
     "phone/plan.py",
     "phone/policy.py",
