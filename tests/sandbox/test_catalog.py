@@ -31,13 +31,13 @@ def test_ids_are_taken_for_their_kind_only(kind, model):
 
 
 @pytest.mark.parametrize(
-    "model", ["", "gpt-9", "mistral", "voxtral-mini-tts-3-0", "mistral-small "]
+    "model", ["", "gpt-9", "mistral", "voxtral-mini-tts-4-0", "mistral-small "]
 )
 def test_other_ids_are_not(model):
     assert not any(accepts(kind, model) for kind in ("realtime", "file", "speech", "chat"))
 
 
-def test_there_are_the_thirty_presets():
+def test_there_are_the_presets_of_both_generations():
     slugs = {voice.slug for voice in Voices().all()}
     assert len(slugs) == 32
     assert {"gb_jane_sarcasm", "fr_marie_neutral", "gb_oliver_cheerful", "en_paul_sad"} <= slugs
@@ -67,7 +67,9 @@ async def test_every_card_tells_its_capabilities(client):
     assert realtime.audio_transcription_capabilities.turn_detection is False
     speech = cards["voxtral-mini-tts-2603"]
     assert speech.audio_speech_capabilities.response_formats == ["pcm", "wav"]
-    assert sum(c.capabilities.audio_transcription for c in cards.values()) == 1
+    assert cards["voxtral-mini-2602"].capabilities.audio_transcription
+    third = cards["voxtral-mini-tts-realtime-3-0"]
+    assert third.audio_speech_capabilities.modes == ["realtime"]
 
 
 async def test_one_card_by_its_id_or_alias(client):
