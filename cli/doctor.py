@@ -76,7 +76,7 @@ async def examine(settings: Settings, console: Console, *, as_json: bool = False
 
 
 def _named(stage: str, place: int) -> str:
-    return f"{stage}, else" if place else stage
+    return f"{stage} {place + 1}" if place else stage
 
 
 def _table(findings: list[Finding]) -> Table:

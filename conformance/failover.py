@@ -135,12 +135,11 @@ async def speaks(lab: Lab, pair: tuple[str, str], fault: dict[str, Any] | None) 
         one = nowhere(one)
     two, whole = lab.endpoint("speak", pair[1]), lab.endpoint("speak", pair[1])
     other = lab.endpoint("hear")
+    waits = replace(lab.timeouts, first=15.0, stall=2.0, switch=1.5)
     async with Models.connect(hear=other, think=other, speak=whole) as models:
         expected, _ = await spoken(models)
         rate = models.speaking.rate
-    async with Models.connect(
-        hear=other, think=other, speak=[one, two], timeouts=lab.timeouts
-    ) as models:
+    async with Models.connect(hear=other, think=other, speak=[one, two], timeouts=waits) as models:
         audio, pause = await spoken(models)
         seconds, wanted = len(audio) / models.speaking.rate, len(expected) / rate
     bodies = lab.report(two)["bodies"]

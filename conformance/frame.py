@@ -17,8 +17,9 @@ proof fails (`prove`, or `assert`); the command then shows the cell as failed an
 cell should take less than a second or two: `lab.timeouts` are short. What a provider does not have
 is no cell; what is refused before anything is sent is one ("refused here: …" as the experience).
 
-`make conformance` runs all of them, prints the table and writes docs/conformance.md; `python -m
-conformance thinking` runs one capability and writes nothing.
+`make conformance` runs all of them and prints the table; `python -m conformance thinking` runs one
+capability. What a capability gave is kept in conformance/results once none of its cells failed, and
+docs/conformance.md is made of all that is kept. Cells run four at a time (`--at-once`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conformance.frame import Result
+import json
+from pathlib import Path
 
 HEAD = """# Conformance
 
@@ -11,25 +12,28 @@ conformance` makes this page: every cell is run over real sockets against the [s
 which speaks each provider's protocol and has each fault on request, through the clients that calls
 use. Providers are chosen in [models](models.md).
 """
+Row = tuple[str, str, str, str]
 
 
-def page(results: list[Result]) -> str:
+def page(results: Path) -> str:
     """Return the page.
 
     Args:
-        results: Of all cells, none of which failed.
+        results: The folder in which each capability's results are kept.
     """
     parts = [HEAD]
-    for capability in dict.fromkeys(result.capability for result in results):
-        mine = [result for result in results if result.capability == capability]
-        parts.append(f"## {capability.capitalize()}\n\n{_matrix(mine)}\n{_details(mine)}")
+    for path in sorted(results.glob("*.json")):
+        kept = json.loads(path.read_text())
+        rows: list[Row] = [tuple(row) for row in kept["cells"]]
+        heading = kept["capability"].capitalize()
+        parts.append(f"## {heading}\n\n{len(rows)} cells.\n\n{_matrix(rows)}\n{_details(rows)}")
     return "\n".join(parts)
 
 
-def _matrix(results: list[Result]) -> str:
-    providers = list(dict.fromkeys(result.cell.provider for result in results))
-    faults = list(dict.fromkeys(result.cell.fault for result in results))
-    have = {(result.cell.provider, result.cell.fault) for result in results}
+def _matrix(rows: list[Row]) -> str:
+    providers = list(dict.fromkeys(row[0] for row in rows))
+    faults = list(dict.fromkeys(row[1] for row in rows))
+    have = {(row[0], row[1]) for row in rows}
     lines = [f"| | {' | '.join(providers)} |", f"|---|{'---|' * len(providers)}"]
     for fault in faults:
         marks = ["✓" if (provider, fault) in have else "–" for provider in providers]
@@ -37,13 +41,9 @@ def _matrix(results: list[Result]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _details(results: list[Result]) -> str:
+def _details(rows: list[Row]) -> str:
     lines = ["| provider | | what the caller experiences | proof |", "|---|---|---|---|"]
-    for result in results:
-        outcome = result.outcome
-        assert outcome is not None
-        row = (result.cell.provider, result.cell.fault, outcome.experience, outcome.proof)
-        lines.append(f"| {' | '.join(map(_cell, row))} |")
+    lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conformance import __main__ as command
 from conformance.__main__ import capabilities, run
 from conformance.frame import Cell, Lab, NotProvenError, Outcome, Result, prove, same_words
 from conformance.page import page
@@ -47,7 +48,7 @@ async def test_an_endpoint_has_a_key_of_its_own(sandbox):
     assert lab.report(one)["connections"] == 0
 
 
-def test_the_page_shows_each_cell_and_what_a_provider_does_not_have():
+def test_the_page_shows_each_cell_and_what_a_provider_does_not_have(tmp_path, monkeypatch):
     async def nothing(lab: Lab) -> Outcome:
         raise AssertionError
 
@@ -55,10 +56,19 @@ def test_the_page_shows_each_cell_and_what_a_provider_does_not_have():
         outcome = Outcome(experience, "4 | 4 words")
         return Result("thinking", Cell(provider, fault, nothing), outcome, "", 0.1)
 
-    text = page([result("a", "works", "all of it"), result("b", "works", "all"),
-                 result("a", "429", "a pause\nof 1 s")])  # fmt: skip
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    rows = [
+        result("a", "works", "all of it"),
+        result("b", "works", "all"),
+        result("a", "429", "a pause\nof 1 s"),
+    ]
+    command.keep("thinking", rows)
+    text = page(tmp_path)
     assert "## Thinking" in text
     assert "| | a | b |" in text
     assert "| works | ✓ | ✓ |" in text
     assert "| 429 | ✓ | – |" in text
     assert "| a | 429 | a pause of 1 s | 4 \\| 4 words |" in text
+    # One that failed keeps nothing.
+    command.keep("speech", [Result("speech", rows[0].cell, None, "a word is missing", 0.1)])
+    assert "Speech" not in page(tmp_path)
