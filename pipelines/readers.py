@@ -271,6 +271,10 @@ def _day(match: re.Match[str], language: str, words: Lexicon) -> str | None:
     return _day_words(day, language, words)
 
 
+# What may follow a day: "May 5 at noon"; "May 5 people come?" has none of them.
+_AFTER_A_DAY = "at|from|until|till|or|and|in|is|was|to|we|for|with|between|after|before|will|works?"
+
+
 def _month_day(match: re.Match[str], language: str, words: Lexicon) -> str | None:
     """Read "May 5" in English; elsewhere, and behind other words, it is a number."""
     ahead = re.search(r"(\w+)\s$", match.string[: match.start()])
@@ -279,7 +283,7 @@ def _month_day(match: re.Match[str], language: str, words: Lexicon) -> str | Non
     if not known or ahead[1].lower() not in spelled.months(language):  # type: ignore[index]
         return _counted(match, language, words)
     # "I may 5 ..." is no date, nor is "May 5 people".
-    people = ahead[1] == "May" and re.match(r"\s[a-z]", behind)  # type: ignore[index]
+    people = ahead[1] == "May" and re.match(rf"\s(?!(?:{_AFTER_A_DAY})\b)[a-z]", behind)  # type: ignore[index]
     if ahead[1][0].islower() or people:  # type: ignore[index]
         return _counted(match, language, words)
     day = int(re.match(r"\d+", match[0])[0])  # type: ignore[index]
