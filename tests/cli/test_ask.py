@@ -40,13 +40,12 @@ def test_a_question_after_a_summary(vivavoce):
     assert "Summarise the recording" in messages[0]["content"][1]["text"]
 
 
-@pytest.mark.parametrize("dialect", ["vllm", "openrouter"])
-def test_questions_from_a_pipe(vivavoce, dialect):
+def test_questions_from_a_pipe_at_openrouter(vivavoce):
     done = vivavoce(
         "talk.wav",
         lines="Where?\n\nWho?\n",
         script={"think": ["There.", "Nobody."]},
-        settings={"VIVAVOCE_ASK__DIALECT": dialect},
+        settings={"VIVAVOCE_ASK__DIALECT": "openrouter"},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "There.\nNobody.\n"
@@ -62,15 +61,8 @@ def test_a_failure_is_told_and_the_rest_is_answered(vivavoce):
     assert "moderated" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("given", "why"),
-    [
-        (("nothing.wav", "What?"), "there is no such file"),
-        (("talk.wav", "  "), "there is no question"),
-    ],
-)
-def test_a_mistake_is_one_line(vivavoce, given, why):
-    done = vivavoce(*given)
+def test_a_mistake_is_one_line(vivavoce):
+    done = vivavoce("nothing.wav", "What?")
     assert done.returncode == 2
-    assert why in done.stderr
+    assert done.stderr.splitlines()[-1] == "vivavoce: nothing.wav: there is no such file"
     assert "Traceback" not in done.stderr

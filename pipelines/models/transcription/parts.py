@@ -15,11 +15,13 @@ from typing import IO, Self
 import numpy as np
 
 from vivavoce.pipelines.audio.convert import Int16
-from vivavoce.pipelines.audio.cuts import Cutter, Piece, Rule
+from vivavoce.pipelines.audio.cuts import FRAME, Cutter, Piece, Rule
 from vivavoce.pipelines.audio.media import RATE, Decoder, Encoder, read, read_blocks
 
 SILENT = 33
 """int16 steps (-60 dBFS): a part that never is louder has no speech in it."""
+EDGE = 0.04
+"""Of a part's loudest: what is less at its ends is noise (28 dB)."""
 SHORTEST = RATE
 """Samples that a file has at least: some servers refuse less."""
 
@@ -140,17 +142,14 @@ class _Draft:
         self._start = start
         self._length = 0
         self._check = 0
-        self._first: int | None = None
-        self._last = 0
+        self._peaks: list[int] = []  # of every frame
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="vivavoce-")  # noqa: SIM115
         self._encoder = Encoder(self._file)
 
     def add(self, samples: Int16) -> None:
-        loud = np.flatnonzero((samples > SILENT) | (samples < -SILENT))
-        if len(loud):
-            if self._first is None:
-                self._first = self._length + int(loud[0])
-            self._last = self._length + int(loud[-1]) + 1
+        for start in range(0, len(samples), FRAME):
+            frame = samples[start : start + FRAME]
+            self._peaks.append(max(int(frame.max()), -int(frame.min())))
         self._check = zlib.crc32(samples.tobytes(), self._check)
         self._encoder.write(samples)
         self._length += len(samples)
@@ -159,9 +158,13 @@ class _Draft:
         if self._length < SHORTEST:
             self._encoder.write(np.zeros(SHORTEST - self._length, np.int16))
         self._encoder.close()
-        sounds = (self._first or 0, self._last)
+        peaks = np.array(self._peaks or [0])
+        silent = bool(peaks.max() <= SILENT)
+        loud = np.flatnonzero(peaks > max(SILENT, EDGE * peaks.max()))
+        sounds = (0, self._length)
+        if len(loud):
+            sounds = (int(loud[0]) * FRAME, min((int(loud[-1]) + 1) * FRAME, self._length))
         end = self._start + self._length
-        silent = self._first is None
         return Part(number, self._start, end, self._check, silent, sounds, self._file)
 
     def drop(self) -> None:
