@@ -9,8 +9,9 @@ import pytest
 from tests.pipelines.conftest import MODELS
 from vivavoce.agent import Agent
 from vivavoce.agent.record import record
-from vivavoce.pipelines.models.http import Endpoint
+from vivavoce.pipelines.models.http import Endpoint, Timeouts
 
+WAITS = Timeouts(connect=3, final=3, first=10, stall=5, switch=5)
 ANSWER = "Yes, two tables are free tonight."
 
 
@@ -36,6 +37,7 @@ async def test_the_caller_hears_all_of_it_and_the_record_says_who_served(hold, o
         Agent(),
         ["Is a table free?", "Thank you."],
         behind=others,
+        timeouts=WAITS,
         faults={stage: [refused] for stage in ("hear", "think", "speak")},
     )
     call = held.call

@@ -12,7 +12,7 @@ from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking, Provider
-from vivavoce.pipelines.models.http import Endpoint
+from vivavoce.pipelines.models.http import Endpoint, Timeouts
 from vivavoce.pipelines.models.interfaces import Finished, TextDelta, ToolCallDelta
 
 pytestmark = pytest.mark.usefixtures("no_task_is_left")
@@ -163,6 +163,13 @@ def test_nobody_is_no_line():
 
 # -- over sockets
 
+
+@pytest.fixture
+def waits() -> Timeouts:
+    """Short for whoever has another behind, patient with the last one: the machine may be busy."""
+    return Timeouts(connect=2, final=2, first=10, stall=1.5, switch=0.7)
+
+
 FAULTS = {
     "401": {"kind": "status", "status": 401},
     "429": {"kind": "status", "status": 429, "retry_after": 30},
@@ -179,12 +186,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_chat_model_that_fails_is_replaced(fault, endpoint, quick, caplog):
+async def test_a_chat_model_that_fails_is_replaced(fault, endpoint, waits, caplog):
     one = endpoint("think", script={"think": [ANSWER]}, faults={"think": [FAULTS[fault]]})
     two = endpoint("think", script={"think": [ANSWER]})
     two = dataclasses.replace(two, url=f"{two.url}/vllm", dialect="vllm", model="other")
     with caplog.at_level(logging.WARNING, "vivavoce"):
-        async with Models.connect(hear=one, think=(one, two), speak=one, timeouts=quick) as models:
+        async with Models.connect(hear=one, think=(one, two), speak=one, timeouts=waits) as models:
             text, _, told = await answer(models.thinking)
     assert text == ANSWER
     assert told == [(one.name, False), (two.name, True)]
@@ -192,12 +199,12 @@ async def test_a_chat_model_that_fails_is_replaced(fault, endpoint, quick, caplo
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_voice_that_fails_is_replaced(fault, endpoint, quick):
+async def test_a_voice_that_fails_is_replaced(fault, endpoint, waits):
     text = "Yes, two tables are free tonight, and one of them is by the window."
     script = {"speak": "tone"}
     one = endpoint("speak", script=script, faults={"speak": [FAULTS[fault]]})
     two = endpoint("speak", script=script)
-    async with Models.connect(hear=one, think=one, speak=(one, two), timeouts=quick) as models:
+    async with Models.connect(hear=one, think=one, speak=(one, two), timeouts=waits) as models:
         stream = models.speaking.stream(text, voice=None, language="en")
         async with aclosing(stream) as chunks:
             audio = np.concatenate([chunk async for chunk in chunks])
@@ -218,12 +225,12 @@ async def test_a_voice_that_fails_is_replaced(fault, endpoint, quick):
         assert len(audio) / models.speaking.rate == pytest.approx(whole, abs=0.3)
 
 
-async def test_a_voice_has_its_own_name_at_another_server(endpoint, quick):
+async def test_a_voice_has_its_own_name_at_another_server(endpoint, waits):
     one = endpoint("speak", faults={"speak": [FAULTS["500"]]})
     two = endpoint("speak", script={"speak": "tone"})
     two = dataclasses.replace(two, voice="gb_jane_sad")
     endpoint.keys[two] = endpoint.keys[dataclasses.replace(two, voice=None)]
-    async with Models.connect(hear=one, think=one, speak=(one, two), timeouts=quick) as models:
+    async with Models.connect(hear=one, think=one, speak=(one, two), timeouts=waits) as models:
         stream = models.speaking.stream("Hello.", voice="en_paul_sad", language="en")
         async with aclosing(stream) as chunks:
             assert [chunk async for chunk in chunks]

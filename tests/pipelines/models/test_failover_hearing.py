@@ -15,7 +15,7 @@ from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.failover import Provider
 from vivavoce.pipelines.models.failover_hearing import BYTES_PER_SECOND, HearingLine, Journal
-from vivavoce.pipelines.models.http import Endpoint
+from vivavoce.pipelines.models.http import Endpoint, Timeouts
 from vivavoce.pipelines.models.wishes import Wishes
 
 pytestmark = pytest.mark.usefixtures("no_task_is_left")
@@ -77,6 +77,12 @@ def test_all_audio_behind_the_last_answered_flush_is_kept_in_order(steps):
 
 
 # -- lines of transcribers
+
+
+@pytest.fixture
+def quick() -> Timeouts:
+    """Time-outs that a test can wait for, and a busy machine can keep."""
+    return Timeouts(connect=1.0, final=1.0)
 
 
 class Listener:
