@@ -17,14 +17,9 @@ from vivavoce.agent import Agent
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
 from vivavoce.cli.phone import Desk, Setup, make_phone, on_signals
-from vivavoce.phone.campaign import (
-    Campaign,
-    Plan,
-    Results,
-    Status,
-    check_policy,
-    read_people,
-)
+from vivavoce.phone.campaign import Campaign, Plan, check_policy
+from vivavoce.phone.people import read_people
+from vivavoce.phone.results import Results, Status
 
 
 def results_of(people: Path) -> Path:

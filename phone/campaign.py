@@ -1,31 +1,29 @@
-"""A campaign: many people called, each by an agent, and what came of each call.
+"""A campaign: many people called, each by an agent.
 
-`Plan` decides whom to call next; `Results` is the file that it can be resumed from; `run` does it.
+`Plan` decides whom to call next, `Campaign` calls them; `people` reads the list, and `results`
+keeps what came of each call.
 """
 
 from __future__ import annotations
 
 import asyncio
-import csv
-import enum
 import heapq
-import io
 import json
-import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any
 
 from vivavoce.agent import Call
 from vivavoce.phone.exposure import PhoneError
 from vivavoce.phone.opening import Screen
+from vivavoce.phone.people import Person
 from vivavoce.phone.phone import Phone
 from vivavoce.phone.policy import Policy, Retries
+from vivavoce.phone.results import Results, Row, Status
 from vivavoce.phone.station import DialError
 from vivavoce.phone.voicemail import Answerer
 
@@ -33,190 +31,9 @@ ANSWERING = 30.0
 """Seconds that it may take to find out who has answered."""
 
 
-class Status(enum.Enum):
-    """What came of a call."""
-
-    CALLING = "calling"  # it is under way, or was when the program died
-    ANSWERED = "answered"
-    VOICEMAIL = "voicemail"
-    SILENT = "silent"  # somebody picked up, and nobody spoke
-    BUSY = "busy"
-    NO_ANSWER = "no answer"
-    REFUSED = "refused"
-    UNKNOWN = "unknown number"
-    FAILED = "failed"
-    FORBIDDEN = "forbidden"  # by the policy
-
-
 _STATUS = {486: Status.BUSY, 600: Status.BUSY, 408: Status.NO_ANSWER, 480: Status.NO_ANSWER,
            487: Status.NO_ANSWER, 603: Status.REFUSED, 403: Status.REFUSED, 404: Status.UNKNOWN,
            410: Status.UNKNOWN, 484: Status.UNKNOWN, 604: Status.UNKNOWN}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody to call.
-
-    Attributes:
-        number: Their number.
-        name: Their name, "" if it is not known.
-        variables: What else is known, by column.
-    """
-
-    number: str
-    name: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def memory(self) -> dict[str, object]:
-        """What the agent knows of them."""
-        return {**({"name": self.name} if self.name else {}), **self.variables}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the results.
-
-    Attributes:
-        number: Who was called.
-        name: Their name.
-        status: What came of it.
-        attempt: Which call it was, from 1.
-        code: SIP's status, where it did not come about.
-        reason: In words.
-        began: When, ISO 8601.
-        seconds: How long the call took.
-        call: Its id, as its record and recording are called.
-        memory: What the agent noted in it, as JSON.
-    """
-
-    number: str
-    name: str
-    status: Status
-    attempt: int
-    code: int = 0
-    reason: str = ""
-    began: str = ""
-    seconds: float = 0.0
-    call: str = ""
-    memory: str = ""
-
-
-_FIELDS = tuple(Row.__dataclass_fields__)
-
-
-def read_people(path: Path) -> list[Person]:
-    """Read a CSV (UTF-8; commas or semicolons): `number`, `name`, and any other columns.
-
-    Raises:
-        PhoneError: It cannot be read, or a line makes no sense; the message says which.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PhoneError(f"cannot read {path}: {error}") from None
-    head = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head else ",")
-    columns = [name.strip() for name in reader.fieldnames or ()]
-    reader.fieldnames = columns
-    if "number" not in columns or len(set(columns)) != len(columns) or "" in columns:
-        raise PhoneError(f"{path}: its first line names the columns, each once; one is `number`")
-    people: dict[str, Person] = {}
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
-        if None in row or None in row.values():
-            raise PhoneError(f"{where}: as many values are needed as there are columns")
-        cells = {name: value.strip() for name, value in row.items()}
-        if not any(cells.values()):
-            continue
-        number, name = cells.pop("number"), cells.pop("name", "")
-        if not number or any(c.isspace() and c != " " for c in number):
-            raise PhoneError(f"{where}: {number!r} is no number")
-        if number in people:
-            raise PhoneError(f"{where}: {number} is there twice; nobody is called twice")
-        people[number] = Person(number, name, cells)
-    if not people:
-        raise PhoneError(f"{path}: there is nobody to call")
-    return list(people.values())
-
-
-class Results:
-    """The file of results: a row when a call begins and one when it has ended.
-
-    What stands in it is on the disk before the next call begins, so that nobody is called twice
-    by a campaign that is resumed. A line that a crash cut off is taken away.
-
-    Args:
-        path: The file; made, or gone on with.
-
-    Raises:
-        PhoneError: It is no such file, or cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows: list[Row] = []
-        self._file: TextIO | None = None
-        try:
-            if path.exists() and path.stat().st_size:
-                self._mend()
-                self.rows = self._read()
-            else:
-                with path.open("w", encoding="utf-8", newline="") as file:
-                    csv.writer(file).writerow(_FIELDS)
-            self._file = path.open("a", encoding="utf-8", newline="")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PhoneError(f"cannot write {path}: {error}") from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def write(self, row: Row) -> None:
-        """Add a row; it is on the disk when this returns."""
-        if self._file is None:
-            raise ValueError("the file of results is closed")
-        self.rows.append(row)
-        cells = [getattr(row, name) for name in _FIELDS]
-        csv.writer(self._file).writerow([c.value if isinstance(c, Status) else c for c in cells])
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Close it; idempotent."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _mend(self) -> None:
-        data = self.path.read_bytes()
-        whole = data.rfind(b"\n") + 1
-        if whole != len(data):
-            with self.path.open("r+b") as file:
-                file.truncate(whole)
-
-    def _read(self) -> list[Row]:
-        with self.path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            if tuple(reader.fieldnames or ()) != _FIELDS:
-                raise PhoneError(f"{self.path} holds no results of a campaign: give another file")
-            try:
-                return [
-                    Row(
-                        **{
-                            **row,
-                            "status": Status(row["status"]),
-                            "attempt": int(row["attempt"]),
-                            "code": int(row["code"]),
-                            "seconds": float(row["seconds"]),
-                        }  # type: ignore[arg-type]
-                    )
-                    for row in reader
-                ]
-            except (TypeError, ValueError) as error:
-                raise PhoneError(f"{self.path}, line {reader.line_num}: {error}") from None
 
 
 class Plan:

@@ -16,16 +16,9 @@ from tests.phone.conftest import Bot, local_trunk
 from tests.speech import speak
 from vivavoce.agent import Agent
 from vivavoce.phone import PhoneError, Policy, Retries
-from vivavoce.phone.campaign import (
-    Campaign,
-    Options,
-    Person,
-    Plan,
-    Results,
-    Row,
-    Status,
-    read_people,
-)
+from vivavoce.phone.campaign import Campaign, Options, Plan
+from vivavoce.phone.people import Person
+from vivavoce.phone.results import Results, Row, Status
 
 ALWAYS = Policy(numbers=("+33*", "1*"), hours=(time.min, time.max), per_minute=600)
 
@@ -37,80 +30,6 @@ def people(count: int) -> list[Person]:
 def written(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
-
-
-# -- the list
-
-
-def test_a_list_is_read(tmp_path):
-    path = tmp_path / "people.csv"
-    path.write_text("\ufeffnumber;name;city\n+331; Ann ;Lyon\n+332;;Nice\n;;\n", encoding="utf-8")
-    first, second = read_people(path)
-    assert first == Person("+331", "Ann", {"city": "Lyon"})
-    assert first.memory == {"name": "Ann", "city": "Lyon"}
-    assert second.memory == {"city": "Nice"}
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("name\nAnn\n", "one is `number`"),
-        ("number,number\n1,2\n", "each once"),
-        ("number,name\n1\n", "line 2: as many values"),
-        ("number,name\n1,a,b\n", "line 2: as many values"),
-        ("number,name\n,Ann\n", "line 2: '' is no number"),
-        ("number\n1\n2\n1\n", "line 4: 1 is there twice"),
-        ("number,name\n", "nobody to call"),
-    ],
-)
-def test_lists_that_make_no_sense(tmp_path, text, why):
-    path = tmp_path / "people.csv"
-    path.write_text(text)
-    with pytest.raises(PhoneError, match=why):
-        read_people(path)
-    with pytest.raises(PhoneError, match="cannot read"):
-        read_people(tmp_path / "none.csv")
-
-
-# -- the results
-
-
-def test_results_are_kept_and_a_torn_line_is_taken_away(tmp_path):
-    path = tmp_path / "results.csv"
-    rows = [
-        Row("1", 'A "b", c', Status.CALLING, 1, began="2026-11-23T10:00:00+00:00"),
-        Row("1", 'A "b", c', Status.ANSWERED, 1, reason="they hung\nup", seconds=3.5, call="x"),
-    ]
-    with Results(path) as results:
-        for row in rows:
-            results.write(row)
-        # On the disk at once, for whoever looks and for a crash.
-        assert len(written(path)) == 2
-    with path.open("a") as file:
-        file.write("2,B,calli")
-    with Results(path) as results:
-        assert results.rows == rows
-        results.write(Row("3", "C", Status.BUSY, 2, 486))
-    with Results(path) as results:
-        assert [row.number for row in results.rows] == ["1", "1", "3"]
-        results.close()
-        with pytest.raises(ValueError, match="is closed"):
-            results.write(rows[0])
-
-
-def test_files_that_are_no_results(tmp_path):
-    path = tmp_path / "results.csv"
-    path.write_text("number,name\n1,Ann\n")
-    with pytest.raises(PhoneError, match="no results of a campaign"):
-        Results(path)
-    with Results(tmp_path / "made.csv"):
-        pass
-    with (tmp_path / "made.csv").open("a") as file:
-        file.write("1,Ann,dancing,1,0,,,0,,\n")
-    with pytest.raises(PhoneError, match="line 2: 'dancing'"):
-        Results(tmp_path / "made.csv")
-    with pytest.raises(PhoneError, match="cannot write"):
-        Results(tmp_path / "nowhere" / "results.csv")
 
 
 # -- the plan
