@@ -53,6 +53,7 @@ from vivavoce.pipelines.frames import (
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.failover_hearing import FailoverHearing
 from vivavoce.pipelines.models.interfaces import Hearing
+from vivavoce.pipelines.speakable import speakable
 from vivavoce.pipelines.stage import Context, Stage, noting
 from vivavoce.pipelines.turns import echo
 from vivavoce.pipelines.turns.bargein import Action, BargeIn
@@ -269,7 +270,10 @@ class Ears(Stage):
         if not self._echoed:
             return False
         replies = self.context.call.transcript.replies[-2:]
-        return echo.repeats(text, " ".join(reply.generated for reply in replies))
+        ours = " ".join(reply.generated for reply in replies)
+        # "$5.50" comes back in either form.
+        spoken = speakable(ours, self.context.call.language).said
+        return echo.repeats(text, ours) or echo.repeats(text, spoken)
 
     def _time(self, sample: int) -> float:
         """Return when a sample was heard (s on the call's clock)."""
