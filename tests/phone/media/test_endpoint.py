@@ -1,9 +1,8 @@
-"""Media on real sockets: pace, ports, threads and an orderly end."""
+"""Media on real sockets: pace, ports and an orderly end."""
 
 import asyncio
 import gc
 import socket
-import threading
 import time
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from vivavoce.phone.media.endpoint import MediaEndpoint
 from vivavoce.phone.media.rtp import RtpPacket
 from vivavoce.phone.media.session import Goodbye, MediaConfig, MediaSession
-from vivavoce.phone.media.thread import MediaThread
 
 PORTS = range(41_000, 43_000)
 
@@ -101,36 +99,6 @@ async def test_a_loop_that_hung_drops_what_is_late():
         await until(lambda: session.statistics().sent.skipped)
         assert session.statistics().sent.skipped >= 10
         assert session.queued < 0.75
-
-
-async def test_media_goes_on_while_the_application_hangs():
-    async with MediaThread() as thread:
-        heard, where = [], []
-
-        def source(count):
-            where.append(threading.current_thread().name)
-            return np.full(count, 5000, np.int16)
-
-        listener = await thread.open(ports=PORTS, heard=heard.append)
-        speaker = await thread.open(ports=PORTS, source=source)
-        listener.start(MediaSession(MediaConfig(remote=speaker.address)))
-        speaker.start(MediaSession(MediaConfig(remote=listener.address)))
-        await until(lambda: len(heard) >= 5)
-        asyncio.get_running_loop().slow_callback_duration = 1.0
-        before, count = speaker.statistics().sent.packets, len(heard)
-        time.sleep(0.4)  # noqa: ASYNC251 - the application is to hang
-        assert speaker.statistics().sent.packets - before >= 12  # of 20, on a busy machine
-        assert len(heard) == count
-        await until(lambda: len(heard) >= count + 12, within=0.1)  # they waited for us
-        await thread.close(listener)
-        await thread.close(speaker)
-        await thread.close(speaker)
-    assert set(where) == {"media"}
-    assert not any(t.name == "media" for t in threading.enumerate())
-    speaker.push(tone(0.1))  # too late, and harmless
-    await thread.stop()
-    with pytest.raises(RuntimeError, match="does not run"):
-        await thread.open(ports=PORTS)
 
 
 async def test_a_callback_that_fails_does_not_end_the_call(caplog):
