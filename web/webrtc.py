@@ -13,7 +13,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pylibsrtp
@@ -77,15 +77,16 @@ class _Dtls(RTCDtlsTransport):
 
     def _media(self, data: bytes) -> None:
         session = self.session
-        if session is None or self._rx_srtp is None or len(data) < SHORTEST:
+        srtp = cast("pylibsrtp.Session | None", self._rx_srtp)  # None before the handshake
+        if session is None or srtp is None or len(data) < SHORTEST:
             return
         now = time.monotonic()
         try:
             if is_rtcp(data):
-                data = self._rx_srtp.unprotect_rtcp(data)
+                data = srtp.unprotect_rtcp(data)
                 self.reported_at = now
             else:
-                data = self._rx_srtp.unprotect(data)
+                data = srtp.unprotect(data)
         except pylibsrtp.Error:
             return  # a stranger's, or one that came twice
         session.receive(data, _THERE, now)

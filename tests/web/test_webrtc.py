@@ -141,8 +141,8 @@ async def test_a_typed_conversation_with_keys_and_messages():
         browser.ask("mute", on=True)
         browser.ask("snapshot")
         assert (await browser.event("snapshot", 2))["muted"]
-        browser.channel.send("ping: 17")
-        await browser.until(lambda: "pong: 17" in browser.texts)
+        browser.channel.send("ping 17")
+        await browser.until(lambda: "pong 17" in browser.texts)
         share = tone_share(browser.sound[-48_000 * 2 : -48_000])
         assert share > 0.5 or tone_share(browser.sound) > 0.5
         browser.send("disconnect-bot")

@@ -22,10 +22,24 @@ import { PipecatClient } from "@pipecat-ai/client-js";
 import { SmallWebRTCTransport } from "@pipecat-ai/small-webrtc-transport";
 window.pipecat = { PipecatClient, SmallWebRTCTransport };
 """
+# Its own device manager fetches a script from a company's server; this one asks the browser.
 CALL = """
+(async () => {
+const track = (await navigator.mediaDevices.getUserMedia({ audio: true })).getAudioTracks()[0];
+const none = async () => [];
+const devices = {
+  supportsScreenShare: false, isCamEnabled: false, isSharingScreen: false, isMicEnabled: true,
+  selectedMic: {}, selectedCam: {}, selectedSpeaker: {},
+  setClientOptions() {}, async initialize() {}, async connect() {},
+  async disconnect() { track.stop() },
+  getAllMics: none, getAllCams: none, getAllSpeakers: none,
+  updateMic() {}, updateCam() {}, updateSpeaker() {}, enableCam() {}, enableScreenShare() {},
+  enableMic(on) { track.enabled = on },
+  tracks: () => ({ local: { audio: track } }),
+};
 window.told = { ready: 0, states: [], user: [], bot: [], server: [], tools: [], tracks: 0 };
 window.client = new pipecat.PipecatClient({
-  transport: new pipecat.SmallWebRTCTransport(),
+  transport: new pipecat.SmallWebRTCTransport({ mediaManager: devices }),
   enableMic: true,
   enableCam: false,
   callbacks: {
@@ -40,6 +54,7 @@ window.client = new pipecat.PipecatClient({
 });
 window.calling = client.connect({ webrtcUrl: location.origin + "/api/offer" })
   .catch((error) => told.states.push("failed " + error));
+})()
 """
 
 
