@@ -20,9 +20,9 @@ from vivavoce.pipelines.audio.vad import (
     VoiceStarted,
 )
 
-LATEST = 3.0
+LATEST = 2.6
 """Seconds after the first word by which it is decided."""
-GRACE = 1.0
+GRACE = 0.35
 """Seconds more where whoever answered has said much, and the recogniser nothing yet: it is late,
 and words tell better than how long they were."""
 WAITING = 0.7

@@ -117,9 +117,9 @@ def test_a_recogniser_that_is_late_is_waited_for_a_little():
         detector = Voicemail(0.0)
         detector.voice(0.5, speaking=True)
         assert detector.tick(0.5 + LATEST) is None
-        detector.words(words, 0.5 + LATEST + 0.4)
+        detector.words(words, 0.5 + LATEST + GRACE / 2)
         assert (detector.verdict and detector.verdict.value) == (who if words else None)
-        verdict = detector.tick(0.5 + LATEST + GRACE)
+        verdict = detector.tick(0.6 + LATEST + GRACE)
         assert verdict is not None
         assert verdict.value == who
 
