@@ -8,6 +8,7 @@ took is what the caller may have heard, and nothing else is.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -51,6 +52,8 @@ from vivavoce.pipelines.speakable import Speakable, prepare, speakable
 from vivavoce.pipelines.stage import Context, Stage, noting
 from vivavoce.pipelines.turns import heard
 from vivavoce.pipelines.turns.playout import Block, Clause, Playout
+
+log = logging.getLogger("vivavoce")
 
 QUICK = 0.25
 """Seconds to the first audio up to which one word is enough for a first clause: the next clause
@@ -457,7 +460,10 @@ class Mouth(Stage):
         if speech.stopped is not None and self._answers(speech):
             spans = (*speech.turn_spans, *speech.causes.get(clause, ()))
             reply.latency = account(speech.stopped, moment, spans)
-            self.context.call.ledger.add(reply.latency, self._served(reply))
+            who = self._served(reply)
+            self.context.call.ledger.add(reply.latency, who)
+            told = ", ".join(f"{stage} by {name}" for stage, name in who.items())
+            log.info("call %s: a turn served: %s", self.context.call.id, told or "by no provider")
         self.context.emit(AgentStarted(reply.started, reply))
 
     def _served(self, reply: Reply) -> dict[str, str]:

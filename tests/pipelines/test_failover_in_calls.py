@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 import pytest
@@ -26,7 +27,8 @@ def other(profile):
     return make
 
 
-async def test_the_caller_hears_all_of_it_and_the_record_says_who_served(hold, other):
+async def test_the_caller_hears_all_of_it_and_the_record_says_who_served(hold, other, caplog):
+    caplog.set_level(logging.INFO, "vivavoce")
     others = {
         "hear": [other("hear", script={"hear": ["Is a table free?", "Thank you."]})],
         "think": [other("think", script={"think": [ANSWER, "Good bye."]})],
@@ -59,6 +61,7 @@ async def test_the_caller_hears_all_of_it_and_the_record_says_who_served(hold, o
     assert {switch["stage"] for switch in switches} == {"hearing", "thinking", "speaking"}
     assert all("503" in switch["why"] for switch in switches)
     assert made["transcript"][0]["served"] == names["hear"]
+    assert f"speaking by {names['speak']}" in caplog.text
 
 
 async def test_without_a_failure_there_is_nothing_to_tell(hold):
