@@ -37,7 +37,7 @@ const devices = {
   enableMic(on) { track.enabled = on },
   tracks: () => ({ local: { audio: track } }),
 };
-window.told = { ready: 0, states: [], user: [], bot: [], server: [], tools: [], tracks: 0 };
+window.told = { ready: 0, states: [], user: [], bot: [], server: [], tracks: 0 };
 window.client = new pipecat.PipecatClient({
   transport: new pipecat.SmallWebRTCTransport({ mediaManager: devices }),
   enableMic: true,
@@ -48,7 +48,7 @@ window.client = new pipecat.PipecatClient({
     onUserTranscript: (data) => { if (data.final) told.user.push(data.text) },
     onBotTranscript: (data) => told.bot.push(data.text),
     onServerMessage: (data) => told.server.push(data),
-    onTrackStarted: (track, who) => { if (who && !who.local) told.tracks += 1 },
+    onTrackStarted: (track, who) => { if (!who?.local) told.tracks += 1 },
     onError: (error) => told.states.push("error " + JSON.stringify(error.data)),
   },
 });
@@ -103,7 +103,7 @@ async def test_pipecats_client_holds_a_conversation(server, chromium, tab, bundl
         # It says what its microphone hears, and is answered.
         await page.wait_for_function("told.user.length > 0", **wait)
         await page.wait_for_function("text => told.bot.includes(text)", arg=OPENING, **wait)
-        assert await page.evaluate("told.tracks") > 0
+        assert await page.evaluate("told.tracks") > 0  # the agent's sound, playing
         # It types, and is answered.
         said = "told.server.filter(each => each.event === 'agent_said').length"
         before = await page.evaluate(said)
