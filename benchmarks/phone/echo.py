@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import select
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def run(calls: int = 50, seconds: float = 20.0, command: Sequence[str] = OURS) -
         files = process.num_fds()
         sipp = subprocess.Popen(
             ["sipp", f"127.0.0.1:{port}", "-sf", scenario, "-i", "127.0.0.1", "-mi", "127.0.0.1",
-             "-mp", "30000", "-l", str(calls), "-m", str(calls),
+             "-mp", str(random.randrange(30_000, 60_000, 1000)), "-l", str(calls), "-m", str(calls),
              "-r", "10", "-nostdin"],
             cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """A station in a process of its own, which says back what it hears; prints its port.
 
-For each line on its standard input it prints its figures as JSON; it ends with the input.
+For each line on its standard input it prints its figures as JSON; it ends with the input. With
+`--same-loop` media are on the event loop of the calls.
 """
 
 from __future__ import annotations
@@ -40,7 +41,12 @@ async def main() -> None:
     trunk = Trunk(
         "lab", "127.0.0.1", transport=None, allow=("127.0.0.1",), max_calls=500, codecs=("PCMU",)
     )
-    exposure = Exposure(listen=("udp:127.0.0.1:0",), max_calls=500, rtp=range(20_000, 30_000))
+    exposure = Exposure(
+        listen=("udp:127.0.0.1:0",),
+        max_calls=500,
+        rtp=range(20_000, 30_000),
+        media_thread="--same-loop" not in sys.argv,
+    )
     async with Station(echo, trunks=[trunk], exposure=exposure) as station:
         print(station.local[0].port, flush=True)
         loop = asyncio.get_running_loop()
