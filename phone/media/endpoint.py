@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import random
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -82,6 +83,7 @@ class MediaEndpoint:
         self._timer: asyncio.TimerHandle | None = None
         self._next_pull: float | None = None
         self._closed = False
+        self._waiting: deque[Callable[[], object]] = deque()  # from other threads
         self._complained: set[str] = set()
 
     @classmethod
@@ -151,11 +153,11 @@ class MediaEndpoint:
 
         `at` as in `MediaSession.push`.
         """
-        self._do(lambda: self.session.push(pcm, at) if self.session else None)
+        self._soon(lambda: self.session.push(pcm, at) if self.session else None)
 
     def reserve(self, pcm: Int16, at: int) -> None:
         """Keep what is about to be pushed (see `MediaSession.reserve`)."""
-        self._do(lambda: self.session.reserve(pcm, at) if self.session else None)
+        self._soon(lambda: self.session.reserve(pcm, at) if self.session else None)
 
     def signal(self, remote: Address | None) -> None:
         """Take the address of a new SDP (see `MediaSession.signal`)."""
@@ -203,16 +205,36 @@ class MediaEndpoint:
 
     # -- on the endpoint's loop
 
-    def _do(self, work: Callable[[], object]) -> None:
+    @property
+    def _here(self) -> bool:
         try:
-            here = asyncio.get_running_loop() is self._loop
+            return asyncio.get_running_loop() is self._loop
         except RuntimeError:
-            here = False
-        if here:
+            return False
+
+    def _do(self, work: Callable[[], object]) -> None:
+        """Do something on our loop, after what came before it."""
+
+        def after() -> None:
+            self._catch_up()
             work()
+
+        if self._here:
+            after()
             return
         with contextlib.suppress(RuntimeError):  # the loop is closed, and so are we
-            self._loop.call_soon_threadsafe(work)
+            self._loop.call_soon_threadsafe(after)
+
+    def _soon(self, work: Callable[[], object]) -> None:
+        """Do something before the next packet is made: nobody needs to be woken for it."""
+        if self._here:
+            work()
+        elif not self._closed:
+            self._waiting.append(work)  # a deque's ends are safe from any thread
+
+    def _catch_up(self) -> None:
+        while self._waiting:
+            self._waiting.popleft()()
 
     async def _listen(self, sock: socket.socket, *, rtcp_port: bool) -> asyncio.DatagramTransport:
         take = self._take_rtcp if rtcp_port else self._take
@@ -233,6 +255,7 @@ class MediaEndpoint:
         session = self.session
         if self._closed or session is None:
             return
+        self._catch_up()
         now = self._loop.time()
         if self._next_pull is None or now - self._next_pull > _BEHIND:
             # At first, of the same instant as the sender's clock: one wake-up serves both.
