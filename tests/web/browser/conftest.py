@@ -41,6 +41,7 @@ class Server:
     def __init__(self, folder: Path, sandbox: Sandbox) -> None:
         self.folder, self.sandbox = folder, sandbox
         self.port = 0
+        self.changed = False  # it is not as the fixture starts it
         self.other = _free_port()  # of a page that is not ours, and may call
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -50,6 +51,7 @@ class Server:
 
     def start(self, *more: str, **settings: str) -> None:
         """Start it, with more words on its command line and settings in its environment."""
+        self.changed = bool(more or settings)
         setup = self.folder / "setup.toml"
         setup.write_text(f"[limits]\ncalls = {CALLS}\nstarts = 100\n")
         log = self.folder / "serve.log"
@@ -83,19 +85,29 @@ class Server:
 
     def kill(self) -> None:
         if self.process is not None:
+            self.changed = True
             self.process.kill()
             self.process.wait(10)
             self.process = None
 
 
 @pytest.fixture(scope="session")
-def server(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def one_server(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("serve"), sandbox)
     try:
         running.start()
         yield running
     finally:
         running.kill()
+
+
+@pytest.fixture
+def server(one_server: Server) -> Server:
+    """The call server; one that a test left otherwise, or dead, is started again."""
+    if one_server.changed:
+        one_server.kill()
+        one_server.start()
+    return one_server
 
 
 @pytest.fixture(scope="session")

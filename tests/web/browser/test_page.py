@@ -207,7 +207,7 @@ async def test_push_to_talk_sends_only_what_is_held(tab, server):
     # The server is told each time, so that it does not wait for the end of what it hears.
     await page.click("#tab-events")
     await page.fill("#filter", "mute")
-    await one.until("document.querySelectorAll('#events .event.out').length === 5")
+    await one.until("document.querySelectorAll('#events .event.out').length >= 5")
     await one.hang_up()
 
 
@@ -435,17 +435,18 @@ async def test_a_call_in_somebody_elses_page(tab, server):
         page = one.page
         await page.goto(f"http://localhost:{server.other}/")
         await page.evaluate(
-            "document.addEventListener('viva-voce-said', ({ detail }) => (window.told = detail))"
+            "window.told = []; document.addEventListener('viva-voce-said',"
+            " ({ detail }) => detail.entry.kind === 'agent' && told.push(detail.entry.heard))"
         )
         await page.get_by_role("button", name="Talk to bell").click()
-        await one.until("window.told?.entry.kind === 'agent'")
-        assert await page.evaluate("window.told.entry.heard") == "Hello, this is the shop."
+        await one.until("told.length")
+        assert await page.evaluate("told[0]") == "Hello, this is the shop."
         assert await serious(page) == []
         await page.get_by_role("button", name="Mute").click()
         assert await page.evaluate(
             "document.querySelector('viva-voce-call').type('When do you open?')"
         )
-        await one.until("/early in the/.test(window.told.entry.heard)")
+        await one.until("/early in the/.test(told.at(-1))")
         await page.get_by_role("button", name="Hang up").click()
         await page.get_by_role("button", name="Talk to bell").wait_for()
     finally:
