@@ -6,6 +6,7 @@ import pytest
 
 from vivavoce.agent import events
 from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Utterance
+from vivavoce.agent.transfer import Transfer
 
 ROWS = [
     (events.CallStarted(0.0, "c1"), {"event": "call_started", "at": 0.0, "call": "c1"}),
@@ -30,6 +31,21 @@ ROWS = [
             "instead": "sorry",
             "refused": True,
             "why": "",
+        },
+    ),
+    (
+        events.TransferMoved(7, Transfer("100", "warm", 2.00049, "failed", "nobody", ended=7)),
+        {
+            "event": "transfer_moved",
+            "at": 7,
+            "transfer": {
+                "to": "100",
+                "mode": "warm",
+                "state": "failed",
+                "began": 2.0,
+                "why": "nobody",
+                "ended": 7,
+            },
         },
     ),
     (events.CallEnded(9, "hung up"), {"event": "call_ended", "at": 9, "reason": "hung up"}),

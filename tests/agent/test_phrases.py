@@ -2,12 +2,22 @@ from __future__ import annotations
 
 import pytest
 
-from vivavoce.agent.phrases import APOLOGY, FAREWELL, phrase
+from vivavoce.agent.phrases import (
+    APOLOGY,
+    CONNECTING,
+    DISCLOSURE,
+    FAREWELL,
+    MAY_RECORD,
+    TAKE_IT,
+    phrase,
+)
 
 SPOKEN = {"en", "fr", "es", "de", "it", "pt", "nl", "hi", "ar"}
 
 
-@pytest.mark.parametrize("phrases", [APOLOGY, FAREWELL])
+@pytest.mark.parametrize(
+    "phrases", [APOLOGY, CONNECTING, DISCLOSURE, FAREWELL, MAY_RECORD, TAKE_IT]
+)
 def test_there_is_a_sentence_in_every_language_that_voxtral_speaks(phrases):
     assert set(phrases) == SPOKEN
     assert len(set(phrases.values())) == len(SPOKEN)
