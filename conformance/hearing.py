@@ -31,7 +31,8 @@ MODELS = {
 }
 SAID = ("I would like a table for four people this evening.", "Can we sit outside, please?")
 PATIENT = Timeouts(connect=5, final=8)
-IMPATIENT = Timeouts(connect=5, final=2.5)
+IMPATIENT = Timeouts(connect=5, final=4)
+"""Where an answer is waited for that does not come; a busy machine has a slow recogniser."""
 KEEN = Wishes(language="en", context_bias=("Chez Marie", "terrace"), delay_ms=240)
 
 # What breaks a connection: it is replaced, and the audio without a final text sent again.
