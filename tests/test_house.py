@@ -150,6 +150,10 @@ PURE = (
     ),
     "pipelines/subtitles.py",
     *(f"pipelines/turns/{name}.py" for name in ("bargein", "endpointing", "heard", "playout")),
+    *(
+        f"web/{name}.py"
+        for name in ("limits", "narrator", "realtime", "rtvi", "sdp", "tokens", "turn")
+    ),
     "phone/plan.py",
     "phone/policy.py",
     "phone/voicemail.py",
