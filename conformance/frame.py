@@ -101,7 +101,7 @@ class Lab:
 
     sandbox: Sandbox
     timeouts: Timeouts = field(
-        default_factory=lambda: Timeouts(connect=1.0, final=1.0, first=1.0, stall=0.6, switch=0.8)
+        default_factory=lambda: Timeouts(connect=2.0, final=1.0, first=3.0, stall=0.6, switch=0.8)
     )
     _keys: dict[str, str] = field(default_factory=dict)
 
