@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import time
 from typing import Any
 
@@ -24,6 +25,8 @@ from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.pcm import Intake
 from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.wire import pause_until, refusal, reset
+
+log = logging.getLogger("vivavoce.sandbox")
 
 MODELS = ("mistralai/Voxtral-Mini-4B-Realtime-2602",)
 RATE = 16_000
@@ -146,6 +149,10 @@ class VllmSession(Dialogue):
                 self._queue.get_nowait()
         except Over:
             self._stored.put_nowait(None)  # nothing is read any more
+        except Exception as error:
+            # As vLLM does, for whatever it was: the connection stays, the generation is over.
+            log.exception("a generation failed")
+            await self._error("processing_error", str(error) or type(error).__name__)
         finally:
             await self._ear.close()
 
