@@ -213,17 +213,14 @@ class MediaEndpoint:
             return False
 
     def _do(self, work: Callable[[], object]) -> None:
-        """Do something on our loop, after what came before it."""
-
-        def after() -> None:
+        """Do something on our loop, in its turn among all that was asked for."""
+        if self._here:
             self._catch_up()
             work()
-
-        if self._here:
-            after()
             return
+        self._waiting.append(work)
         with contextlib.suppress(RuntimeError):  # the loop is closed, and so are we
-            self._loop.call_soon_threadsafe(after)
+            self._loop.call_soon_threadsafe(self._catch_up)
 
     def _soon(self, work: Callable[[], object]) -> None:
         """Do something before the next packet is made: nobody needs to be woken for it."""

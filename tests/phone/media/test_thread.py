@@ -76,3 +76,15 @@ async def test_media_on_the_same_loop():
     await here.close(endpoint)
     await here.close(endpoint)
     await here.stop()
+
+
+async def test_what_is_said_at_once_is_not_lost():
+    """The session begins on the thread in its own time; what is said meanwhile comes behind it."""
+    async with MediaThread() as thread:
+        for _ in range(20):
+            endpoint = await thread.open(ports=PORTS)
+            session = MediaSession(MediaConfig(remote=("127.0.0.1", 9)))
+            endpoint.start(session)
+            endpoint.push(np.full(8000, 5000, np.int16), 0)
+            await until(lambda session=session: session.left + session.queued * 8000 == 8000)
+            await thread.close(endpoint)
