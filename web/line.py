@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from pipecat.audio.dtmf.types import KeypadEntry
@@ -60,6 +60,16 @@ _PIPECAT = {entry.value for entry in KeypadEntry}  # A to D are not among them
 _LEFT = json.dumps({"type": "signalling", "message": {"type": "peerLeft"}})
 
 
+class Tap(Protocol):
+    """Hears both sides of a call beside them; it returns at once and never raises."""
+
+    def caller(self, pcm: Int16, rate: int) -> None:
+        """Hear the caller (int16, mono, at `rate` Hz)."""
+
+    def agent(self, pcm: Int16, rate: int) -> None:
+        """Hear what is played to the caller, likewise."""
+
+
 class Line:
     """Carries one call over its legs. Implements `Transport` and `CanSend`.
 
@@ -73,6 +83,7 @@ class Line:
         muted: The caller is not listened to.
         playout: How long after its arrival sound is heard, as the client says (s).
         dropped: Messages that came too fast.
+        taps: Who listens along.
     """
 
     def __init__(
@@ -99,6 +110,7 @@ class Line:
         self.muted = False
         self.playout = 0.0
         self.dropped = 0
+        self.taps: set[Tap] = set()
         self.attach(leg)
 
     # The transport.
@@ -221,6 +233,8 @@ class Line:
             pcm = np.zeros_like(pcm)
         if self._recorder is not None:
             self._recorder.caller(pcm, rate)
+        for tap in self.taps:
+            tap.caller(pcm, rate)
         await self._input.push_frame(InputAudioRawFrame(pcm.tobytes(), rate, 1))
 
     async def _speak(self, conversation: Carried, leg: Leg) -> None:
@@ -237,6 +251,8 @@ class Line:
             await leg.say(samples)
         if self._recorder is not None:
             self._recorder.agent(samples)
+        for tap in self.taps:
+            tap.agent(samples, conversation.rate)
 
     # Inside: what the client is told.
 

@@ -3,6 +3,9 @@
 A token is three parts joined by dots: `vv1`, its claims as JSON in base64url, and the HMAC-SHA256
 of the two before, likewise. An application's own server makes them, for a caller that it knows;
 the page that gets one can begin one call with it and nothing else.
+
+An operator's token is a kind of its own (`vvo1`, under another key): it opens the operator's view,
+again and again until it is over, and begins no call; a call token never opens the view.
 """
 
 from __future__ import annotations
@@ -16,10 +19,15 @@ from dataclasses import dataclass
 from typing import Any
 
 PREFIX = "vv1"
+OPERATOR = "vvo1"
 LIFETIME = 120.0
 """Seconds that a token is good for, unless it is told otherwise."""
 LONGEST = 3600.0
 """The most."""
+WATCH = 3_600.0
+"""Seconds that an operator's token is good for, unless it is told otherwise."""
+LONGEST_WATCH = 43_200.0
+"""The most: a long shift."""
 SHORTEST_SECRET = 32
 """Characters of the secret that tokens are signed with."""
 LARGEST = 2_000
@@ -53,6 +61,21 @@ class Claims:
     caller: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What an operator's token says.
+
+    Attributes:
+        expires: When it is over (seconds since 1970).
+        name: Who it is, for the log.
+        agent: Whose calls they may see; "" for all.
+    """
+
+    expires: float
+    name: str = ""
+    agent: str = ""
+
+
 class Signer:
     """Makes and reads tokens.
 
@@ -71,6 +94,7 @@ class Signer:
             )
         # A key of its own for each use of the secret.
         self._key = hmac.digest(secret.encode(), b"vivavoce call token", hashlib.sha256)
+        self._operator = hmac.digest(secret.encode(), b"vivavoce operator token", hashlib.sha256)
         self._service = hmac.digest(secret.encode(), b"vivavoce service", hashlib.sha256)
 
     def __repr__(self) -> str:
@@ -104,11 +128,30 @@ class Signer:
             "exp": round(wall + lifetime, 3),
             **{k: v for k, v in (("agt", agent), ("org", origin), ("sub", caller)) if v},
         }
-        body = _encode(json.dumps(claims, separators=(",", ":")).encode())
-        token = f"{PREFIX}.{body}.{_encode(self._sign(body))}"
-        if len(token) > LARGEST:
-            raise ValueError("a token's agent, origin and caller are names, not texts")
-        return token
+        return self._write(PREFIX, claims)
+
+    def issue_operator(
+        self, wall: float, *, name: str = "", agent: str = "", lifetime: float = WATCH
+    ) -> str:
+        """Make an operator's token.
+
+        Args:
+            wall: Seconds since 1970.
+            name: Who it is, for the log.
+            agent: Whose calls they may see; "" for all.
+            lifetime: How long it is good for (s).
+
+        Raises:
+            ValueError: It would be too long, in time or in characters.
+        """
+        if not 0 < lifetime <= LONGEST_WATCH:
+            text = f"an operator's token's lifetime is 1 to {LONGEST_WATCH:g} s, not {lifetime:g}"
+            raise ValueError(text)
+        claims = {
+            "exp": round(wall + lifetime, 3),
+            **{k: v for k, v in (("agt", agent), ("sub", name)) if v},
+        }
+        return self._write(OPERATOR, claims)
 
     def read(self, token: str, wall: float) -> Claims:
         """Check a token's signature and time, and read it.
@@ -116,21 +159,24 @@ class Signer:
         Raises:
             TokenError: It is none of ours, or it is over.
         """
-        parts = token.split(".") if len(token) <= LARGEST and token.isascii() else []
-        if len(parts) != 3 or parts[0] != PREFIX:
-            raise TokenError("this is no call token")
-        # The text is compared, not the bytes it stands for: several texts stand for the same.
-        if not hmac.compare_digest(parts[2].encode(), _encode(self._sign(parts[1])).encode()):
-            raise TokenError("the call token was not signed by this service")
-        claims: dict[str, Any] = json.loads(_decode(parts[1]))
-        if wall >= float(claims["exp"]):
-            raise TokenError("the call token has expired: get another one")
+        claims = self._open(PREFIX, token, wall, "call token")
         return Claims(
             str(claims["id"]),
             float(claims["exp"]),
             str(claims.get("agt", "")),
             str(claims.get("org", "")),
             str(claims.get("sub", "")),
+        )
+
+    def read_operator(self, token: str, wall: float) -> Operator:
+        """Check an operator's token, and read it.
+
+        Raises:
+            TokenError: It is none of ours, none of an operator's, or it is over.
+        """
+        claims = self._open(OPERATOR, token, wall, "operator's token")
+        return Operator(
+            float(claims["exp"]), str(claims.get("sub", "")), str(claims.get("agt", ""))
         )
 
     def is_service(self, key: str) -> bool:
@@ -142,8 +188,29 @@ class Signer:
         """The key by which an application's server asks for tokens (`POST /api/tokens`)."""
         return f"vvs-{_encode(self._service)}"
 
-    def _sign(self, body: str) -> bytes:
-        return hmac.digest(self._key, f"{PREFIX}.{body}".encode(), hashlib.sha256)
+    def _write(self, prefix: str, claims: dict[str, Any]) -> str:
+        body = _encode(json.dumps(claims, separators=(",", ":")).encode())
+        token = f"{prefix}.{body}.{_encode(self._sign(prefix, body))}"
+        if len(token) > LARGEST:
+            raise ValueError("a token's agent, origin and caller are names, not texts")
+        return token
+
+    def _open(self, prefix: str, token: str, wall: float, what: str) -> dict[str, Any]:
+        parts = token.split(".") if len(token) <= LARGEST and token.isascii() else []
+        if len(parts) != 3 or parts[0] != prefix:
+            raise TokenError(f"this is no {what}")
+        # The text is compared, not the bytes it stands for: several texts stand for the same.
+        signed = _encode(self._sign(prefix, parts[1]))
+        if not hmac.compare_digest(parts[2].encode(), signed.encode()):
+            raise TokenError(f"the {what} was not signed by this service")
+        claims: dict[str, Any] = json.loads(_decode(parts[1]))
+        if wall >= float(claims["exp"]):
+            raise TokenError(f"the {what} has expired: get another one")
+        return claims
+
+    def _sign(self, prefix: str, body: str) -> bytes:
+        key = self._operator if prefix == OPERATOR else self._key
+        return hmac.digest(key, f"{prefix}.{body}".encode(), hashlib.sha256)
 
 
 class Used:

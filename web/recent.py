@@ -1,0 +1,169 @@
+"""Recent calls: what the desk still holds of calls that are over, to be searched like records.
+
+It is what an operator finds of the past where no records are kept: the last ten minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from vivavoce.agent.ledger import percentiles
+from vivavoce.web.records import MOST, Bucket, Entry, Found, Query, Recording, RecordsError
+
+STRETCHES = 10_000
+"""Stretches of time that percentiles are given for at most."""
+PIECE = 65_536
+"""Bytes of a recording that are read at once."""
+
+
+class Recent:
+    """Reads records that lie in memory, as `vivavoce.web.records.Records` is read.
+
+    Args:
+        held: Gives them, with `caller`, `called` and `kind` beside, the oldest first.
+        recorded: Gives a call's recording, if there is one.
+    """
+
+    def __init__(
+        self,
+        held: Callable[[], Iterable[Mapping[str, Any]]],
+        recorded: Callable[[str], Recording | None],
+    ) -> None:
+        self._held, self._recorded = held, recorded
+
+    async def get(self, call: str) -> dict[str, Any] | None:
+        """Return a call's record; None if there is none."""
+        return next((dict(each) for each in self._held() if each["call"] == call), None)
+
+    async def search(self, query: Query) -> Found:
+        """Return calls, the newest first.
+
+        Raises:
+            RecordsError: The cursor is none of ours.
+        """
+        if query.cursor and not query.cursor.isdigit():
+            raise RecordsError("the cursor is none of ours: search from the beginning")
+        start = int(query.cursor or 0)
+        found = [each for each in reversed(list(self._held())) if _fits(each, query)]
+        limit = max(1, min(query.limit, MOST))
+        more = str(start + limit) if len(found) > start + limit else ""
+        return Found([self._entry(each) for each in found[start : start + limit]], more)
+
+    async def percentiles(
+        self, since: datetime, until: datetime, bucket: float, agent: str = ""
+    ) -> list[Bucket]:
+        """Return the latencies of answered turns over time, the oldest first.
+
+        Raises:
+            RecordsError: That would be more than 10,000 stretches, or none.
+        """
+        if bucket <= 0 or not 0 < (until - since).total_seconds() / bucket <= STRETCHES:
+            raise RecordsError(f"ask for 1 to {STRETCHES:,} stretches of time")
+        turns: dict[float, list[tuple[str, float]]] = {}
+        for each in self._held():
+            if agent and each.get("agent") != agent:
+                continue
+            for at, ms in answered(each):
+                if since <= at < until:
+                    stretch = at.timestamp() // bucket * bucket
+                    turns.setdefault(stretch, []).append((str(each["call"]), ms))
+        return [
+            Bucket(
+                datetime.fromtimestamp(stretch, UTC),
+                len({call for call, _ in found}),
+                len(found),
+                percentiles([ms for _, ms in found], (0.5, 0.95, 0.99)),
+            )
+            for stretch, found in sorted(turns.items())
+        ]
+
+    async def recording(self, call: str) -> Recording | None:
+        """Return what is to be known of a call's recording; None if there is none."""
+        return self._recorded(call)
+
+    async def stream(
+        self, call: str, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Refuse: recordings here are files (`Recording.path`).
+
+        Raises:
+            RecordsError: Always.
+        """
+        del start, end
+        raise RecordsError(f"the recording of {call} is a file: read its path")
+        yield b""
+
+    def _entry(self, record: Mapping[str, Any]) -> Entry:
+        latencies = [ms for _, ms in answered(record)]
+        shares = percentiles(latencies, (0.5, 0.95))
+        return Entry(
+            call=str(record["call"]),
+            agent=str(record.get("agent", "")),
+            caller=str(record.get("caller", "")),
+            called=str(record.get("called", "")),
+            kind=str(record.get("kind", "")),
+            began=_began(record),
+            seconds=float(record.get("seconds", 0.0)),
+            live=False,
+            ended=str(record.get("ended", "")),
+            turns=len(latencies),
+            p50=shares.get("p50"),
+            p95=shares.get("p95"),
+            cost=record.get("cost_usd"),
+            last=next((words for words in map(_words, reversed(_said(record))) if words), ""),
+            recorded=self._recorded(str(record["call"])) is not None,
+        )
+
+
+def answered(record: Mapping[str, Any]) -> list[tuple[datetime, float]]:
+    """Return a record's answered turns: when the reply was heard, and its latency (ms)."""
+    began = _began(record)
+    return [
+        (began + timedelta(seconds=each["started"] or 0.0), each["latency"]["total_us"] / 1000)
+        for each in _said(record)
+        if each.get("kind") == "agent" and each.get("latency")
+    ]
+
+
+def _began(record: Mapping[str, Any]) -> datetime:
+    text = record.get("began")
+    return datetime.fromisoformat(str(text)) if text else datetime.fromtimestamp(0, UTC)
+
+
+def _said(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = record.get("transcript")
+    return found if isinstance(found, list) else []
+
+
+def _words(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("heard") or entry.get("text") or "")
+
+
+def _fits(record: Mapping[str, Any], query: Query) -> bool:
+    began = _began(record)
+    if query.live or (query.agent and query.agent != record.get("agent")):
+        return False
+    if query.caller and query.caller != record.get("caller"):
+        return False
+    if (query.since and began < query.since) or (query.until and began >= query.until):
+        return False
+    return matches(
+        query.text,
+        [
+            *[str(record.get(key, "")) for key in ("agent", "caller", "ended")],
+            *map(_words, _said(record)),
+        ],
+    )
+
+
+def matches(text: str, among: Iterable[str]) -> bool:
+    """Whether each word of a text is the beginning of a word somewhere."""
+    wanted = _split(text)
+    there = [word for each in among for word in _split(each)] if wanted else []
+    return all(any(word.startswith(want) for word in there) for want in wanted)
+
+
+def _split(text: str) -> list[str]:
+    return "".join(each if each.isalnum() else " " for each in text.casefold()).split()
