@@ -170,7 +170,9 @@ class Records(Protocol):
         """
 
     def put(self, record: Mapping[str, Any]) -> None:
-        """Take a call's record as far as it goes; it is copied, redacted and written soon.
+        """Take a call's record as far as it goes; it is redacted and written soon.
+
+        It may not be changed afterwards.
 
         Never raises and never waits: a database that cannot be reached gets it later.
         """

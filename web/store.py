@@ -1,0 +1,303 @@
+"""The store: a database, a place of recordings, and what keeps them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.records import PATIENCE, Bucket, Found, Query, Recording, RecordsError
+from vivavoce.web.store_database import Database
+from vivavoce.web.store_recordings import Recordings, is_name
+from vivavoce.web.store_redaction import Redaction
+from vivavoce.web.store_rows import Row, check_stretches, cursor, limit, lost
+
+log = logging.getLogger("vivavoce")
+
+ROUND = 30.0
+"""Seconds between two looks at what goes on, and at what could not be done."""
+SILENT = 120.0
+"""Seconds after which a call that nobody told of is over: its server is lost."""
+HOUR = 3600.0
+"""Seconds between two purges."""
+_WAITS = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds between attempts to write
+_MOST = 10_000  # calls whose records wait for a database
+
+
+class Store:
+    """Records and recordings. Implements `vivavoce.web.records.Records`.
+
+    Args:
+        database: Where records are kept.
+        recordings: Where recordings are kept; None: calls are not recorded.
+        spool: A folder on this machine where recordings grow until their call is over; needed
+            with `recordings`.
+        redaction: What is taken out of records; `Redaction()` unless given.
+        days: Days that a call is kept; None: for ever.
+        upkeep: Look after old and lost calls: for servers, not for one look.
+        now: Gives the time (s since 1970).
+
+    Raises:
+        ValueError: There are recordings and no spool, or `days` is not more than 0.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        recordings: Recordings | None = None,
+        spool: Path | None = None,
+        *,
+        redaction: Redaction | None = None,
+        days: float | None = None,
+        upkeep: bool = True,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        if recordings is not None and spool is None:
+            raise ValueError("recordings need a spool: a folder where they grow")
+        if days is not None and not days > 0:
+            raise ValueError(f"days = {days:g}: give how long calls are kept, more than 0")
+        self.database, self.recordings = database, recordings
+        self.redaction = redaction or Redaction()
+        self.days = days
+        self._spool = spool if recordings is not None else None
+        self._upkeep, self._now = upkeep, now
+        self._tasks = Tasks()
+        self._waiting: dict[str, Mapping[str, Any]] = {}
+        self._live: set[str] = set()
+        self._more = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._open = False
+        self._keeping: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Make everything ready."""
+        if self._open:
+            return
+        try:
+            await self.database.open()
+            if self.recordings is not None and self._spool is not None:
+                await self.recordings.open()
+                await asyncio.to_thread(self._spool.mkdir, 0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            await self.database.close()
+            raise RecordsError(f"cannot make {self._spool}: {error.strerror}") from error
+        except BaseException:
+            await self.database.close()
+            raise
+        self._open = True
+        self._tasks.spawn(self._write(), "write records")
+        if self._upkeep:
+            self._tasks.spawn(self._keep_up(), "upkeep of records")
+
+    def put(self, record: Mapping[str, Any]) -> None:
+        """Take a record."""
+        call = str(record.get("call", ""))
+        if record.get("live"):
+            self._live.add(call)
+        else:
+            self._live.discard(call)
+        if call not in self._waiting and len(self._waiting) >= _MOST:
+            log.error("the record of call %s is lost: %d wait for the database", call, _MOST)
+            return
+        self._waiting[call] = record
+        self._idle.clear()
+        self._more.set()
+
+    def spool(self, call: str) -> Path | None:
+        """Return where to record."""
+        return None if self._spool is None else self._spool / f"{call}.wav"
+
+    async def keep(self, call: str) -> None:
+        """Take a recording."""
+        try:
+            await self._take(call)
+        except RecordsError as error:
+            log.warning("the recording of call %s waits: %s", call, error)
+
+    async def flush(self) -> None:
+        """Wait until all is written."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._idle.wait()
+        except TimeoutError:
+            raise RecordsError(f"{len(self._waiting)} records wait for the database") from None
+
+    async def get(self, call: str) -> dict[str, Any] | None:
+        """Return a record."""
+        text = await self.database.get(call)
+        return None if text is None else dict(json.loads(text))
+
+    async def search(self, query: Query) -> Found:
+        """Return calls."""
+        entries = await self.database.search(query)
+        most = limit(query)
+        more = len(entries) > most
+        return Found(entries[:most], cursor(entries[most - 1]) if more else "")
+
+    async def percentiles(
+        self, since: datetime, until: datetime, bucket: float, agent: str = ""
+    ) -> list[Bucket]:
+        """Return latencies over time."""
+        check_stretches(since, until, bucket)
+        return await self.database.percentiles(since, until, bucket, agent)
+
+    async def recording(self, call: str) -> Recording | None:
+        """Return what is known of a recording."""
+        return None if self.recordings is None else await self.recordings.find(call)
+
+    async def stream(
+        self, call: str, start: int = 0, end: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Read a recording."""
+        if self.recordings is None:
+            raise RecordsError("there is no such recording: calls are not recorded here")
+        async for data in self.recordings.stream(call, start, end):
+            yield data
+
+    async def forget(self, caller: str) -> int:
+        """Delete a caller's calls."""
+        await self.flush()
+        return await self._remove(list(await self.database.over(caller=caller)))
+
+    async def delete(self, call: str) -> bool:
+        """Delete a call."""
+        await self.flush()
+        return bool(await self._remove(list(await self.database.over(call=call))))
+
+    async def purge(self, before: datetime) -> int:
+        """Delete old calls, and recordings of which nothing else is left."""
+        stamp = before.timestamp()
+        count = await self._remove(list(await self.database.over(before=stamp)))
+        if self.recordings is not None:
+            await self.recordings.purge(stamp)
+        return count
+
+    async def close(self) -> None:
+        """Write what waits, and let go."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            if self._waiting or not self._idle.is_set():
+                await self.flush()
+        except RecordsError as error:
+            log.error("records are lost: %s", error)  # noqa: TRY400 (it says all there is)
+        finally:
+            await self._tasks.close()
+            await self.database.close()
+            if self.recordings is not None:
+                await self.recordings.close()
+
+    # Inside.
+
+    async def _write(self) -> None:
+        """Write what is put, each call's newest record."""
+        failures = 0
+        while True:
+            if not self._waiting:
+                self._idle.set()
+                self._more.clear()
+                await self._more.wait()
+            call = next(iter(self._waiting))
+            record = self._waiting.pop(call)
+            try:
+                row = await asyncio.to_thread(self._row, record)
+                await self.database.write(row, self._now())
+            except RecordsError as error:
+                if not failures:
+                    log.warning("records wait: %s", error)
+                self._waiting.setdefault(call, record)
+                await asyncio.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
+                failures += 1
+            except Exception:  # one bad record must not stop those after it
+                log.exception("the record of call %s cannot be kept", call)
+            else:
+                if failures:
+                    log.info("records are written again")
+                failures = 0
+
+    def _row(self, record: Mapping[str, Any]) -> Row:
+        return Row.of(self.redaction.record(record))
+
+    async def _take(self, call: str) -> None:
+        path = self.spool(call)
+        if path is None or self.recordings is None or call in self._keeping:
+            return
+        self._keeping.add(call)
+        try:
+            if not await asyncio.to_thread(path.is_file):
+                return
+            await self.recordings.keep(call, path)
+            await self.flush()
+            if not await self.database.mark(call):  # deleted meanwhile, or never begun
+                await self.recordings.remove([call])
+        finally:
+            self._keeping.discard(call)
+
+    async def _remove(self, calls: list[str]) -> int:
+        """Delete calls; recordings first: what a record leads to can be found once more."""
+        if calls:
+            if self.recordings is not None:
+                await self.recordings.remove(calls)
+                paths = [path for call in calls if is_name(call) and (path := self.spool(call))]
+                await asyncio.to_thread(lambda: [path.unlink(missing_ok=True) for path in paths])
+            await self.database.remove(calls)
+        return len(calls)
+
+    async def _keep_up(self) -> None:
+        due = 0.0
+        while True:
+            try:
+                await self.look_after(purge=self._now() >= due)
+                due = self._now() + HOUR if self._now() >= due else due
+            except RecordsError as error:
+                log.warning("records are not looked after: %s", error)
+            await asyncio.sleep(ROUND)
+
+    async def look_after(self, *, purge: bool = True) -> None:
+        """Note which calls go on, end those whose server is lost, take up what lies in the spool.
+
+        A server does it by itself every half minute, and purges when it begins and every hour.
+
+        Args:
+            purge: Delete what is older than `days`.
+
+        Raises:
+            RecordsError: Something cannot be reached.
+        """
+        now = self._now()
+        await self.database.touch(sorted(self._live), now)
+        for text in await self.database.stale(now - SILENT):
+            row = Row.of(lost(json.loads(text)))
+            log.warning("call %s: its server was lost", row.call)
+            await self.database.write(replace(row, live=False), now)
+        if self._spool is not None:
+            for call in await asyncio.to_thread(self._left, self._spool, now - SILENT):
+                await self._take(call)
+        if purge and self.days is not None:
+            count = await self.purge(datetime.fromtimestamp(now, UTC) - timedelta(days=self.days))
+            if count:
+                log.info("%d calls were older than %g days and are deleted", count, self.days)
+
+    def _left(self, spool: Path, before: float) -> list[str]:
+        """Return recordings that nobody writes any more, and nobody has taken."""
+        return [
+            path.stem
+            for path in spool.glob("*.wav")
+            if path.stem not in self._live and path.stat().st_mtime < before
+        ]
