@@ -37,6 +37,10 @@ class RecordsError(Exception):
     """Records cannot be had: the message says what is wrong and what to do."""
 
 
+class RefusedError(RecordsError):
+    """A database takes a record neither now nor later: to try again is of no use."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is searched for; what is left empty is not asked.

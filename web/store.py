@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from vivavoce.pipelines.tasks import Tasks
-from vivavoce.web.records import PATIENCE, Bucket, Found, Query, Recording, RecordsError
+from vivavoce.web.records import (
+    PATIENCE,
+    Bucket,
+    Found,
+    Query,
+    Recording,
+    RecordsError,
+    RefusedError,
+)
 from vivavoce.web.store_database import Database
 from vivavoce.web.store_recordings import Recordings, is_name
 from vivavoce.web.store_redaction import Redaction
@@ -111,7 +119,10 @@ class Store:
             self._live.add(call)
         else:
             self._live.discard(call)
-        if call not in self._waiting and len(self._waiting) >= _MOST:
+        waiting = self._waiting.get(call)
+        if waiting is not None and record.get("live") and not waiting.get("live"):
+            return  # what is over does not go on
+        if waiting is None and len(self._waiting) >= _MOST:
             log.error("the record of call %s is lost: %d wait for the database", call, _MOST)
             return
         self._waiting[call] = record
@@ -218,10 +229,13 @@ class Store:
             try:
                 row = await asyncio.to_thread(self._row, record)
                 await self.database.write(row, self._now())
+            except RefusedError:
+                log.exception("the record of call %s cannot be kept", call)
             except RecordsError as error:
                 if not failures:
                     log.warning("records wait: %s", error)
-                self._waiting.setdefault(call, record)
+                if call not in self._waiting or not record.get("live"):
+                    self._waiting[call] = record
                 await asyncio.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
                 failures += 1
             except Exception:  # one bad record must not stop those after it

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from vivavoce.web.records import PATIENCE, Bucket, Entry, Query, RecordsError
+from vivavoce.web.records import PATIENCE, Bucket, Entry, Query, RecordsError, RefusedError
 from vivavoce.web.store_rows import FIELDS, Row, entry, limit, place, words
 
 T = TypeVar("T")
@@ -255,6 +255,8 @@ class PostgresDatabase:
                 return await work()
         except TimeoutError:
             raise RecordsError(f"{self.where} did not answer in {PATIENCE:g} s") from None
+        except (self._asyncpg.DataError, self._asyncpg.IntegrityConstraintViolationError) as error:
+            raise RefusedError(f"{self.where} refuses it: {error}") from error
         except (self._asyncpg.PostgresError, self._asyncpg.InterfaceError, OSError) as error:
             raise RecordsError(f"cannot use {self.where}: {error}") from error
 

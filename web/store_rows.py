@@ -33,6 +33,19 @@ def words(text: str) -> list[str]:
     return [word[:_LONGEST] for word in kept.split()]
 
 
+def clean(value: Any) -> Any:
+    """Return JSON without what databases refuse in texts: NUL, and halves of characters."""
+    if isinstance(value, str):
+        if value.isprintable():
+            return value
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {clean(str(key)): clean(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(part) for part in value]
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One call in a database.
@@ -82,6 +95,7 @@ class Row:
         Raises:
             ValueError: It is no record.
         """
+        record = clean(record)
         try:
             began = datetime.fromisoformat(record["began"]).timestamp()
             call, agent = str(record["call"]), str(record["agent"])
@@ -114,8 +128,7 @@ class Row:
             cost=record.get("cost_usd"),
             last=_last(transcript),
             words=" ".join(seen),
-            # PostgreSQL's JSON takes no NUL.
-            record=json.dumps(record, ensure_ascii=False, default=str).replace("\\u0000", ""),
+            record=json.dumps(record, ensure_ascii=False, default=str),
             latencies=latencies,
         )
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vivavoce.web.records import PATIENCE, Bucket, Entry, Query, RecordsError
+from vivavoce.web.records import PATIENCE, Bucket, Entry, Query, RecordsError, RefusedError
 from vivavoce.web.store_rows import FIELDS, Row, buckets, entry, limit, place, words
 
 T = TypeVar("T")
@@ -241,6 +241,8 @@ class SqliteDatabase:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await loop.run_in_executor(self._thread, lambda: work(self._base))  # type: ignore[arg-type]
+        except (sqlite3.DataError, sqlite3.IntegrityError, OverflowError) as error:
+            raise RefusedError(f"{self.path} refuses it: {error}") from error
         except (sqlite3.Error, OSError) as error:
             raise RecordsError(f"cannot use the records in {self.path}: {error}") from error
         except TimeoutError:
