@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from vivavoce.web.leg import Leg
 from vivavoce.web.limits import Admission, Limits
 from vivavoce.web.line import WAIT, Line, wall
 from vivavoce.web.narrator import Narrator
+from vivavoce.web.store import Store
+from vivavoce.web.store_keeper import Keeper
 from vivavoce.web.turn import IceServers
 from vivavoce.web.webrtc import Peer
 
@@ -133,7 +136,8 @@ class Desk:
         models: What they hear, think and speak with.
         limits: How many calls.
         servers: STUN and TURN servers.
-        recordings: A folder where calls are recorded; None: nowhere.
+        recordings: A folder where calls are recorded; None: nowhere, or as `records` says.
+        records: Where calls are kept; None: nowhere. Opened and closed by who made it.
         choose_voice: Whether a client may choose the agent's voice.
         wait: Seconds that a call waits for a caller who is gone.
         version: Ours, for clients.
@@ -152,19 +156,24 @@ class Desk:
         limits: Limits | None = None,
         servers: IceServers | None = None,
         recordings: Path | None = None,
+        records: Store | None = None,
         choose_voice: bool = False,
         wait: float = WAIT,
         version: str = "",
         began: Hook | None = None,
         ended: Hook | None = None,
     ) -> None:
+        if records is not None and recordings is not None:
+            raise ValueError("records have a place for recordings: give one of both")
         self.agents = {agent.name: agent for agent in agents}
         if not agents or len(self.agents) != len(agents):
             raise ValueError("give at least one agent, and each another name: Agent(name=...)")
         self.models = models
         self.limits = limits or Limits()
         self.servers = servers or IceServers()
-        self.recordings = recordings
+        self.records = records
+        # Where a call is recorded is where its recording is kept from.
+        self.recordings = records.folder if records is not None else recordings
         self.version = version
         self.calls: dict[str, LiveCall] = {}
         self.past: OrderedDict[str, LiveCall] = OrderedDict()
@@ -173,6 +182,7 @@ class Desk:
         self._choose_voice = choose_voice
         self._wait = wait
         self._began, self._ended = began, ended
+        self._keeper = None if records is None else Keeper(records)
         self._tasks = Tasks()
         self._running: set[asyncio.Task[None]] = set()  # calls, to the end of their farewells
 
@@ -338,6 +348,8 @@ class Desk:
         if self._running:
             await asyncio.wait(set(self._running), timeout=ENDING)
         await self._tasks.close()
+        if self._keeper is not None:
+            await self._keeper.close()
 
     # Inside.
 
@@ -358,6 +370,9 @@ class Desk:
             live.conversation = conversation
             if attached is not None:
                 attached(live, conversation)
+            if self._keeper is not None:
+                make = partial(self._record, live, conversation)
+                self._keeper.began(conversation.call, make)
             if self._began is not None:
                 self._began(live)
             await conversation.run()
@@ -365,7 +380,11 @@ class Desk:
             self.calls.pop(live.id, None)
             self.release(live.wish)
             self._keep(live)
-            await asyncio.shield(self._tasks.spawn(live.line.finish(), f"end of {live.id}"))
+            try:
+                await asyncio.shield(self._tasks.spawn(live.line.finish(), f"end of {live.id}"))
+            finally:
+                if self._keeper is not None and live.conversation is not None and live.record:
+                    self._keeper.ended(live.conversation.call, live.record)
             if self._ended is not None and live.conversation is not None:
                 self._ended(live)
 
@@ -398,8 +417,11 @@ class Desk:
             models=self.models.names,
         )
         leg = live.line.leg
+        kind = leg.kind if leg is not None else ""
+        call = conversation.call
+        entry |= {"caller": call.caller, "called": call.called, "kind": kind}
         entry["web"] = {
-            "kind": leg.kind if leg is not None else "",
+            "kind": kind,
             "caller": live.wish.caller,
             "called": live.wish.called,
             "network": leg.figures() if leg is not None else {},

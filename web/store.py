@@ -85,6 +85,11 @@ class Store:
         self._open = False
         self._keeping: set[str] = set()
 
+    @property
+    def folder(self) -> Path | None:
+        """Where recordings grow; None where calls are not recorded."""
+        return self._spool
+
     async def __aenter__(self) -> Self:
         await self.open()
         return self
