@@ -16,6 +16,8 @@ from vivavoce.web.assets import assets
 from vivavoce.web.desk import Desk, DeskError, LiveCall, Wish
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
+from vivavoce.web.records import RecordsError
+from vivavoce.web.store_sending import send
 from vivavoce.web.tokens import LIFETIME, Claims
 
 log = logging.getLogger("vivavoce")
@@ -328,10 +330,17 @@ class CallServer:
 
     async def _recording(self, request: web.Request) -> web.StreamResponse:
         live = self._find(request, bearer(request))
-        path = live.recording
-        if path is None or not path.is_file():
-            raise DeskError(404, "no_recording", "this call is not recorded")
-        return web.FileResponse(path, headers={"Content-Type": "audio/wav"})
+        path, records = live.recording, self.desk.records
+        if path is not None and path.is_file():
+            return web.FileResponse(path, headers={"Content-Type": "audio/wav"})
+        # Where calls are kept, it goes there when the call is over.
+        try:
+            found = None if records is None else await records.recording(live.id)
+            if records is not None and found is not None:
+                return await send(request, records, live.id, found)
+        except RecordsError as error:
+            raise DeskError(502, "no_records", str(error)) from None
+        raise DeskError(404, "no_recording", "this call is not recorded")
 
     async def _end(self, request: web.Request) -> web.Response:
         given = await self.body(request, plain=True)
