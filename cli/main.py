@@ -491,23 +491,32 @@ def token(
     agent: Annotated[str, typer.Option(help="Whom it may call; any if left out.")] = "",
     origin: Annotated[str, typer.Option(help="From which page; any if left out.")] = "",
     caller: Annotated[str, typer.Option(help="Who calls.")] = "",
-    lifetime: Annotated[float, typer.Option(help="Seconds that it is good for.")] = 120.0,
+    lifetime: Annotated[
+        float | None,
+        typer.Option(help="Seconds that it is good for: 120 if left out, an operator's 3600."),
+    ] = None,
+    operator: Annotated[
+        str | None,
+        typer.Option(help="Make an operator's token for somebody of that name instead."),
+    ] = None,
     key: Annotated[bool, typer.Option("--key", help="Print the service key instead.")] = False,
 ) -> None:
-    """Make a call token for `serve`, signed with VIVAVOCE_WEB_SECRET."""
+    """Make a call token for `serve`, or an operator's, signed with VIVAVOCE_WEB_SECRET."""
     import time
 
-    from vivavoce.web.tokens import Signer
+    from vivavoce.web.tokens import LIFETIME, WATCH, Signer
 
     try:
         signer = Signer(os.environ.get("VIVAVOCE_WEB_SECRET", ""))
-        print(
-            signer.service_key
-            if key
-            else signer.issue(
-                time.time(), agent=agent, origin=origin, caller=caller, lifetime=lifetime
-            )
-        )
+        now = time.time()
+        if key:
+            print(signer.service_key)
+        elif operator is not None:
+            lasts = WATCH if lifetime is None else lifetime
+            print(signer.issue_operator(now, name=operator, agent=agent, lifetime=lasts))
+        else:
+            lasts = LIFETIME if lifetime is None else lifetime
+            print(signer.issue(now, agent=agent, origin=origin, caller=caller, lifetime=lasts))
     except ValueError as error:
         print(f"vivavoce: VIVAVOCE_WEB_SECRET: {error}", file=sys.stderr)
         raise typer.Exit(FAILED) from None

@@ -31,6 +31,8 @@ _TYPES = {
     "json": "application/json",
     "svg": "image/svg+xml",
 }
+OPERATOR = "operator"
+"""Where the operator's view is."""
 _PLACES = ("page", "page/locales", "component")
 
 
@@ -58,6 +60,8 @@ class Asset:
 def assets() -> Mapping[str, Asset]:
     """Return all files by their path below the server's root; "" is the page itself.
 
+    "operator" is the operator's view.
+
     Paths are relative and so are the links in the files: the server may be mounted anywhere, as
     long as the page's own URL ends with "/".
     """
@@ -69,6 +73,7 @@ def assets() -> Mapping[str, Asset]:
             if file.is_file() and suffix in _TYPES:
                 found[f"{place}/{file.name}"] = _asset(file, suffix)
     found[""] = found.pop("page/index.html")
+    found[OPERATOR] = found.pop("page/operator.html")
     return found
 
 

@@ -14,8 +14,6 @@ from vivavoce.web.records import MOST, Bucket, Entry, Found, Query, Recording, R
 
 STRETCHES = 10_000
 """Stretches of time that percentiles are given for at most."""
-PIECE = 65_536
-"""Bytes of a recording that are read at once."""
 
 
 class Recent:
@@ -83,9 +81,7 @@ class Recent:
         """Return what is to be known of a call's recording; None if there is none."""
         return self._recorded(call)
 
-    async def stream(
-        self, call: str, start: int = 0, end: int | None = None
-    ) -> AsyncIterator[bytes]:
+    def stream(self, call: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Refuse: recordings here are files (`Recording.path`).
 
         Raises:
@@ -93,7 +89,6 @@ class Recent:
         """
         del start, end
         raise RecordsError(f"the recording of {call} is a file: read its path")
-        yield b""
 
     def _entry(self, record: Mapping[str, Any]) -> Entry:
         latencies = [ms for _, ms in answered(record)]

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from vivavoce.web.assets import assets
+from vivavoce.web.assets import OPERATOR, assets
 from vivavoce.web.desk import Desk, DeskError, LiveCall, Wish
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
@@ -124,6 +124,7 @@ class CallServer:
 
     def _make_app(self, routes: Sequence[web.AbstractRouteDef]) -> web.Application:
         from vivavoce.web.carriers import carrier_routes
+        from vivavoce.web.operator import Operators
         from vivavoce.web.realtime_api import realtime_routes
         from vivavoce.web.signalling import signalling_routes
         from vivavoce.web.socket import socket_routes
@@ -131,6 +132,8 @@ class CallServer:
         app = web.Application(
             client_max_size=self.desk.limits.body, middlewares=[self._watch, self._errors]
         )
+        operators = Operators(self)
+        app.on_shutdown.append(operators.close)
         app.add_routes(
             [
                 web.get("/api/health", self._health),
@@ -144,6 +147,7 @@ class CallServer:
                 *socket_routes(self),
                 *carrier_routes(self),
                 *realtime_routes(self),
+                *operators.routes(),
                 *routes,
                 web.get("/{path:.*}", self._file),
             ]
@@ -362,7 +366,7 @@ class CallServer:
             raise DeskError(404, "not_found", f"there is nothing at /{name[:80]}")
         headers = dict(asset.headers)
         policy = "Content-Security-Policy"
-        if policy in headers:
+        if policy in headers and name != OPERATOR:  # which nobody else shows in a frame
             headers[policy] = headers[policy].replace(
                 "frame-ancestors 'self'", f"frame-ancestors {self._ancestors}"
             )

@@ -28,13 +28,21 @@ def test_all_files_are_served():
         for file in room.joinpath(place).iterdir()
         if file.is_file()
     }
-    assert set(assets()) == there - {"page/index.html"} | {""}
+    assert set(assets()) == there - {"page/index.html", "page/operator.html"} | {"", "operator"}
 
 
-def test_the_page_is_light():
-    page = [each for path, each in assets().items() if not path.startswith("component/")]
-    assert sum(len(each.body) for each in page) < 300_000
-    assert sum(len(each.compressed) for each in page) < 75_000
+def loaded(name):
+    """What a browser loads for a page: its markup, what that names, and the words."""
+    html = assets()[name].body.decode()
+    named = re.findall(r'<(?:link|script)[^>]* (?:href|src)="(page/[^"]+)"', html)
+    words = {path for path in assets() if path.startswith("page/locales/")}
+    return [assets()[path] for path in {name, *named, *words}]
+
+
+@pytest.mark.parametrize("name", ["", "operator"])
+def test_the_page_is_light(name):
+    assert sum(len(each.body) for each in loaded(name)) < 300_000
+    assert sum(len(each.compressed) for each in loaded(name)) < 75_000
 
 
 def test_the_page_asks_nobody_else():
@@ -52,10 +60,11 @@ def test_the_policy_lets_no_text_become_a_script():
     for path, script in SCRIPTS.items():
         for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert sink not in script, (path, sink)
-    html = assets()[""].body.decode()
-    assert "<style" not in html
-    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
-    assert not re.search(r'\s(?:style|on\w+)="', html)
+    for name in ("", "operator"):
+        html = assets()[name].body.decode()
+        assert "<style" not in html
+        assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+        assert not re.search(r'\s(?:style|on\w+)="', html)
 
 
 def test_every_import_leads_somewhere():
@@ -72,9 +81,10 @@ def test_every_import_leads_somewhere():
             assert "/".join(found) in assets(), (path, name)
 
 
-def test_what_the_page_imports_is_loaded_at_once():
+@pytest.mark.parametrize(("name", "first"), [("", "main"), ("operator", "operator")])
+def test_what_the_page_imports_is_loaded_at_once(name, first):
     """Else a browser learns of each module only when it has read the one before."""
-    wanted = {"page/main.js"}
+    wanted = {f"page/{first}.js"}
     while (
         more := {
             f"page/{name}"
@@ -84,7 +94,7 @@ def test_what_the_page_imports_is_loaded_at_once():
         - wanted
     ):
         wanted |= more
-    html = assets()[""].body.decode()
+    html = assets()[name].body.decode()
     assert set(re.findall(r'rel="modulepreload" href="([^"]+)"', html)) == wanted
 
 
@@ -106,7 +116,7 @@ def test_both_languages_say_the_same_things():
         assert french[key] is not None
 
 
-@pytest.mark.parametrize("path", [*SCRIPTS, ""])
+@pytest.mark.parametrize("path", [*SCRIPTS, "", "operator"])
 def test_every_word_that_is_asked_for_exists(path):
     known = dict(flat(WORDS["en"]))
     text = assets()[path].body.decode()
@@ -125,7 +135,17 @@ def test_every_word_is_asked_for():
     for key in dict(flat(WORDS["en"])):
         group, _, name = key.partition(".")
         # Whole groups are asked for by a name that is known only then.
-        if group in ("errors", "phase", "stages", "health", "actions", "net", "time", "events"):
+        if group in (
+            "errors",
+            "phase",
+            "stages",
+            "health",
+            "actions",
+            "net",
+            "time",
+            "events",
+            "watch",
+        ):
             continue
         assert key in everything, key
         assert name

@@ -28,7 +28,12 @@ export async function load(wanted) {
   language = wanted;
 }
 
-const find = (key) => key.split(".").reduce((at, part) => at?.[part], words);
+let others = {};
+
+/** Say one thing in place of another: `{ "talk.you": "watch.caller" }`, by key. */
+export const instead = (given) => (others = given);
+
+const find = (key) => (others[key] ?? key).split(".").reduce((at, part) => at?.[part], words);
 
 /** Tell whether there are words for a key. */
 export const has = (key) => find(key) !== undefined;
