@@ -38,7 +38,10 @@ async def until(store: Store, query: Query, good: Any = bool) -> Entry:
 
 
 async def test_a_call_is_kept_turn_by_turn(tmp_path):
-    async with making(tmp_path) as store, serving(host("Good evening."), records=store) as server:
+    async with (
+        making(tmp_path) as store,
+        serving(host("Good evening."), records=store, wait=1.0) as server,
+    ):
         assert (await get(f"{server.url}/api/agents"))[1]["recording"]
         async with connected(server, "/api/ws") as client:
             begun = await client.event("call")
@@ -64,7 +67,8 @@ async def test_a_call_is_kept_turn_by_turn(tmp_path):
         assert record is not None
         assert record["ended"] == entry.ended
         kinds = [each["event"] for each in record["events"]]
-        assert (kinds[0], kinds[-1]) == ("call_started", "call_ended")
+        assert "call_started" in kinds
+        assert kinds[-1] == "call_ended"
         assert "4111" not in str(record)
         (key,) = (each for each in record["events"] if each["event"] == "key_pressed")
         assert key["key"] == "•"
@@ -88,7 +92,7 @@ async def test_a_call_is_kept_turn_by_turn(tmp_path):
 
 async def test_nothing_is_recorded_where_records_have_no_place_for_it(tmp_path):
     store = making(tmp_path, recorded=False)
-    async with store, serving(host("Good evening."), records=store) as server:
+    async with store, serving(host("Good evening."), records=store, wait=1.0) as server:
         assert not (await get(f"{server.url}/api/agents"))[1]["recording"]
         async with connected(server, "/api/ws") as client:
             await client.event("call")
@@ -100,10 +104,10 @@ async def test_nothing_is_recorded_where_records_have_no_place_for_it(tmp_path):
 
 async def test_a_server_that_ends_leaves_no_call_that_goes_on(tmp_path):
     async with making(tmp_path) as store:
-        async with serving(host("Good evening."), records=store) as server:
-            async with aiohttp.ClientSession() as http:
-                await http.ws_connect(f"{server.url}/api/ws")
-                await until(store, Query(live=True))
+        async with serving(host("Good evening."), records=store, wait=1.0) as server:
+            async with connected(server, "/api/ws") as client:
+                await client.event("call")
+                await until(store, Query(live=True), lambda each: each.last == "Good evening.")
                 await server.close()
         (entry,) = (await store.search(Query())).entries
         assert (entry.live, entry.ended) == (False, "the server is shutting down")
