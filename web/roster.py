@@ -8,7 +8,7 @@ from vivavoce.agent.transcript import Reply, Utterance
 from vivavoce.web.desk import LiveCall
 from vivavoce.web.recent import matches
 
-LONGEST = 200
+LONGEST = 120
 """Characters of the last words."""
 
 
@@ -45,7 +45,7 @@ def row(live: LiveCall) -> dict[str, Any]:
             words = _said(entry)
             if words:
                 found["speaker"] = entry.kind
-                found["last"] = words if len(words) <= LONGEST else f"… {words[-LONGEST:]}"
+                found["last"] = _end(words)
                 break
     return found
 
@@ -66,3 +66,10 @@ def _said(entry: object) -> str:
         case Reply():
             return entry.heard or entry.generated
     return ""
+
+
+def _end(words: str) -> str:
+    """Return the end of what is being said, from the beginning of a word on."""
+    if len(words) <= LONGEST:
+        return words
+    return f"… {words[-LONGEST:].partition(' ')[2] or words[-LONGEST:]}"

@@ -183,7 +183,7 @@ async function measure() {
 function draw() {
   if (!measured) return;
   const open = get("delays").querySelector("details")?.open;
-  get("delays").replaceChildren(...delays(measured));
+  get("delays").replaceChildren(...delays(measured, get("delays").clientWidth));
   const details = get("delays").querySelector("details");
   if (details && open) details.open = true;
 }
@@ -277,6 +277,12 @@ async function main() {
     for (const [call, pane] of panes) pane.tick(live.row(call) ?? null, shift);
   }, 1000);
   setInterval(() => feed && measure(), REDRAW);
+  let wide = 0;
+  new ResizeObserver(() => {
+    if (Math.abs(get("delays").clientWidth - wide) < 4) return;
+    wide = get("delays").clientWidth;
+    draw();
+  }).observe(get("delays"));
   await start();
   document.documentElement.dataset.ready = performance.now().toFixed(0);
 }

@@ -4,10 +4,9 @@ import { h } from "./dom.js";
 import { current, ms, number, t } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDE = 960;
-const HIGH = 240;
+const NARROW = 560; // px below which there is room for fewer words
 const LEFT = 64;
-const RIGHT = 44;
+const RIGHT = 8;
 const TOP = 12;
 const LOW = 28;
 const STEPS = [50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000];
@@ -30,8 +29,15 @@ function when(at, whole, full = false) {
   return new Intl.DateTimeFormat(current(), form).format(at);
 }
 
-/** Draw what the server found: `{since, until, bucket, buckets}`. */
-export function delays({ since, until, bucket, buckets }) {
+/**
+ * Draw what the server found.
+ * @param {{since: string, until: string, bucket: number, buckets: object[]}} found
+ * @param {number} wide the chart's width (px): its letters keep their size
+ */
+export function delays({ since, until, bucket, buckets }, wide) {
+  const WIDE = Math.max(280, Math.round(wide));
+  const HIGH = WIDE < NARROW ? 220 : 260;
+  const quarters = WIDE < NARROW ? [0, 2, 4] : [0, 1, 2, 3, 4];
   if (!buckets.length) return [h("p", { class: "nothing" }, t("watch.noDelays"))];
   const from = Date.parse(since);
   const to = Date.parse(until);
@@ -49,9 +55,9 @@ export function delays({ since, until, bucket, buckets }) {
     marks.push(s("line", { class: "grid", x1: LEFT, x2: WIDE - RIGHT, y1: y(value), y2: y(value) }));
     marks.push(s("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, label));
   }
-  for (let n = 0; n <= 4; n += 1) {
+  for (const n of quarters) {
     const at = from + ((to - from) * n) / 4;
-    marks.push(s("text", { x: x(at), y: HIGH - 6, "text-anchor": "middle", class: n % 2 ? "odd" : "" }, when(at, whole)));
+    marks.push(s("text", { x: x(at), y: HIGH - 6, "text-anchor": n === 4 ? "end" : "middle" }, when(at, whole)));
   }
   const lines = SHARES.map((share) => {
     const pieces = [];
@@ -73,7 +79,7 @@ export function delays({ since, until, bucket, buckets }) {
   const said = t("watch.chart", { count: turns, from: ms(best), to: ms(worst), worst: ms(most) });
   const figures = (each) => SHARES.map((share) => h("td", {}, ms(each[share])));
   return [
-    s("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "over-time", role: "img", "aria-label": said }, ...marks, ...lines),
+    s("svg", { width: WIDE, height: HIGH, viewBox: `0 0 ${WIDE} ${HIGH}`, class: "over-time", role: "img", "aria-label": said }, ...marks, ...lines),
     h("ul", { class: "key" }, SHARES.map((share) => h("li", { class: share }, h("i", { class: "swatch" }), t(`watch.${share}`)))),
     h(
       "details",
