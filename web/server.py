@@ -132,7 +132,8 @@ class CallServer:
         app = web.Application(
             client_max_size=self.desk.limits.body, middlewares=[self._watch, self._errors]
         )
-        operators = Operators(self)
+        records = self.desk.records
+        operators = Operators(self, records, None if records is None else records.redaction.event)
         app.on_shutdown.append(operators.close)
         app.add_routes(
             [
