@@ -28,7 +28,9 @@ from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.desk import Desk, LiveCall
 from vivavoce.web.exposure import Exposure, ExposureError
 from vivavoce.web.limits import Limits
+from vivavoce.web.records import RecordsError
 from vivavoce.web.server import CallServer
+from vivavoce.web.store_settings import StoreSettings
 from vivavoce.web.turn import IceServers
 
 SECRET = "VIVAVOCE_WEB_SECRET"  # noqa: S105 (where the secret is, not the secret)
@@ -50,22 +52,26 @@ class Setup:
         exposure: How it is reached.
         limits: How much it takes.
         servers: STUN and TURN servers.
+        records: What is kept of calls.
     """
 
     exposure: Exposure = field(default_factory=Exposure)
     limits: Limits = field(default_factory=Limits)
     servers: IceServers = field(default_factory=IceServers)
+    records: StoreSettings = field(default_factory=StoreSettings)
 
 
-def read_setup(path: Path | None, flags: dict[str, Any]) -> Setup:
+def read_setup(path: Path | None, flags: dict[str, Any], *, records: str = "") -> Setup:
     """Read a server's TOML file; flags win over it.
 
     Args:
         path: The file (docs/web.md shows one); None for none.
         flags: What the command line said, by the key in `[web]`; None and () are left out.
+        records: Where records are kept, as the command line said; "" for what the file says.
 
     Raises:
         ServeError: Something in it is wrong.
+        RecordsError: Something in its `[records]` is.
         ExposureError: The server would let anybody in.
     """
     given: dict[str, Any] = {}
@@ -76,7 +82,9 @@ def read_setup(path: Path | None, flags: dict[str, Any]) -> Setup:
             raise ServeError(f"cannot read {path}: {error}") from None
         except tomllib.TOMLDecodeError as error:
             raise ServeError(f"{path} is not valid TOML: {error}") from None
-    _known(given, {"web", "limits", "ice"}, "the file")
+    _known(given, {"web", "limits", "ice", "records"}, "the file")
+    where = {"where": records} if records else {}
+    kept = StoreSettings.read({**given.get("records", {}), **where})
     web = {**given.get("web", {}), **{k: v for k, v in flags.items() if v not in (None, ())}}
     places = {"host", "port", *_TUPLES}
     _known(web, {*places, "certificate", "key", "secret_env"}, "[web]")
@@ -95,7 +103,7 @@ def read_setup(path: Path | None, flags: dict[str, Any]) -> Setup:
     if "urls" in ice:
         ice["urls"] = tuple(ice["urls"])
     try:
-        return Setup(Exposure(**options), Limits(**limits), IceServers(**ice))
+        return Setup(Exposure(**options), Limits(**limits), IceServers(**ice), kept)
     except ExposureError:
         raise
     except (TypeError, ValueError) as error:
@@ -213,6 +221,7 @@ async def run_server(
 
     Raises:
         ServeError: The port cannot be had.
+        RecordsError: Records cannot be kept as the set-up says.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
     stop, again = asyncio.Event(), asyncio.Event()
@@ -226,14 +235,18 @@ async def run_server(
             loop.add_signal_handler(number, asked)
     board = Board(console, folder, as_json=as_json)
     tasks = Tasks()
+    records = setup.records.make()
+    if records is not None and folder is not None:
+        raise RecordsError("--out and [records] are two places: give one of both")
     try:
-        async with open_models(settings) as models:
+        async with records or contextlib.nullcontext(), open_models(settings) as models:
             desk = Desk(
                 agents,
                 models,
                 limits=setup.limits,
                 servers=setup.servers,
                 recordings=folder,
+                records=records,
                 choose_voice=reloader is not None,
                 version=version("vivavoce"),
                 began=board.began,
