@@ -132,8 +132,7 @@ class CallServer:
         app = web.Application(
             client_max_size=self.desk.limits.body, middlewares=[self._watch, self._errors]
         )
-        records = self.desk.records
-        operators = Operators(self, records, None if records is None else records.redaction.event)
+        operators = Operators(self)  # who look into the desk's records
         app.on_shutdown.append(operators.close)
         app.add_routes(
             [
