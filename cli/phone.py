@@ -47,9 +47,14 @@ from vivavoce.phone.opening import Sentence
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.records import RecordsError
+from vivavoce.web.store import Store
+from vivavoce.web.store_keeper import Keeper
+from vivavoce.web.store_settings import StoreSettings
 
 _SECTIONS = {
     "phone", "trunk", "policy", "phones", "retries", "campaign", "audiosocket", "chan_websocket",
+    "records",
 }  # fmt: skip
 _MANNERS = ("disclosure", "consent")
 _PATHS = ("tls_certificate", "tls_authorities")
@@ -72,6 +77,7 @@ class Setup:
         consent: Asked before a call is recorded.
         entrances: Other ways in.
         campaign: How the people of a campaign are called.
+        records: What is kept of calls.
     """
 
     exposure: Exposure | None
@@ -82,17 +88,22 @@ class Setup:
     consent: Sentence = False
     entrances: tuple[Entrance, ...] = ()
     campaign: Options = field(default_factory=Options)
+    records: StoreSettings = field(default_factory=StoreSettings)
 
 
-def read_setup(path: Path | None, flags: dict[str, Any], allow: Sequence[str] = ()) -> Setup:
+def read_setup(
+    path: Path | None, flags: dict[str, Any], allow: Sequence[str] = (), *, records: str = ""
+) -> Setup:
     """Read a telephone's TOML file; flags win over it.
 
     Args:
         path: The file (docs/phone.md shows one); None for none.
         flags: What the command line said, by the key in `[phone]`; None and () are left out.
         allow: Networks (CIDR) that may call in, beside the file's trunks.
+        records: Where records are kept, as the command line said; "" for what the file says.
 
     Raises:
+        RecordsError: Something in its `[records]` is wrong.
         PhoneError: Something in it is wrong; the message says where and what.
     """
     given: dict[str, Any] = {}
@@ -104,6 +115,8 @@ def read_setup(path: Path | None, flags: dict[str, Any], allow: Sequence[str] = 
         except tomllib.TOMLDecodeError as error:
             raise PhoneError(f"{path} is not valid TOML: {error}") from None
     _known(given, _SECTIONS, "the file")
+    where = {"where": records} if records else {}
+    kept = StoreSettings.read({**given.get("records", {}), **where})
     phone = {**given.get("phone", {}), **{k: v for k, v in flags.items() if v not in (None, ())}}
     _known(phone, {*_EXPOSURE, *_PATHS, *_MANNERS, "rtp", "ring_time"}, "[phone]")
     trunks = [_trunk(entry) for entry in given.get("trunk", [])]
@@ -129,6 +142,7 @@ def read_setup(path: Path | None, flags: dict[str, Any], allow: Sequence[str] = 
         phone.get("consent", False),
         entrances,
         campaign,
+        kept,
     )
 
 
@@ -263,12 +277,26 @@ class Desk:
         models: Which model serves each stage.
         folder: Where records go; None: nowhere.
         as_json: An event a line, the record last, instead of text.
+        records: Where calls are kept; None: nowhere.
+
+    Raises:
+        RecordsError: There are both a folder and records.
     """
 
     def __init__(
-        self, console: Console, models: dict[str, str], folder: Path | None, *, as_json: bool
+        self,
+        console: Console,
+        models: dict[str, str],
+        folder: Path | None,
+        *,
+        as_json: bool,
+        records: Store | None = None,
     ) -> None:
+        if records is not None and folder is not None:
+            raise RecordsError("--out and [records] are two places: give one of both")
         self._console, self._models = console, models
+        self._keeper = None if records is None else Keeper(records)
+        self.recordings = folder if records is None else records.folder
         self._folder, self._as_json = folder, as_json
         self._tasks = Tasks()
         self._starts: dict[str, datetime] = {}
@@ -277,32 +305,49 @@ class Desk:
     def began(self, conversation: Conversation, line: TelephoneLine) -> None:
         """Follow a call."""
         self._starts[conversation.call.id] = datetime.now(UTC)
+        if self._keeper is not None:
+            self._keeper.began(conversation.call, lambda: self._record(conversation, line))
         self._tasks.spawn(self._follow(conversation, line), "show")
 
     def ended(self, conversation: Conversation, line: TelephoneLine) -> None:
         """Leave a call's record."""
-        call = conversation.call
-        entry = record(
-            call,
-            agent=conversation.agent.name,
-            began=self._starts.pop(call.id, datetime.now(UTC)),
-            seconds=conversation.now(),
-            models=self._models,
-        )
-        entry["phone"] = {
-            "direction": line.direction.value,
-            "trunk": line.trunk,
-            "caller": line.caller,
-            "number": line.number,
-        }
+        call, entry = conversation.call, self._record(conversation, line)
+        self._starts.pop(call.id, None)
+        if self._keeper is not None:
+            self._keeper.ended(call, entry)
         if self._folder is not None:
             write_record(self._folder / f"{call.id}.json", entry)
         if self._as_json:
             print(json.dumps({"event": "record", **entry}, ensure_ascii=False), flush=True)
         self.over.set()
 
+    def _record(self, conversation: Conversation, line: TelephoneLine) -> dict[str, Any]:
+        entry = record(
+            conversation.call,
+            agent=conversation.agent.name,
+            began=self._starts.get(conversation.call.id, datetime.now(UTC)),
+            seconds=conversation.now(),
+            models=self._models,
+        )
+        # Whoever is at the other end is the one whose data these are.
+        people = (line.number, line.caller) if line.direction.value == "out" else (
+            line.caller,
+            line.number,
+        )
+        entry |= {"caller": people[0], "called": people[1]}
+        entry["kind"] = f"phone {line.direction.value}"
+        entry["phone"] = {
+            "direction": line.direction.value,
+            "trunk": line.trunk,
+            "caller": line.caller,
+            "number": line.number,
+        }
+        return entry
+
     async def close(self) -> None:
-        """Stop following; idempotent."""
+        """Stop following, and keep what is over; idempotent."""
+        if self._keeper is not None:
+            await self._keeper.close()
         await self._tasks.close()
 
     async def _follow(self, conversation: Conversation, line: TelephoneLine) -> None:
@@ -322,7 +367,7 @@ class Desk:
 
 
 def make_phone(
-    agents: Sequence[Agent[Any]], models: Models, setup: Setup, desk: Desk, folder: Path | None
+    agents: Sequence[Agent[Any]], models: Models, setup: Setup, desk: Desk
 ) -> Phone:
     """Make the telephone of a set-up, whose calls a desk shows.
 
@@ -336,7 +381,7 @@ def make_phone(
         exposure=setup.exposure,
         policy=setup.policy,
         ring_time=setup.ring_time,
-        recordings=folder,
+        recordings=desk.recordings,
         disclosure=setup.disclosure,
         consent=setup.consent,
         entrances=setup.entrances,
@@ -378,18 +423,22 @@ async def run_phone(
 
     Raises:
         PhoneError: The telephone is set up wrongly.
+        RecordsError: Records cannot be kept as the set-up says.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
     stop = asyncio.Event()
     on_signals(stop.set)
-    async with open_models(settings) as models:
-        desk = Desk(console, models.names, folder, as_json=as_json)
-        phone = make_phone(agents, models, setup, desk, folder)
+    records = setup.records.make()
+    async with records or contextlib.nullcontext(), open_models(settings) as models:
+        desk = Desk(console, models.names, folder, as_json=as_json, records=records)
+        phone = make_phone(agents, models, setup, desk)
         try:
             async with phone:
                 if not as_json:
                     where = places(phone, setup)
                     console.print(f"[bold]{agents[0].name}[/] listens on {where}")
+                    if folder is None:
+                        console.print(f"[dim]{escape(setup.records.told())}[/]", soft_wrap=True)
                 if dial is None:
                     await stop.wait()
                     return 0
