@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,11 @@ async def run_campaign(
     listed, options = read_people(people), setup.campaign
     with Results(results or results_of(people)) as written:
         plan = Plan(listed, written.rows, options.retries, retry_voicemail=options.retry_voicemail)
-        async with open_models(settings) as models:
+        records = setup.records.make()
+        async with records or nullcontext(), open_models(settings) as models:
             quiet = Console(quiet=True)  # the progress takes the place of each call's lines
-            desk = Desk(quiet, models.names, folder, as_json=as_json)
-            phone = make_phone(agents, models, setup, desk, folder)
+            desk = Desk(quiet, models.names, folder, as_json=as_json, records=records)
+            phone = make_phone(agents, models, setup, desk)
             bar = _bar(console if not as_json else quiet)
             task = bar.add_task("calling", total=len(listed), what="")
 
