@@ -330,9 +330,13 @@ class Desk:
             models=self._models,
         )
         # Whoever is at the other end is the one whose data these are.
-        people = (line.number, line.caller) if line.direction.value == "out" else (
-            line.caller,
-            line.number,
+        people = (
+            (line.number, line.caller)
+            if line.direction.value == "out"
+            else (
+                line.caller,
+                line.number,
+            )
         )
         entry |= {"caller": people[0], "called": people[1]}
         entry["kind"] = f"phone {line.direction.value}"
@@ -366,9 +370,7 @@ class Desk:
         self._console.print(f"[dim]{escape(who)}: {escape(call.reason)}[/]")
 
 
-def make_phone(
-    agents: Sequence[Agent[Any]], models: Models, setup: Setup, desk: Desk
-) -> Phone:
+def make_phone(agents: Sequence[Agent[Any]], models: Models, setup: Setup, desk: Desk) -> Phone:
     """Make the telephone of a set-up, whose calls a desk shows.
 
     Raises:

@@ -273,10 +273,15 @@ class Store:
         if calls:
             if self.recordings is not None:
                 await self.recordings.remove(calls)
-                paths = [path for call in calls if is_name(call) and (path := self.spool(call))]
-                await asyncio.to_thread(lambda: [path.unlink(missing_ok=True) for path in paths])
+                await asyncio.to_thread(self._unspool, calls)
             await self.database.remove(calls)
         return len(calls)
+
+    def _unspool(self, calls: list[str]) -> None:
+        for call in filter(is_name, calls):
+            path = self.spool(call)
+            if path is not None:
+                path.unlink(missing_ok=True)
 
     async def _keep_up(self) -> None:
         due = 0.0

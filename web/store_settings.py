@@ -65,7 +65,7 @@ class StoreSettings:
                 )
             if not isinstance(value, types[name]) or (isinstance(value, bool) and name != "keys"):
                 raise RecordsError(f"[records] {name}: {value!r} is none")
-        values = {
+        values: dict[str, Any] = {
             name: tuple(str(each) for each in value) if isinstance(value, list) else value
             for name, value in given.items()
         }
