@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+from vivavoce.cli import records as kept
 from vivavoce.cli import voices
 
 # One thread for linear algebra, set before numpy is loaded: with more of them the end-of-turn
@@ -48,6 +49,9 @@ def _agents(incomplete: str) -> list[str]:
     return found
 
 
+RecordsOption = Annotated[
+    str, typer.Option("--records", help="Keep calls: a folder, or postgresql://USER@HOST/BASE.")
+]
 ModelsOption = Annotated[
     str | None,
     typer.Option("--models", help="Where the models are: mistral, sandbox or auto."),
@@ -64,6 +68,7 @@ AgentArgument = Annotated[
 FAILED = 2
 
 app.add_typer(voices.app, name="voices", rich_help_panel=FILES)
+app.add_typer(kept.app, name="records", rich_help_panel=CARRY)
 
 
 def main() -> None:
@@ -104,6 +109,7 @@ MISTAKES = {
     "vivavoce.pipelines.models.providers.DialectError",
     "vivavoce.tools.schema.DefinitionError",
     "vivavoce.web.exposure.ExposureError",
+    "vivavoce.web.records.RecordsError",
     "vivavoce.web.story.ReportError",
 }
 """The errors whose message tells a user what to do, in one line. They stand here by name, because
@@ -369,8 +375,9 @@ def phone(
         list[str] | None, typer.Option("--listen", help="[udp:|tcp:|tls:]ADDRESS[:PORT].")
     ] = None,
     setup: Annotated[
-        Path | None, typer.Option("--setup", help="Trunks, numbers and limits (TOML).")
+        Path | None, typer.Option("--setup", help="Trunks, numbers, limits, records (TOML).")
     ] = None,
+    records: RecordsOption = "",
     allow: Annotated[
         list[str] | None, typer.Option("--allow", help="A network (CIDR) that may call in.")
     ] = None,
@@ -418,7 +425,7 @@ def phone(
         print(f"vivavoce: cannot make {out}: {error.strerror}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     try:
-        ready = read_setup(setup, flags, allow or ())
+        ready = read_setup(setup, flags, allow or (), records=records)
         if campaign is not None:
             running = run_campaign(
                 found,
@@ -454,8 +461,9 @@ def serve(
         list[str] | None, typer.Option("--origin", help="https://HOST of pages that may call.")
     ] = None,
     setup: Annotated[
-        Path | None, typer.Option("--setup", help="Address, limits, TURN (TOML).")
+        Path | None, typer.Option("--setup", help="Address, limits, TURN, records (TOML).")
     ] = None,
+    records: RecordsOption = "",
     out: Annotated[
         Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
     ] = None,
@@ -472,7 +480,7 @@ def serve(
 
     settings = read_settings(models=models)
     flags = {"host": host, "port": port, "names": tuple(name or ()), "origins": tuple(origin or ())}
-    ready = read_setup(setup, flags)
+    ready = read_setup(setup, flags, records=records)
     found = [load_agent(where) for where in agents]
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -481,6 +489,8 @@ def serve(
         if not as_json:
             names = ", ".join(each.name for each in found)
             Console().print(f"[bold]{names}[/] at {url}", highlight=False)
+            told = f"recordings and records are left in {out}" if out else ready.records.told()
+            Console().print(told, style="dim", markup=False, highlight=False, soft_wrap=True)
 
     work = run_server(found, settings, Console(), ready, folder=out, as_json=as_json, opened=opened)
     raise typer.Exit(asyncio.run(work))
