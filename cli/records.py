@@ -213,7 +213,7 @@ async def _write(store: Store, call: str, path: Path) -> None:
     from vivavoce.web.records import RecordsError
 
     try:
-        with path.open("wb") as file:  # noqa: ASYNC230 (a command that does nothing else)
+        with path.open("wb") as file:
             async for data in store.stream(call):
                 file.write(data)
     except OSError as error:
