@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,10 +19,11 @@ from aiohttp import web
 
 from vivavoce.web.audience import Audience
 from vivavoce.web.desk import DeskError
-from vivavoce.web.recent import Recent
-from vivavoce.web.records import Bucket, Found, Query, Recording, RecordsError
+from vivavoce.web.recent import STRETCHES, Recent
+from vivavoce.web.records import Bucket, Found, Query, RecordsError
 from vivavoce.web.roster import concerns, row
 from vivavoce.web.store_redaction import Redaction
+from vivavoce.web.store_sending import HEADERS, send
 from vivavoce.web.tokens import WATCH, Operator, TokenError
 from vivavoce.web.watch import Redact
 
@@ -53,12 +55,6 @@ class Past(Protocol):
     ) -> list[Bucket]:
         """Return latencies over time."""
 
-    async def recording(self, call: str) -> Recording | None:
-        """Return what is to be known of a recording."""
-
-    def stream(self, call: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Read a recording."""
-
 
 class Operators:
     """Answers operators. Close it when the server ends.
@@ -71,7 +67,7 @@ class Operators:
     def __init__(self, server: CallServer) -> None:
         self._server, self._desk = server, server.desk
         records = server.desk.records
-        self._recent = Recent(self._held, self._recorded)
+        self._recent = Recent(self._held, lambda call: self._recorded(call) is not None)
         self._past: Past = self._recent if records is None else records
         self._kept = records is not None
         self._redact: Redact = (Redaction() if records is None else records.redaction).event
@@ -187,7 +183,7 @@ class Operators:
                 limit=int(_number(asked, "limit", PAGE, 1, 500)),
                 cursor=asked.get("cursor", "")[:500],
             )
-            found = await _ask(self._past.search(query))
+            found = await _ask(self._past.search(query), wrong="cursor" if query.cursor else "")
             answer["past"] = [each.to_dict() for each in found.entries]
             answer["cursor"] = found.cursor
         return _json(answer)
@@ -217,41 +213,14 @@ class Operators:
             raise DeskError(409, "live", "the call goes on: its recording is there once it is over")
         await self._find(who, ident)
         log.info("operator %r takes the recording of call %s", who.name, ident)
-        for past in (self._past, self._recent):
-            kept = await _ask(past.recording(ident))
-            if kept is not None and kept.path is not None:
-                return web.FileResponse(kept.path, headers={"Content-Type": "audio/wav"})
-            if kept is not None:
-                return await self._send(request, past, ident, kept.size)
-        raise DeskError(404, "no_recording", "this call is not recorded")
-
-    async def _send(
-        self, request: web.Request, past: Past, ident: str, size: int
-    ) -> web.StreamResponse:
-        """Send a recording that lies elsewhere, or the part of it that is asked for."""
-        try:
-            part = request.http_range
-        except ValueError:
-            raise DeskError(416, "bad_range", "there is no such part") from None
-        start, end, _ = part.indices(size)
-        partial = part.start is not None or part.stop is not None
-        if partial and start >= end:
-            raise DeskError(416, "bad_range", "there is no such part")
-        headers = {"Content-Type": "audio/wav", "Accept-Ranges": "bytes"}
-        if partial:
-            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
-        response = web.StreamResponse(status=206 if partial else 200, headers=headers)
-        response.content_length = end - start
-        pieces = past.stream(ident, start, end)
-        try:
-            first = await anext(pieces, b"")  # what is wrong is said before the answer begins
-        except RecordsError as error:
-            raise DeskError(502, "no_records", str(error)) from None
-        await response.prepare(request)
-        await response.write(first)
-        async for piece in pieces:
-            await response.write(piece)
-        return response
+        here = self._recorded(ident)
+        if here is not None:
+            return web.FileResponse(here, headers=HEADERS)
+        records = self._desk.records
+        kept = None if records is None else await _ask(records.recording(ident))
+        if records is None or kept is None:
+            raise DeskError(404, "no_recording", "this call is not recorded")
+        return await _ask(send(request, records, ident, kept))
 
     async def _percentiles(self, request: web.Request) -> web.Response:
         who = self._enter(request)
@@ -262,6 +231,8 @@ class Operators:
         agent = asked.get("agent", "")[:64] or who.agent
         if not _may(who, agent):
             raise DeskError(403, "wrong_agent", f"the token is for calls of {who.agent}")
+        if not 0 < (until - since).total_seconds() / bucket <= STRETCHES:
+            raise DeskError(400, "bad_query", f"ask for 1 to {STRETCHES:,} stretches of time")
         found = await _ask(self._past.percentiles(since, until, bucket, agent))
         return _json(
             {
@@ -297,12 +268,10 @@ class Operators:
             beside = {"caller": caller, "called": live.wish.called, "kind": kind}
             yield self._redact({**live.record, **beside})
 
-    def _recorded(self, ident: str) -> Recording | None:
+    def _recorded(self, ident: str) -> Path | None:
         live = self._desk.past.get(ident)
         path = live.recording if live is not None else None
-        if path is None or not path.is_file():
-            return None
-        return Recording(path.stat().st_size, path)
+        return path if path is not None and path.is_file() else None
 
 
 def _token(request: web.Request) -> str:
@@ -316,8 +285,12 @@ def _token(request: web.Request) -> str:
     )
 
 
-async def _ask(work: Awaitable[T]) -> T:
-    """Ask the records; say what is wrong with them.
+async def _ask(work: Awaitable[T], *, wrong: str = "") -> T:
+    """Ask the records; say what is wrong.
+
+    Args:
+        work: The question.
+        wrong: What in it may be wrong; "" for nothing, then it is the records themselves.
 
     Raises:
         DeskError: They cannot be had, or were asked wrongly.
@@ -325,7 +298,8 @@ async def _ask(work: Awaitable[T]) -> T:
     try:
         return await work
     except RecordsError as error:
-        raise DeskError(400, "no_records", str(error)) from None
+        status, code = (400, "bad_query") if wrong else (502, "no_records")
+        raise DeskError(status, code, str(error)) from None
 
 
 def _json(found: Mapping[str, Any]) -> web.Response:

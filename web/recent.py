@@ -5,12 +5,12 @@ It is what an operator finds of the past where no records are kept: the last ten
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from vivavoce.agent.ledger import percentiles
-from vivavoce.web.records import MOST, Bucket, Entry, Found, Query, Recording, RecordsError
+from vivavoce.web.records import MOST, Bucket, Entry, Found, Query, RecordsError
 
 STRETCHES = 10_000
 """Stretches of time that percentiles are given for at most."""
@@ -21,13 +21,11 @@ class Recent:
 
     Args:
         held: Gives them, with `caller`, `called` and `kind` beside, the oldest first.
-        recorded: Gives a call's recording, if there is one.
+        recorded: Tells whether there is a recording of a call.
     """
 
     def __init__(
-        self,
-        held: Callable[[], Iterable[Mapping[str, Any]]],
-        recorded: Callable[[str], Recording | None],
+        self, held: Callable[[], Iterable[Mapping[str, Any]]], recorded: Callable[[str], bool]
     ) -> None:
         self._held, self._recorded = held, recorded
 
@@ -77,19 +75,6 @@ class Recent:
             for stretch, found in sorted(turns.items())
         ]
 
-    async def recording(self, call: str) -> Recording | None:
-        """Return what is to be known of a call's recording; None if there is none."""
-        return self._recorded(call)
-
-    def stream(self, call: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """Refuse: recordings here are files (`Recording.path`).
-
-        Raises:
-            RecordsError: Always.
-        """
-        del start, end
-        raise RecordsError(f"the recording of {call} is a file: read its path")
-
     def _entry(self, record: Mapping[str, Any]) -> Entry:
         latencies = [ms for _, ms in answered(record)]
         shares = percentiles(latencies, (0.5, 0.95))
@@ -108,7 +93,7 @@ class Recent:
             p95=shares.get("p95"),
             cost=record.get("cost_usd"),
             last=next((words for words in map(_words, reversed(_said(record))) if words), ""),
-            recorded=self._recorded(str(record["call"])) is not None,
+            recorded=self._recorded(str(record["call"])),
         )
 
 

@@ -76,6 +76,8 @@ def test_a_token_by_the_command(tmp_path: Path):
     assert signer.read(done.stdout.strip(), 0.0).agent == "host"
     done = run(tmp_path, "token", "--key", VIVAVOCE_WEB_SECRET=SECRET)
     assert done.stdout.strip() == signer.service_key
+    done = run(tmp_path, "token", "--operator", "ada", VIVAVOCE_WEB_SECRET=SECRET)
+    assert signer.read_operator(done.stdout.strip(), 0.0).name == "ada"
     done = run(tmp_path, "token")
     assert done.returncode == 2
     assert "VIVAVOCE_WEB_SECRET" in done.stderr

@@ -15,11 +15,16 @@ import numpy as np
 import pytest
 
 from tests.web.calls import get, host, request, serving
+from tests.web.conftest import latency
 from tests.web.test_socket import Client, connected
 from vivavoce.agent import Agent
 from vivavoce.web.audience import PROTOCOL
 from vivavoce.web.exposure import Exposure
 from vivavoce.web.listener import BLOCK, RATE
+from vivavoce.web.records import Recording
+from vivavoce.web.store import Store
+from vivavoce.web.store_files import FileRecordings
+from vivavoce.web.store_sqlite import SqliteDatabase
 from vivavoce.web.tokens import Signer
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -349,3 +354,68 @@ async def test_percentiles_over_time():
             {"since": str(now.timestamp()), "until": str(now.timestamp() - 9)},
         ):
             assert (await get(url, params=query))[0] == 400, query
+
+
+class Elsewhere(FileRecordings):
+    """Recordings that are no files here, as those in a bucket."""
+
+    async def find(self, call: str) -> Recording | None:
+        found = await super().find(call)
+        return None if found is None else Recording(found.size)
+
+
+async def test_what_is_kept_is_searched_read_and_heard(tmp_path: Path):
+    database = SqliteDatabase(tmp_path / "calls.sqlite3")
+    records = Store(database, Elsewhere(tmp_path / "kept"), tmp_path / "spool", upkeep=False)
+    old = {
+        "call": "old",
+        "agent": "host",
+        "caller": "eve",
+        "called": "",
+        "kind": "phone in",
+        "began": "2026-11-01T08:00:00+00:00",
+        "seconds": 9.0,
+        "ended": "gone",
+        "live": False,
+        "transcript": [
+            {"kind": "caller", "text": "pineapples", "started": 1.0, "ended": 2.0},
+            {"kind": "agent", "generated": "none", "heard": "none", "started": 2.5, "ended": 3.0}
+            | {"latency": latency(300, 0, 200)},
+        ],
+    }
+    async with records:
+        records.put(old)
+        async with serving(records=records) as server:
+            url = f"{server.url}{ROOT}"
+            async with connected(server, "/api/ws") as caller:
+                ident = await calling(server, caller)
+                await type_in(caller, "pine nuts, card 4111 1111 1111 1111")
+                await caller.until(lambda: len(caller.sound) > 5)
+                await server.desk.calls[ident].hang_up()
+                await caller.until(lambda: ident not in server.desk.calls)
+            # At once from what the desk holds, and soon from what is kept.
+            for _ in range(2):
+                status, record = await get(f"{url}/calls/{ident}")
+                assert (status, "[card]" in json.dumps(record)) == (200, True)
+                assert "4111" not in json.dumps(record)
+                server.desk.past.clear()
+                await records.flush()
+            _, about = await get(url)
+            assert about["kept"]
+            _, found = await get(f"{url}/calls", params={"text": "pine"})
+            assert [each["call"] for each in found["past"]] == [ident, "old"]
+            asked = {"since": "2026-11-01", "until": "2026-11-02T00:00:00Z", "bucket": "3600"}
+            _, found = await get(f"{url}/percentiles", params=asked)
+            (bucket,) = found["buckets"]
+            assert (bucket["turns"], bucket["p50"]) == (1, 500.0)
+            assert bucket["since"].startswith("2026-11-01T08:00")
+            part = {"Range": "bytes=8-11"}
+            found = 404, b""
+            async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+                while found[0] == 404:  # it is taken from the spool once the call is over
+                    await asyncio.sleep(0.05)
+                    sound = f"{url}/calls/{ident}/recording"
+                    response = await http.get(sound, headers=part)
+                    found = response.status, await response.read()
+            assert found == (206, b"WAVE")
+            assert (await get(f"{url}/calls/old/recording"))[0] == 404

@@ -38,7 +38,7 @@ def call(number, *delays_ms, agent="host", caller="ada", text="a table for four"
 
 
 def recent(*held):
-    return Recent(lambda: held, lambda _call: None)
+    return Recent(lambda: held, lambda _call: False)
 
 
 async def test_calls_are_found_newest_first_and_page_by_page():

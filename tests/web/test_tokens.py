@@ -28,6 +28,28 @@ def test_a_token_says_what_it_was_given():
         signer.read(token, 160.0)
 
 
+def test_an_operators_token_is_a_kind_of_its_own():
+    signer = Signer(SECRET)
+    token = signer.issue_operator(100.0, name="ada", agent="host", lifetime=43_200)
+    found = signer.read_operator(token, 43_299.9)
+    assert (found.name, found.agent, found.expires) == ("ada", "host", 43_300.0)
+    with pytest.raises(TokenError, match="expired"):
+        signer.read_operator(token, 43_300.0)
+    with pytest.raises(TokenError, match="no call token"):
+        signer.read(token, 101.0)
+    call = signer.issue(100.0)
+    with pytest.raises(TokenError, match="no operator's token"):
+        signer.read_operator(call, 101.0)
+    # Neither does one become the other by another name before it.
+    with pytest.raises(TokenError, match="not signed"):
+        signer.read_operator(call.replace("vv1.", "vvo1."), 101.0)
+    with pytest.raises(TokenError, match="not signed"):
+        signer.read(token.replace("vvo1.", "vv1."), 101.0)
+    for lifetime in (0, 43_201, float("nan")):
+        with pytest.raises(ValueError, match="lifetime"):
+            signer.issue_operator(100.0, lifetime=lifetime)
+
+
 @given(st.integers(0, 500), st.integers(1, 255))
 def test_a_token_that_was_changed_anywhere_opens_nothing(at, change):
     signer = Signer(SECRET)
