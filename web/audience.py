@@ -35,6 +35,8 @@ PROTOCOL = "vivavoce.operator"
 """The websockets' subprotocol."""
 LOOK = 1.0
 """Seconds between two looks at which calls there are."""
+PACE = 0.1
+"""Seconds between two searches at least."""
 STALLED = 10.0
 """Seconds that a message may take to be sent; then its connection is cut off."""
 _VERBS = {True: "listens to", False: "no longer listens to"}
@@ -89,6 +91,7 @@ class Audience:
                     async with asyncio.timeout(LOOK):
                         await asked.wait()
                 if asked.is_set():
+                    await asyncio.sleep(PACE)  # what is typed meanwhile is one search
                     asked.clear()
                     before = None
 

@@ -6,6 +6,7 @@ It only looks on: nothing here changes a call, and no call waits for whoever loo
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -14,14 +15,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
 from vivavoce.web.audience import Audience
-from vivavoce.web.desk import DeskError
+from vivavoce.web.desk import DeskError, LiveCall
 from vivavoce.web.recent import STRETCHES, Recent
 from vivavoce.web.records import Bucket, Found, Query, RecordsError
-from vivavoce.web.roster import concerns, row
+from vivavoce.web.roster import Vocabulary, row
 from vivavoce.web.store_redaction import Redaction
 from vivavoce.web.store_sending import HEADERS, send
 from vivavoce.web.tokens import WATCH, Operator, TokenError
@@ -71,6 +73,8 @@ class Operators:
         self._past: Past = self._recent if records is None else records
         self._kept = records is not None
         self._redact: Redact = (Redaction() if records is None else records.redaction).event
+        self._vocabulary = Vocabulary()
+        self._seen: WeakKeyDictionary[LiveCall, dict[str, Any]] = WeakKeyDictionary()
         self.audience = Audience(server, self._redact)
 
     def routes(self) -> list[web.RouteDef]:
@@ -156,7 +160,7 @@ class Operators:
         for live in reversed(self._desk.calls.values()):
             if not _may(who, live.agent.name) or agent not in {"", live.agent.name}:
                 continue
-            if concerns(live, text):
+            if self._vocabulary.concerns(live, text):
                 found.append(self._redact(row(live)))
         return found
 
@@ -192,7 +196,9 @@ class Operators:
         who, ident = self._enter(request), request.match_info["id"]
         live = self._desk.calls.get(ident)
         if live is not None and _may(who, live.agent.name):
-            return _json({**self._redact(self._desk.report(live)), "live": True})
+            report = self._desk.report(live)
+            # A long call's is long to go through: the calls do not wait for that.
+            return _json({**await asyncio.to_thread(self._redact, report), "live": True})
         return _json(await self._find(who, ident))
 
     async def _find(self, who: Operator, ident: str) -> dict[str, Any]:
@@ -263,10 +269,12 @@ class Operators:
         for live in self._desk.past.values():
             if live.record is None or live.conversation is None:
                 continue
-            kind = live.record.get("web", {}).get("kind", "")
-            caller = live.wish.caller or live.wish.address
-            beside = {"caller": caller, "called": live.wish.called, "kind": kind}
-            yield self._redact({**live.record, **beside})
+            if live not in self._seen:
+                kind = live.record.get("web", {}).get("kind", "")
+                caller = live.wish.caller or live.wish.address
+                beside = {"caller": caller, "called": live.wish.called, "kind": kind}
+                self._seen[live] = self._redact({**live.record, **beside})
+            yield self._seen[live]
 
     def _recorded(self, ident: str) -> Path | None:
         live = self._desk.past.get(ident)

@@ -28,6 +28,7 @@ class Recent:
         self, held: Callable[[], Iterable[Mapping[str, Any]]], recorded: Callable[[str], bool]
     ) -> None:
         self._held, self._recorded = held, recorded
+        self._words: dict[str, set[str]] = {}  # of each call, by its id
 
     async def get(self, call: str) -> dict[str, Any] | None:
         """Return a call's record; None if there is none."""
@@ -42,7 +43,10 @@ class Recent:
         if query.cursor and not query.cursor.isdigit():
             raise RecordsError("the cursor is none of ours: search from the beginning")
         start = int(query.cursor or 0)
-        found = [each for each in reversed(list(self._held())) if _fits(each, query)]
+        held = list(self._held())
+        there = {str(each["call"]) for each in held}
+        self._words = {call: words for call, words in self._words.items() if call in there}
+        found = [each for each in reversed(held) if self._fits(each, query)]
         limit = max(1, min(query.limit, MOST))
         more = str(start + limit) if len(found) > start + limit else ""
         return Found([self._entry(each) for each in found[start : start + limit]], more)
@@ -74,6 +78,24 @@ class Recent:
             )
             for stretch, found in sorted(turns.items())
         ]
+
+    def _fits(self, record: Mapping[str, Any], query: Query) -> bool:
+        began = _began(record)
+        if query.live or (query.agent and query.agent != record.get("agent")):
+            return False
+        if query.caller and query.caller != record.get("caller"):
+            return False
+        if (query.since and began < query.since) or (query.until and began >= query.until):
+            return False
+        return not query.text or matches(split(query.text), self._vocabulary(record))
+
+    def _vocabulary(self, record: Mapping[str, Any]) -> set[str]:
+        call = str(record["call"])
+        if call not in self._words:
+            names = [str(record.get(key, "")) for key in ("agent", "caller", "ended")]
+            texts = [*names, *map(_words, _said(record))]
+            self._words[call] = {word for text in texts for word in split(text)}
+        return self._words[call]
 
     def _entry(self, record: Mapping[str, Any]) -> Entry:
         latencies = [ms for _, ms in answered(record)]
@@ -121,29 +143,12 @@ def _words(entry: Mapping[str, Any]) -> str:
     return str(entry.get("heard") or entry.get("text") or "")
 
 
-def _fits(record: Mapping[str, Any], query: Query) -> bool:
-    began = _began(record)
-    if query.live or (query.agent and query.agent != record.get("agent")):
-        return False
-    if query.caller and query.caller != record.get("caller"):
-        return False
-    if (query.since and began < query.since) or (query.until and began >= query.until):
-        return False
-    return matches(
-        query.text,
-        [
-            *[str(record.get(key, "")) for key in ("agent", "caller", "ended")],
-            *map(_words, _said(record)),
-        ],
-    )
-
-
-def matches(text: str, among: Iterable[str]) -> bool:
-    """Whether each word of a text is the beginning of a word somewhere."""
-    wanted = _split(text)
-    there = [word for each in among for word in _split(each)] if wanted else []
+def matches(wanted: Iterable[str], there: Iterable[str]) -> bool:
+    """Whether each of some words is the beginning of one that is there; all in lower case."""
+    there = tuple(there)
     return all(any(word.startswith(want) for word in there) for want in wanted)
 
 
-def _split(text: str) -> list[str]:
+def split(text: str) -> list[str]:
+    """Return a text's words, in lower case."""
     return "".join(each if each.isalnum() else " " for each in text.casefold()).split()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from vivavoce.agent.transcript import Reply, Utterance
 from vivavoce.web.desk import LiveCall
-from vivavoce.web.recent import matches
+from vivavoce.web.recent import matches, split
 
 LONGEST = 120
 """Characters of the last words."""
+GROWING = 8
+"""Entries at a transcript's end that may still change."""
 
 
 def row(live: LiveCall) -> dict[str, Any]:
@@ -50,13 +53,31 @@ def row(live: LiveCall) -> dict[str, Any]:
     return found
 
 
-def concerns(live: LiveCall, text: str) -> bool:
-    """Whether a call is one that is searched for: all words begin a word of its own."""
-    said = []
-    if live.conversation is not None:
-        said = [_said(each) for each in live.conversation.call.transcript.entries]
-    caller = live.wish.caller or live.wish.address
-    return not text or matches(text, [live.agent.name, caller, *said])
+class Vocabulary:
+    """Which words were said in each call that goes on, so that all can be searched each second."""
+
+    def __init__(self) -> None:
+        # Of each call: how many entries are in it for good, and their words.
+        self._known: WeakKeyDictionary[LiveCall, tuple[int, set[str]]] = WeakKeyDictionary()
+
+    def concerns(self, live: LiveCall, text: str) -> bool:
+        """Whether each word of a text begins one that was said, or of the agent or the caller."""
+        wanted = split(text)
+        if not wanted:
+            return True
+        caller = live.wish.caller or live.wish.address
+        return matches(wanted, {*split(live.agent.name), *split(caller), *self._words(live)})
+
+    def _words(self, live: LiveCall) -> set[str]:
+        if live.conversation is None:
+            return set()
+        entries = live.conversation.call.transcript.entries
+        count, words = self._known.get(live, (0, set()))
+        settled = max(count, len(entries) - GROWING)
+        for entry in entries[count:settled]:
+            words.update(split(_said(entry)))
+        self._known[live] = settled, words
+        return words.union(*(split(_said(entry)) for entry in entries[settled:]))
 
 
 def _said(entry: object) -> str:

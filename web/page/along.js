@@ -7,13 +7,10 @@ const MOST = 1.2; // s that may wait; what is more is skipped
 export class Along {
   #context;
   #next = 0;
-  #sources = new Set();
 
   /** @param {number} rate samples a second of each side */
   constructor(rate) {
     this.rate = rate;
-    this.played = 0; // s
-    this.loudest = 0; // of the last block, 0 to 1
     this.#context = new AudioContext({ latencyHint: "playback" });
     this.#context.resume();
   }
@@ -27,27 +24,19 @@ export class Along {
     if (this.#next < now) this.#next = now + AHEAD;
     if (this.#next > now + MOST) return;
     const buffer = this.#context.createBuffer(2, count, this.rate);
-    this.loudest = 0;
     for (const side of [0, 1]) {
       const channel = buffer.getChannelData(side);
-      for (let at = 0; at < count; at += 1) {
-        channel[at] = pairs[2 * at + side] / 32768;
-        this.loudest = Math.max(this.loudest, Math.abs(channel[at]));
-      }
+      for (let at = 0; at < count; at += 1) channel[at] = pairs[2 * at + side] / 32768;
     }
     const source = this.#context.createBufferSource();
     source.buffer = buffer;
     source.connect(this.#context.destination);
-    source.addEventListener("ended", () => this.#sources.delete(source));
-    this.#sources.add(source);
     source.start(this.#next);
     this.#next += buffer.duration;
-    this.played += buffer.duration;
   }
 
   /** Fall silent. */
   close() {
-    this.#sources.clear();
     this.#context.close().catch(() => {});
   }
 }

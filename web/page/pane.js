@@ -186,7 +186,6 @@ export class Pane {
   #toggle() {
     if (this.#along) this.#silence();
     else this.#along = new Along(this.#rate);
-    this.along = this.#along;
     this.#feed?.say({ listen: this.#along !== null });
     this.#desk.status(t(this.#along ? "watch.listening" : "watch.ceased", { agent: this.#row.agent }));
     this.#head();
