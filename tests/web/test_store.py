@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -66,9 +67,7 @@ async def store(kept, tmp_path) -> AsyncIterator[Store]:
 
 def making(kept, folder: Path, **more: Any) -> Store:
     more.setdefault("now", Clock())
-    return Store(
-        kept(), FileRecordings(folder / "kept"), folder / "spool", upkeep=False, **more
-    )
+    return Store(kept(), FileRecordings(folder / "kept"), folder / "spool", upkeep=False, **more)
 
 
 def call(
@@ -132,7 +131,13 @@ async def test_words_are_found_whatever_their_case_and_accents(store):
     store.put(call("fr", "Une réservation à l'Hôtel Zürich", "Très bien", caller="+33612345678"))
     store.put(call("ar", "اسمي ليلى", minutes=1, agent="other"))
     store.put(call("hi", "मुझे किताब चाहिए", minutes=2))
-    store.put(call("odd", "it's 100% \"quoted\" & (strange) ' NEAR OR * : \x00 nul \ud83d \\u0000", minutes=3))
+    store.put(
+        call(
+            "odd",
+            "it's 100% \"quoted\" & (strange) ' NEAR OR * : \x00 nul \ud83d \\u0000",
+            minutes=3,
+        )
+    )
     await store.flush()
 
     async def find(text: str, **more: Any) -> list[str]:
@@ -347,3 +352,41 @@ async def test_a_bad_record_stops_no_other(store, caplog):
     await store.flush()
     assert "a" in [each.call for each in (await store.search(Query())).entries]
     assert "x cannot be kept" in caplog.text
+
+
+async def test_a_newer_versions_records_are_left_alone(kept, tmp_path):
+    base = kept()
+    await base.open()
+    if isinstance(base, SqliteDatabase):
+        await base._do(lambda each: each.execute("PRAGMA user_version = 99"))
+    else:
+        await base._execute("UPDATE vivavoce_version SET version = 99")
+    await base.close()
+    with pytest.raises(RecordsError, match="newer vivavoce"):
+        await making(kept, tmp_path).open()
+
+
+async def test_a_database_that_breaks_off_gets_it_later(kept, tmp_path, caplog):
+    async with making(kept, tmp_path) as store:
+        base = store.database
+        if isinstance(base, SqliteDatabase):
+            # Another program holds it, for longer than is waited for.
+            await base._do(lambda each: each.execute("PRAGMA busy_timeout = 100"))
+            other = sqlite3.connect(base.path, isolation_level=None)
+            other.execute("BEGIN EXCLUSIVE")
+        else:
+            other = None
+            end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'viva'"
+            with contextlib.suppress(RecordsError):
+                await base._execute(end)  # type: ignore[attr-defined]
+        store.put(call("a", "hello"))
+        if other is not None:
+            async with asyncio.timeout(20):
+                while "records wait" not in caplog.text:
+                    await asyncio.sleep(0.05)
+            store.put(call("a", "hello again"))
+            other.execute("ROLLBACK")
+            other.close()
+        await store.flush()
+        (entry,) = (await store.search(Query("hello"))).entries
+        assert entry.last == ("hello" if other is None else "hello again")

@@ -104,11 +104,11 @@ async def test_nothing_is_recorded_where_records_have_no_place_for_it(tmp_path):
 
 async def test_a_server_that_ends_leaves_no_call_that_goes_on(tmp_path):
     async with making(tmp_path) as store:
-        async with serving(host("Good evening."), records=store, wait=1.0) as server:
-            async with connected(server, "/api/ws") as client:
-                await client.event("call")
-                await until(store, Query(live=True), lambda each: each.last == "Good evening.")
-                await server.close()
+        serve = serving(host("Good evening."), records=store, wait=1.0)
+        async with serve as server, connected(server, "/api/ws") as client:
+            await client.event("call")
+            await until(store, Query(live=True), lambda each: each.last == "Good evening.")
+            await server.close()
         (entry,) = (await store.search(Query())).entries
         assert (entry.live, entry.ended) == (False, "the server is shutting down")
         assert entry.recorded
