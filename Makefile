@@ -62,7 +62,7 @@ demo: $(VENV)/.base $(VENV)/.debian
 	@$(BIN)/vivavoce demo
 
 test: dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: dev
 	$(BIN)/ruff format --check $(CODE)

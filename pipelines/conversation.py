@@ -22,13 +22,14 @@ from vivavoce.pipelines.ears import Ears
 from vivavoce.pipelines.lag import LoopLag
 from vivavoce.pipelines.lifespan import Lifespan
 from vivavoce.pipelines.mind import Mind
+from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.mouth import Mouth, Speech
 from vivavoce.pipelines.patience import Patience
-from vivavoce.pipelines.stage import Context
+from vivavoce.pipelines.stage import Context, noting
 from vivavoce.pipelines.transport import Transport
 from vivavoce.pipelines.turns.playout import Block
 from vivavoce.pipelines.turns.silence import Scene
@@ -362,9 +363,11 @@ class Conversation:
 
     async def _clip(self, text: str) -> Samples | None:
         language = self.call.language
-        return await self._models.clip(
-            text, voice=self.agent.voice_for(language), language=language
-        )
+        # No reply is served by it, but a provider that fails here has failed in this call.
+        with served.listening(noting(self._context, lambda _provider: None)):
+            return await self._models.clip(
+                text, voice=self.agent.voice_for(language), language=language
+            )
 
     async def _trouble(self, error: ModelError | None) -> None:
         """A model server failed: apologise once, and end the call if the agent is set to."""

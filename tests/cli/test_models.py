@@ -53,7 +53,7 @@ def test_a_key_is_mistrals_and_no_other_server_sees_it(where):
     vllm = "mistralai/Voxtral-Mini-4B-Realtime-2602"
     assert shown(found["hear"][0]) == ("vllm", "http://gpu:8000", "", vllm)
     assert shown(found["think"][0]) == ("mistral", MISTRAL, "sk-m", "mistral-small-latest")
-    assert shown(found["speak"][0])[1:] == (MISTRAL, "sk-m", "voxtral-mini-tts-3-0")
+    assert shown(found["speak"][0])[1:] == (MISTRAL, "sk-m", "voxtral-mini-tts-realtime-3-0")
 
 
 def test_others_stand_behind_in_order(where):

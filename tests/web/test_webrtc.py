@@ -143,6 +143,7 @@ async def test_a_typed_conversation_with_keys_and_messages():
         assert (await browser.event("snapshot", 2))["muted"]
         browser.channel.send("ping 17")
         await browser.until(lambda: "pong 17" in browser.texts)
+        await browser.until(lambda: len(browser.sound) > 48_000 * 2)
         share = tone_share(browser.sound[-48_000 * 2 : -48_000])
         assert share > 0.5 or tone_share(browser.sound) > 0.5
         browser.send("disconnect-bot")
