@@ -30,6 +30,7 @@ let pastRows = [];
 let cursor = "";
 let measured = null; // delays as they were last found
 let connected = false;
+let asking = false; // whether the server is to be heard of: not before a token is there
 let count = 0;
 let searching = 0;
 let asked = 0;
@@ -77,6 +78,7 @@ const wanted = () => ({ text: get("search").value.trim(), agent: get("agent").va
 
 function health() {
   const most = about?.max_calls ?? 0;
+  get("health").hidden = !asking;
   get("health").dataset.state = !connected ? "gone" : count >= most ? "busy" : "ok";
   write(get("health-word"), connected ? t("watch.count", { count, most }) : t("health.gone"));
 }
@@ -193,6 +195,9 @@ function draw() {
 function enter(error) {
   feed?.close();
   feed = null;
+  asking = false;
+  health();
+  for (const pane of [...panes.values()]) pane.close();
   document.body.dataset.view = "enter";
   get("view").hidden = true;
   get("enter").hidden = false;
@@ -205,12 +210,14 @@ async function start() {
   try {
     about = await request("");
   } catch (error) {
+    if (["token", "forbidden"].includes(error.code)) return enter(error);
+    asking = true;
     connected = false;
     health();
-    if (["token", "forbidden"].includes(error.code)) return enter(error);
     status(t(`errors.${error.code}.title`));
     return setTimeout(start, 3000);
   }
+  asking = true;
   get("enter").hidden = true;
   get("view").hidden = false;
   document.body.dataset.view = "calls";
