@@ -51,6 +51,8 @@ async def test_a_call_is_kept_turn_by_turn(tmp_path):
             await client.socket.send_str(
                 '{"label": "rtvi-ai", "type": "client-ready", "id": "1", "data": {}}'
             )
+            await client.event("snapshot")
+            await until(store, Query(), lambda each: each.last == "Good evening.")
             await client.socket.send_str(
                 '{"label": "rtvi-ai", "type": "client-message", "id": "2",'
                 ' "data": {"t": "key", "d": {"key": "7"}}}'
