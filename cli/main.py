@@ -491,6 +491,7 @@ def serve(
             Console().print(f"[bold]{names}[/] at {url}", highlight=False)
             told = f"recordings and records are left in {out}" if out else ready.records.told()
             Console().print(told, style="dim", markup=False, highlight=False, soft_wrap=True)
+            Console().print(f"[dim]their calls: {url}/operator[/]", highlight=False)
 
     work = run_server(found, settings, Console(), ready, folder=out, as_json=as_json, opened=opened)
     raise typer.Exit(asyncio.run(work))

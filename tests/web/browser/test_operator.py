@@ -108,9 +108,9 @@ async def test_calls_are_followed_side_by_side_and_listened_to(tab, server):
     assert {each.split("/")[2] for each in asked if "://" in each} == {f"127.0.0.1:{server.port}"}
 
 
-async def test_a_token_opens_it(tab, server):
+async def test_a_token_opens_it_and_a_recording_is_played(tab, server, tmp_path):
     server.kill()
-    server.start(VIVAVOCE_WEB_SECRET=SECRET)
+    server.start("--out", str(tmp_path), VIVAVOCE_WEB_SECRET=SECRET)
     signer = Signer(SECRET)
     one = await tab()
     page = one.page
@@ -129,3 +129,15 @@ async def test_a_token_opens_it(tab, server):
         await page.click("#live .call-line")
         await page.wait_for_selector(".pane .dialogue .agent")
         assert token not in page.url
+        await one.page.wait_for_timeout(1_000)  # some of it is to be heard
+    await one.until("document.querySelectorAll('.pane[data-phase=ended]').length === 1")
+    # Once the call is over its recording is played from where something was said.
+    await page.click(".pane header button")
+    await page.click("#past .call-line")
+    await page.click(".pane-actions button:has-text('recording')")
+    await page.wait_for_selector(".pane audio:not([hidden])")
+    await page.wait_for_selector(".pane .at:not(:disabled)")
+    length = await one.until("document.querySelector('.pane audio').duration || 0")
+    assert length > 0.5
+    await page.click(".pane .at:not(:disabled)")
+    await one.until("!document.querySelector('.pane audio').paused")
