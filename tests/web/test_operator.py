@@ -307,6 +307,24 @@ async def test_several_operators_share_one_watch_and_leave_nothing():
         await caller.until(lambda: not server.desk.calls[ident].line.taps)
 
 
+async def test_the_server_ends_while_operators_look():
+    async with contextlib.AsyncExitStack() as clients:
+        async with serving() as server:
+            caller = await clients.enter_async_context(connected(server, "/api/ws"))
+            ident = await calling(server, caller)
+            live = await clients.enter_async_context(connected(server, f"{ROOT}/live"))
+            path = f"{ROOT}/calls/{ident}/watch?listen=1"
+            watch = await clients.enter_async_context(connected(server, path))
+            await live.event("calls")
+            await watch.event("snapshot")
+            line = server.desk.calls[ident].line
+        # No task and no connection is left, which `serving` has looked at.
+        assert not line.taps
+        await watch.event("call_ended")
+        await live.until(lambda: live.socket.closed and watch.socket.closed)
+        assert live.socket.close_code == 1001
+
+
 async def test_what_is_secret_is_not_shown():
     async with serving() as server, connected(server, "/api/ws") as caller:
         ident = await calling(server, caller)
