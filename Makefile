@@ -33,9 +33,9 @@ $(VENV)/.debian: | $(VENV)
 	@sh .ci/debian libflite1
 	@touch $@
 
-# Real phones, a registrar and a browser for the tests.
+# Real phones, a registrar, a browser and a database for the tests.
 $(VENV)/.peers: | $(VENV)
-	@sh .ci/debian libflite1 sip-tester baresip-core kamailio linphone-cli chromium \
+	@sh .ci/debian libflite1 sip-tester baresip-core kamailio linphone-cli chromium postgresql \
 		libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
 	@touch $@
 
