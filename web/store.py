@@ -7,7 +7,6 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -309,7 +308,7 @@ class Store:
         for text in await self.database.stale(now - SILENT):
             row = Row.of(lost(json.loads(text)))
             log.warning("call %s: its server was lost", row.call)
-            await self.database.write(replace(row, live=False), now)
+            await self.database.write(row, now)
         if self._spool is not None:
             for call in await asyncio.to_thread(self._left, self._spool, now - SILENT):
                 await self._take(call)

@@ -65,8 +65,14 @@ class S3Recordings:
             raise RecordsError(f"{url}: {_line(error)}") from None
 
     async def open(self) -> None:
-        """See whether the bucket is there and may be used."""
-        await self.find("nobody")
+        """See whether the bucket is there and may be listed."""
+        import obstore
+
+        async def look() -> None:
+            async for _ in obstore.list(self._store, chunk_size=1):
+                return
+
+        await self._do(look())
 
     async def keep(self, call: str, path: Path) -> None:
         """Upload a recording, in parts, and delete the file."""
@@ -149,13 +155,13 @@ class S3Recordings:
         try:
             async with asyncio.timeout(patience):
                 return await work
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
-                raise RecordsError(f"{self._where}: there is no such bucket: make it") from None
-            raise
         except TimeoutError:
             raise RecordsError(f"{self._where} did not answer in {patience:g} s") from None
         except (BaseError, OSError) as error:
+            if "NoSuchBucket" in str(error):
+                raise RecordsError(f"{self._where}: there is no such bucket: make it") from None
+            if isinstance(error, FileNotFoundError):
+                raise
             raise RecordsError(f"cannot use {self._where}: {_line(error)}") from error
 
 

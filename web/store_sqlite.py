@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from vivavoce.web.records import PATIENCE, Bucket, Entry, Query, RecordsError, RefusedError
 from vivavoce.web.store_rows import FIELDS, Row, buckets, entry, limit, place, words
@@ -170,7 +170,7 @@ class SqliteDatabase:
         )
 
     async def remove(self, calls: Collection[str]) -> None:
-        """Delete rows."""
+        """Delete rows, and their words from the index; the files then hold nothing of them."""
         doomed = list(calls)
         if not doomed:
             return
@@ -237,10 +237,10 @@ class SqliteDatabase:
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._thread is None:
             raise RecordsError("the records are not open: `async with` them, or await open()")
-        loop = asyncio.get_running_loop()
+        loop, base = asyncio.get_running_loop(), cast("sqlite3.Connection", self._base)
         try:
             async with asyncio.timeout(PATIENCE):
-                return await loop.run_in_executor(self._thread, lambda: work(self._base))  # type: ignore[arg-type]
+                return await loop.run_in_executor(self._thread, work, base)
         except (sqlite3.DataError, sqlite3.IntegrityError, OverflowError) as error:
             raise RefusedError(f"{self.path} refuses it: {error}") from error
         except (sqlite3.Error, OSError) as error:

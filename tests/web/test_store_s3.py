@@ -105,5 +105,7 @@ async def test_what_is_wrong_is_told(server, bucket):
     for url in ("s3:///x", "http://calls/x", "s3://key:secret@calls/x"):
         with pytest.raises(RecordsError, match="s3://BUCKET/PREFIX"):
             S3Recordings(url)
+    with pytest.raises(RecordsError, match="no such bucket"):
+        await S3Recordings("s3://nowhere/x", endpoint=server).open()
     with pytest.raises(RecordsError, match=r"no such bucket|cannot use"):
         await S3Recordings("s3://nowhere/x", endpoint=server).keep("a", Path(os.devnull))
