@@ -15,6 +15,7 @@ from tests.cli.commands import run, start
 from tests.cli.inside import run_inside
 from tests.cli.test_dev import Session
 from tests.phone.conftest import Bot, local_trunk
+from tests.web.storage import postgres, s3
 from tests.web.test_socket import Client
 from tests.web.test_store import call as made_call
 from tests.web.test_store import record
@@ -98,6 +99,54 @@ async def test_a_call_of_a_server_that_is_killed(tmp_path: Path, sandbox: Sandbo
     with wave.open(str(tmp_path / "kept" / "spool" / f"{call}.wav")) as wav:
         assert wav.getnchannels() == 2
         assert wav.getnframes() > wav.getframerate()
+
+
+async def test_postgresql_and_s3_by_setting(tmp_path: Path, sandbox: Sandbox):
+    boto3 = pytest.importorskip("boto3")
+    keys = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1"}
+    (tmp_path / "host.py").write_text(AGENT)
+    with postgres() as url, s3(tmp_path) as endpoint:
+        bucket = boto3.resource(
+            "s3",
+            endpoint_url=endpoint,
+            aws_access_key_id="k",
+            aws_secret_access_key="s",
+            region_name="us-east-1",
+        ).Bucket("calls")
+        words = ("serve", "host.py", "--setup", "web.toml", "--port", "0")
+        (tmp_path / "web.toml").write_text(
+            f'[records]\nwhere = "{url}"\nrecordings = "s3://calls/eu"\n'
+            f'endpoint = "{endpoint}"\nspool = "spool"\n'
+        )
+        server = {"VIVAVOCE_SANDBOX_URL": sandbox.url, "VIVAVOCE_SANDBOX_KEY": sandbox.key, **keys}
+        done = await asyncio.to_thread(run, tmp_path, *words, **server)
+        assert done.returncode == 2
+        assert "s3://calls/eu: there is no such bucket" in done.stderr
+        await asyncio.to_thread(bucket.create)
+        session = Session(await asyncio.to_thread(start, tmp_path, *words, **server))
+        try:
+            line = await asyncio.to_thread(session.until, "host at http")
+            place = next(word for word in line.split() if word.startswith("http"))
+            async with aiohttp.ClientSession() as http:
+                client = Client(await http.ws_connect(f"{place}/api/ws"))
+                await client.socket.send_str('{"type": "client-ready", "id": "1"}')
+                await client.event("agent_said")
+                await client.socket.send_str('{"type": "disconnect-bot", "id": "2"}')
+                await client.event("call_ended")
+                await client.close()
+            session.process.send_signal(signal.SIGINT)
+            assert await asyncio.to_thread(session.process.wait, 60) == 0
+        finally:
+            await asyncio.to_thread(session.close)
+        look = ("records", "list", "evening", "--setup", "web.toml", "--json")
+        done = await asyncio.to_thread(run, tmp_path, *look, **keys)
+        entry = json.loads(done.stdout)
+        assert (entry["live"], entry["recorded"], entry["last"]) == (False, True, "Good evening!")
+        assert [each.key for each in bucket.objects.all()] == [f"eu/{entry['call']}.wav"]
+        words = ("records", "delete", "--caller", "127.0.0.1", "--yes", "--setup", "web.toml")
+        done = await asyncio.to_thread(run, tmp_path, *words, **keys)
+        assert "1 call deleted" in done.stdout
+        assert not list(bucket.objects.all())
 
 
 async def test_a_telephone_call_is_kept(tmp_path: Path, sandbox: Sandbox):
