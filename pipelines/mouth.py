@@ -457,6 +457,9 @@ class Mouth(Stage):
         if reply.started is not None or speech.wordless:
             return
         reply.started = self.context.since(moment)
+        if self.context.call.phase == "thinking":
+            # It follows upon a reply that was cut so closely that there was no silence between.
+            self.context.call.phase = "speaking"
         if speech.stopped is not None and self._answers(speech):
             spans = (*speech.turn_spans, *speech.causes.get(clause, ()))
             reply.latency = account(speech.stopped, moment, spans)

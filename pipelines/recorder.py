@@ -30,19 +30,30 @@ class Recorder:
         self._writer = WavWriter(path, rate, 2)
         self._rate = rate
         self._caller: Resampler | None = None
+        self._caller_rate = 0
+        self._lead = round(block * rate)
         self._left: list[Samples] = []
-        self._right: list[Samples] = [np.zeros(round(block * rate), np.int16)]
+        self._right: list[Samples] = [np.zeros(self._lead, np.int16)]
 
     def caller(self, pcm: Samples, rate: int) -> None:
         """Take what the caller said (int16, mono)."""
-        if self._caller is None:
-            self._caller = Resampler(rate, self._rate)
+        if self._caller is None or rate != self._caller_rate:
+            if self._caller is not None:
+                self._left.append(self._caller.flush())
+            self._caller, self._caller_rate = Resampler(rate, self._rate), rate
         self._left.append(self._caller.feed(pcm))
         self._flush()
 
     def agent(self, pcm: Samples) -> None:
         """Take what was played to the caller (int16, mono, at the file's rate)."""
         self._right.append(pcm)
+
+    def rejoin(self) -> None:
+        """Go on after an interruption in which only one side was taken: silence fills the other."""
+        behind = sum(map(len, self._right)) - self._lead - sum(map(len, self._left))
+        if behind:
+            (self._left if behind > 0 else self._right).append(np.zeros(abs(behind), np.int16))
+            self._flush()
 
     def _flush(self) -> None:
         left, right = np.concatenate(self._left), np.concatenate(self._right)

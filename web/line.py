@@ -180,6 +180,8 @@ class Line:
         old, self._leg = self._leg, leg
         self._ready = False
         self._resampler = None
+        if self._recorder is not None:
+            self._recorder.rejoin()
         leg.told = self._said
         if old is not None and old is not leg:
             old.told = None

@@ -50,6 +50,30 @@ def test_both_sides_stand_on_one_sample_clock(tmp_path, rate):
     assert agent == pytest.approx(1.5 + BLOCK, abs=1 / RATE)
 
 
+@pytest.mark.parametrize("only", ["caller", "agent"])
+def test_after_an_interruption_both_sides_are_together_again(tmp_path, only):
+    recorder = Recorder(tmp_path / "call.wav", RATE, BLOCK)
+    recorder.rejoin()
+    for _ in range(25):
+        recorder.caller(np.zeros(960, np.int16), 48_000)
+        recorder.agent(np.zeros(480, np.int16))
+    for _ in range(50):  # a second in which there is one side alone, at another rate
+        if only == "caller":
+            recorder.caller(np.zeros(320, np.int16), 16_000)
+        else:
+            recorder.agent(np.zeros(480, np.int16))
+    recorder.rejoin()
+    left, right = click(0.5, 1, 16_000), click(0.5, 1, RATE)
+    for caller, agent in zip(blocks(left, 16_000), blocks(right, RATE), strict=True):
+        recorder.caller(caller, 16_000)
+        recorder.agent(agent)
+    recorder.close()
+    both = read(tmp_path / "call.wav")
+    caller, agent = (np.argmax(both[:, side]) / RATE for side in (0, 1))
+    assert agent - caller == pytest.approx(BLOCK, abs=0.003)
+    assert caller == pytest.approx(2.0, abs=0.005)
+
+
 def test_the_agents_side_is_kept_bit_for_bit(tmp_path):
     generator = np.random.default_rng(7)
     right = generator.integers(-20_000, 20_000, 2 * RATE).astype(np.int16)

@@ -119,6 +119,7 @@ async def test_a_typed_conversation_with_keys_and_messages():
         assert first["unheard"]
         second = (await browser.event("agent_said", 2))["reply"]
         assert second["heard"] == "you said hello there"
+        await browser.until(lambda: browser.events("phase")[-1]["phase"] == "listening")
         live = next(iter(server.desk.calls.values()))
         call = live.conversation.call
 
