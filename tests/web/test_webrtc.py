@@ -119,7 +119,9 @@ async def test_a_typed_conversation_with_keys_and_messages():
         assert first["unheard"]
         second = (await browser.event("agent_said", 2))["reply"]
         assert second["heard"] == "you said hello there"
-        await browser.until(lambda: browser.events("phase")[-1]["phase"] == "listening")
+        await browser.until(
+            lambda: "listening" in [told["phase"] for told in browser.events("phase")[-1:]]
+        )
         live = next(iter(server.desk.calls.values()))
         call = live.conversation.call
 
