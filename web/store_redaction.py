@@ -19,6 +19,8 @@ def _luhn(digits: str) -> bool:
 
 
 def _iban(text: str) -> bool:
+    if not (text[:2].isalpha() and text[2:4].isdigit()):
+        return False
     moved = text[4:] + text[:4]
     return int("".join(str(int(each, 36)) for each in moved)) % 97 == 1
 
@@ -28,30 +30,57 @@ class Kind:
     """What is looked for.
 
     Attributes:
-        pattern: What it looks like.
+        pattern: What it looks like; with `holds`, what it may be a part of.
         mark: What takes its place.
-        holds: Whether its letters and digits are really one.
+        holds: Whether letters and digits, without what separates them, are one.
+        lengths: How many of these it has, from and to.
     """
 
     pattern: re.Pattern[str]
     mark: str
     holds: Callable[[str], bool] | None = None
+    lengths: tuple[int, int] = (0, 0)
 
     def redact(self, text: str) -> str:
         """Return a text without it."""
-        return self.pattern.sub(self._one, text)
+        if self.holds is None:
+            return self.pattern.sub(self.mark, text)
+        return self.pattern.sub(lambda found: self._within(found[0]), text)
 
-    def _one(self, found: re.Match[str]) -> str:
-        plain = re.sub(r"[^0-9A-Za-z]", "", found[0]).upper()
-        return self.mark if self.holds is None or self.holds(plain) else found[0]
+    def _within(self, run: str) -> str:
+        """Replace it where it stands among others: "4111 1111 1111 1111, 2 times"."""
+        groups = list(_GROUP.finditer(run))
+        kept, done, first = [], 0, 0
+        while first < len(groups):
+            last = self._longest(groups, first)
+            if last is not None:
+                kept += [run[done : groups[first].start()], self.mark]
+                done = groups[last].end()
+                first = last
+            first += 1
+        return "".join([*kept, run[done:]])
+
+    def _longest(self, groups: list[re.Match[str]], first: int) -> int | None:
+        """Return the last group of the longest one that begins with a group."""
+        assert self.holds is not None
+        low, high = self.lengths
+        plain, found = "", None
+        for place in range(first, len(groups)):
+            plain += groups[place][0].upper()
+            if len(plain) > high:
+                break
+            if len(plain) >= low and self.holds(plain):
+                found = place
+        return found
 
 
+_GROUP = re.compile("[0-9A-Za-z]+")
 KINDS = {
     "cards": Kind(
-        re.compile(rf"(?<![0-9])[0-9](?:{_SEPARATED}[0-9]){{12,18}}(?![0-9])"), "[card]", _luhn
+        re.compile(rf"(?<![0-9])[0-9](?:{_SEPARATED}[0-9]){{12,}}"), "[card]", _luhn, (13, 19)
     ),
     "ibans": Kind(
-        re.compile(r"\b[A-Za-z]{2}[0-9]{2}(?:[ \-]?[0-9A-Za-z]){11,30}\b"), "[iban]", _iban
+        re.compile(r"\b[A-Za-z]{2}[0-9]{2}(?:[ \-]?[0-9A-Za-z]){11,}"), "[iban]", _iban, (15, 34)
     ),
     "emails": Kind(re.compile(r"[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,8}"), "[email]"),
     "phones": Kind(
