@@ -294,6 +294,7 @@ class CallServer:
                 "agents": agents,
                 "default": agents[0]["name"] if agents else "",
                 "recording": self.desk.recordings is not None,
+                "records": self.desk.records is not None,
                 "token": self.door.signer is not None,
             }
         )
