@@ -42,7 +42,8 @@ async def test_a_call_is_kept_turn_by_turn(tmp_path):
         making(tmp_path) as store,
         serving(host("Good evening."), records=store, wait=1.0) as server,
     ):
-        assert (await get(f"{server.url}/api/agents"))[1]["recording"]
+        about = (await get(f"{server.url}/api/agents"))[1]
+        assert (about["recording"], about["records"]) == (True, True)
         async with connected(server, "/api/ws") as client:
             begun = await client.event("call")
             entry = await until(store, Query())
