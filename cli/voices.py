@@ -41,8 +41,8 @@ Tags = Annotated[list[str] | None, typer.Option("--tag", help="A word to find it
 @asynccontextmanager
 async def _library(models: str | None) -> AsyncGenerator[tuple[Any, str]]:
     """Give the voices of whoever speaks by the settings, and where that is."""
-    from vivavoce.cli.main import read_settings
     from vivavoce.cli.models import endpoints, open_sandbox, timeouts
+    from vivavoce.cli.program import read_settings
     from vivavoce.pipelines.models.http import Http
     from vivavoce.pipelines.models.libraries import library
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import environment
-from vivavoce.cli import main
+from vivavoce.cli import main, program
 
 
 def run_inside(
@@ -32,7 +32,7 @@ def run_inside(
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
         # The log of this process belongs to the tests.
-        patch.setattr(main, "configure_logging", lambda _level: None)
+        patch.setattr(program, "configure_logging", lambda _level: None)
         try:
             main.main()
             code = 0

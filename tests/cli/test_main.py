@@ -11,7 +11,9 @@ import pytest
 import typer
 
 from tests.cli.commands import run
-from vivavoce.cli.main import MISTAKES, WRITE, app, is_mistake
+from vivavoce.cli.main import app
+from vivavoce.cli.mistakes import MISTAKES, is_mistake
+from vivavoce.cli.program import WRITE
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "cli.md"
 COMMANDS = sorted(

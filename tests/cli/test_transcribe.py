@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from tests.cli import commands
 from tests.pipelines.models.transcription.conftest import LINES, save, together
-from vivavoce.cli import main
+from vivavoce.cli import main, program
+from vivavoce.cli.mistakes import is_mistake
 from vivavoce.cli.recordings import RecordingError, Source, parse_sources
 from vivavoce.cli.transcribe import clock, parse_forms, parse_speakers
 from vivavoce.pipelines.audio import media
@@ -194,11 +195,11 @@ def test_a_mistake_is_one_line_and_nothing_is_sent(
     save(tmp_path / "talk.wav", together(LINES[:1]))
     key = profile()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(main, "configure_logging", lambda _level: None)
+    monkeypatch.setattr(program, "configure_logging", lambda _level: None)
     for name, value in (("MODELS", "sandbox"), ("SANDBOX_URL", key.url), ("SANDBOX_KEY", key.key)):
         monkeypatch.setenv(f"VIVAVOCE_{name}", value)
     done = CliRunner().invoke(main.app, ["transcribe", *given])
-    assert main.is_mistake(done.exception)
+    assert is_mistake(done.exception)
     assert why in str(done.exception)
     assert "\n" not in str(done.exception)
     assert "audio/transcriptions" not in key.report["requests"]

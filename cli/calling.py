@@ -1,0 +1,231 @@
+"""The commands that let agents take calls: run, phone, serve, token."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from vivavoce.cli.program import (
+    CARRY,
+    FAILED,
+    AgentArgument,
+    ModelsOption,
+    app,
+    read_settings,
+)
+
+RecordsOption = Annotated[
+    str, typer.Option("--records", help="Keep calls: a folder, or postgresql://USER@HOST/BASE.")
+]
+
+
+@app.command(rich_help_panel=CARRY)
+def run(
+    agent: AgentArgument,
+    source: Annotated[Path, typer.Option("--in", help="What the caller says (WAV).")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Record the call here: caller left, agent right.")
+    ] = None,
+    transcript: Annotated[
+        Path | None, typer.Option("--transcript", help="Write the record here, as JSON.")
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Do not wait where nothing waits on the clock.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print an event a line, and the record last, as JSON.")
+    ] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Let a WAV file call an agent, and record both sides."""
+    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.run import run_file
+
+    settings = read_settings(models=models)
+    ended = asyncio.run(
+        run_file(
+            load_agent(agent),
+            settings,
+            Console(),
+            source=source,
+            recording=out,
+            transcript=transcript,
+            fast=fast,
+            as_json=as_json,
+        )
+    )
+    if ended.interrupted:
+        raise typer.Exit(130)
+    if ended.call.transcript.failures:
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=CARRY)
+def phone(
+    agents: Annotated[list[str], typer.Argument(help="file.py, file.py:name or module:name.")],
+    listen: Annotated[
+        list[str] | None, typer.Option("--listen", help="[udp:|tcp:|tls:]ADDRESS[:PORT].")
+    ] = None,
+    setup: Annotated[
+        Path | None, typer.Option("--setup", help="Trunks, numbers, limits, records (TOML).")
+    ] = None,
+    records: RecordsOption = "",
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="A network (CIDR) that may call in.")
+    ] = None,
+    public: Annotated[
+        str | None, typer.Option("--public", help="Our IP address outside of a NAT.")
+    ] = None,
+    max_calls: Annotated[int | None, typer.Option("--max-calls", help="Most at once.")] = None,
+    ring_time: Annotated[
+        float | None, typer.Option("--ring", help="Seconds until a call is answered.")
+    ] = None,
+    dial: Annotated[
+        str | None, typer.Option("--dial", help="Call this number, and end with the call.")
+    ] = None,
+    campaign: Annotated[
+        Path | None,
+        typer.Option("--campaign", help="Call everybody of this list (CSV: number, name, …)."),
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Option("--results", help="Where a campaign notes what came of it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Put agents on the telephone: SIP, with or without a trunk."""
+    from vivavoce.cli.campaign import run_campaign
+    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.phone import read_setup, run_phone
+    from vivavoce.phone import PhoneError
+
+    settings = read_settings(models=models)
+    flags = {
+        "listen": tuple(listen or ()),
+        "public": public,
+        "max_calls": max_calls,
+        "ring_time": ring_time,
+    }
+    found = [load_agent(where) for where in agents]
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"vivavoce: cannot make {out}: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    try:
+        ready = read_setup(setup, flags, allow or (), records=records)
+        if campaign is not None:
+            running = run_campaign(
+                found,
+                settings,
+                Console(),
+                ready,
+                campaign,
+                results=results,
+                folder=out,
+                as_json=as_json,
+            )
+        else:
+            running = run_phone(
+                found, settings, Console(), ready, dial=dial, folder=out, as_json=as_json
+            )
+        code = asyncio.run(running)
+    except PhoneError as error:
+        print(f"vivavoce: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command(rich_help_panel=CARRY)
+def serve(
+    agents: Annotated[list[str], typer.Argument(help="file.py, file.py:name or module:name.")],
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="A name by which it is reached.")
+    ] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option("--origin", help="https://HOST of pages that may call.")
+    ] = None,
+    setup: Annotated[
+        Path | None, typer.Option("--setup", help="Address, limits, TURN, records (TOML).")
+    ] = None,
+    records: RecordsOption = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
+    models: ModelsOption = None,
+) -> None:
+    """Take calls from browsers, apps and carriers' media sockets.
+
+    On an address that others reach it wants a secret for call tokens (VIVAVOCE_WEB_SECRET) and
+    the origins of the pages that may call.
+    """
+    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.serve import read_setup, run_server
+
+    settings = read_settings(models=models)
+    flags = {"host": host, "port": port, "names": tuple(name or ()), "origins": tuple(origin or ())}
+    ready = read_setup(setup, flags, records=records)
+    found = [load_agent(where) for where in agents]
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+
+    def opened(url: str) -> None:
+        if not as_json:
+            names = ", ".join(each.name for each in found)
+            Console().print(f"[bold]{names}[/] at {url}", highlight=False)
+            told = f"recordings and records are left in {out}" if out else ready.records.told()
+            Console().print(told, style="dim", markup=False, highlight=False, soft_wrap=True)
+            Console().print(f"[dim]their calls: {url}/operator[/]", highlight=False)
+
+    work = run_server(found, settings, Console(), ready, folder=out, as_json=as_json, opened=opened)
+    raise typer.Exit(asyncio.run(work))
+
+
+@app.command(rich_help_panel=CARRY)
+def token(
+    agent: Annotated[str, typer.Option(help="Whom it may call; any if left out.")] = "",
+    origin: Annotated[str, typer.Option(help="From which page; any if left out.")] = "",
+    caller: Annotated[str, typer.Option(help="Who calls.")] = "",
+    lifetime: Annotated[
+        float | None,
+        typer.Option(help="Seconds that it is good for: 120 if left out, an operator's 3600."),
+    ] = None,
+    operator: Annotated[
+        str | None,
+        typer.Option(help="Make an operator's token for somebody of that name instead."),
+    ] = None,
+    key: Annotated[bool, typer.Option("--key", help="Print the service key instead.")] = False,
+) -> None:
+    """Make a call token for `serve`, or an operator's, signed with VIVAVOCE_WEB_SECRET."""
+    import time
+
+    from vivavoce.web.tokens import LIFETIME, WATCH, Signer
+
+    try:
+        signer = Signer(os.environ.get("VIVAVOCE_WEB_SECRET", ""))
+        now = time.time()
+        if key:
+            print(signer.service_key)
+        elif operator is not None:
+            lasts = WATCH if lifetime is None else lifetime
+            print(signer.issue_operator(now, name=operator, agent=agent, lifetime=lasts))
+        else:
+            lasts = LIFETIME if lifetime is None else lifetime
+            print(signer.issue(now, agent=agent, origin=origin, caller=caller, lifetime=lasts))
+    except ValueError as error:
+        print(f"vivavoce: VIVAVOCE_WEB_SECRET: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None

@@ -1,0 +1,82 @@
+"""The program: what its commands have in common."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+app = typer.Typer(
+    name="vivavoce",
+    help="Real-time speech-to-speech voice agents on Mistral's Voxtral models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    epilog="Exit codes: 0 all went well, 1 something failed in a call, 2 a mistake in what was"
+    " given, 130 Ctrl-C.",
+)
+WRITE, CARRY, LOOK = "Write an agent", "Let it take calls", "See how things are"
+FILES = "Work with recordings"
+
+
+def _agents(incomplete: str) -> list[str]:
+    """Return what a shell may complete an agent's name to: Python files and folders."""
+    folder = Path(incomplete or ".")
+    if incomplete and not incomplete.endswith("/"):
+        folder = folder.parent
+    found = []
+    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+        name = str(path)
+        if name.startswith(incomplete) and not path.name.startswith((".", "_")):
+            if path.is_dir():
+                found.append(f"{name}/")
+            elif path.suffix == ".py":
+                found.append(name)
+    return found
+
+
+ModelsOption = Annotated[
+    str | None,
+    typer.Option("--models", help="Where the models are: mistral, sandbox or auto."),
+]
+AgentArgument = Annotated[
+    str,
+    typer.Argument(
+        help="file.py, file.py:name or module:name.",
+        metavar="AGENT",
+        autocompletion=_agents,
+    ),
+]
+
+FAILED = 2
+"""The exit code of a mistake in what was given."""
+
+
+def configure_logging(level: str) -> None:
+    """Send our log, and pipecat's warnings, to the terminal's error stream."""
+    handler = RichHandler(
+        console=Console(stderr=True), show_time=False, show_path=False, markup=False
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
+    logging.getLogger("vivavoce").setLevel(level.upper())
+    from loguru import logger
+
+    logger.add(
+        lambda message: logging.getLogger("pipecat").log(
+            message.record["level"].no, message.record["message"]
+        ),
+        level="DEBUG" if level == "debug" else "WARNING",
+    )
+
+
+def read_settings(**flags: Any) -> Any:
+    """Read the settings and set the log up."""
+    from vivavoce.agent.settings import load
+
+    settings = load(flags)
+    configure_logging(settings.log)
+    return settings
