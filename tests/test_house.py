@@ -152,7 +152,10 @@ PURE = (
     *(f"pipelines/turns/{name}.py" for name in ("bargein", "endpointing", "heard", "playout")),
     *(
         f"web/{name}.py"
-        for name in ("limits", "narrator", "realtime", "rtvi", "sdp", "tokens", "turn")
+        for name in (
+            *("limits", "narrator", "realtime", "rtvi", "sdp", "store_redaction", "store_rows"),
+            *("tokens", "turn"),
+        )
     ),
     "phone/plan.py",
     "phone/policy.py",
