@@ -347,6 +347,10 @@ class Conversation:
         muted = self.agent.turns.greeting == "muted"
         return muted and greeting is not None and not greeting.over.is_set()
 
+    def note_heard(self) -> None:
+        """Bring `Reply.heard` of what is being said up to now; it else waits for its end."""
+        self._mouth.note_heard()
+
     @property
     def answering(self) -> bool:
         """Whether there is a reply, spoken or being made, that the caller may cut."""

@@ -491,6 +491,17 @@ class Mouth(Stage):
                 replies.append(entry)
         return replies
 
+    def note_heard(self) -> None:
+        """Enter how much was heard by now of what is being said, for who follows it (0.3 ms).
+
+        An estimate that turns out to have been too far is put right when the reply closes.
+        """
+        for speech in self._speeches:
+            if speech.reply.started is not None:
+                told = self._heard(speech)
+                if len(told) > len(speech.reply.heard):
+                    speech.reply.heard = told
+
     async def _settle(self, now: float) -> None:
         """Close the replies that are over."""
         for speech in list(self._speeches):

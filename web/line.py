@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import logging
 import time
@@ -46,6 +47,8 @@ TAIL = 3.0
 """Of these, seconds in which silence is heard, so that a turn that was cut off ends."""
 WATCH = 0.1
 """Seconds between two looks at what has changed without an event."""
+HEARD = 2
+"""Looks for each at how much of a reply has been heard."""
 NETWORK = 2.0
 """Seconds between two reports of the connection's quality."""
 FAREWELL = 2.0
@@ -269,8 +272,10 @@ class Line:
 
     async def _watch(self, narrator: Narrator) -> None:
         reported = time.monotonic()
-        while True:
+        for look in itertools.count():
             await asyncio.sleep(WATCH)
+            if look % HEARD == 0 and self._conversation is not None:
+                self._conversation.note_heard()
             for text in narrator.watch():
                 self._tell(text)
             leg, now = self._leg, time.monotonic()

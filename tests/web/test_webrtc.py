@@ -175,6 +175,10 @@ async def test_a_page_that_is_loaded_again_goes_on_where_it_was():
             assert said["reply"]["id"] == "r1"
             assert said["reply"]["heard"] == words.strip()
             assert not said["reply"]["interrupted"]
+            told = [each["reply"]["heard"] for each in second.events("reply")]
+            assert sum(0 < len(text) < len(words) - 10 for text in told) >= 3  # word by word
+            assert told == sorted(told, key=len)
+            assert all(words.startswith(text) for text in told)
             live = server.desk.calls[ident]
             await live.hang_up()
             await second.event("call_ended")
