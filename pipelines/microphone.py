@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,16 @@ from vivavoce.pipelines.local import Passage
 from vivavoce.pipelines.recorder import Recorder
 from vivavoce.pipelines.transport import Carried
 
+log = logging.getLogger("vivavoce")
+
 Samples = NDArray[np.int16]
 
 BLOCK = 0.02
 """Seconds that are heard and answered at a time."""
 LATENCY = 0.04
 """Seconds that the card is asked to buffer each way: sound servers stumble over less."""
+CLOSE = 5.0
+"""Seconds that a sound card may take to be closed; a card that is gone may take for ever."""
 STALL = 5.0
 """Seconds without a sample after which the card counts as gone."""
 _SIZE = round(RATE * BLOCK)
@@ -311,7 +316,11 @@ class MicrophoneTransport:
         stream, self._stream = self._stream, None
         if stream is not None:
             # It waits for the card's thread, which must not wait for this loop meanwhile.
-            await asyncio.to_thread(stream.close)
+            try:
+                async with asyncio.timeout(CLOSE):
+                    await asyncio.to_thread(stream.close)
+            except TimeoutError:
+                log.warning("the sound card does not let go of the call; going on without it")
         if self._recorder is not None:
             self._recorder.close()
 
