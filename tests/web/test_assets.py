@@ -145,7 +145,7 @@ def test_every_word_is_asked_for():
             "time",
             "events",
             "watch",
-        ):
+        ) or key.startswith("cost.used."):
             continue
         assert key in everything, key
         assert name

@@ -2,7 +2,7 @@
 
 import { clock, copy, get, h, icon, write } from "./dom.js";
 import { judge } from "./network.js";
-import { ms, number, t, usd } from "./words.js";
+import { has, ms, number, t, usd } from "./words.js";
 import { figures, waterfall } from "./waterfall.js";
 
 const SHOWN = 300; // events in the list; the copy holds all
@@ -197,7 +197,9 @@ export class Panel {
 }
 
 function flatten(value, name = "") {
-  if (value === null || typeof value !== "object") return [[name.replaceAll("_", " "), value]];
+  if (value === null || typeof value !== "object") {
+    return [[has(`cost.used.${name}`) ? t(`cost.used.${name}`) : name.replaceAll("_", " "), value]];
+  }
   return Object.entries(value).flatMap(([key, each]) => flatten(each, name ? `${name} · ${key}` : key));
 }
 
