@@ -84,9 +84,13 @@ class Clauses:
         ends = self._sentences(window)
         if self._given == 0:
             ends += self._clauses(window)
-        if (first := min(ends, default=None)) is not None:
+        if (first := min(filter(self._fits, ends), default=None)) is not None:
             return first
         return self._forced(window) if len(window) > self._longest else None
+
+    def _fits(self, cut: int) -> bool:
+        """Whether what ends there is no longer than a piece may be."""
+        return len(self._text[:cut].rstrip()) <= self._longest
 
     def _sentences(self, window: str) -> list[int]:
         """Return where the first sentence ends, if it does."""
@@ -117,7 +121,7 @@ class Clauses:
 
     def _forced(self, window: str) -> int:
         """Return where to cut a text that has grown too long."""
-        commas = [match.end() for match in _CLAUSE.finditer(window)]
+        commas = [match.end() for match in _CLAUSE.finditer(window) if self._fits(match.end())]
         if commas:
             return commas[-1]
         joints = [match.start() for match in _CONJUNCTION.finditer(window)]

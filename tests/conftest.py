@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from loguru import logger
 
 from vivavoce.sandbox.launch import Sandbox
 
 # pipecat logs every link and frame; what matters reaches the standard log.
 logger.remove()
+
+# The same examples in each run: a failure is of the change that made it. For new ones:
+# `pytest --hypothesis-profile=default`.
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")
 
 
 def _has_flite() -> bool:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vivavoce.pipelines.clauses import Clauses
@@ -67,6 +67,7 @@ def test_how_a_text_arrives_makes_no_difference_to_its_pieces(text, sizes, longe
     assert cut(text, [1] * len(text), longest=longest) == cut(text, longest=longest)
 
 
+@example("Yes Miller;", 10)
 @given(texts, st.integers(10, 230))
 def test_the_pieces_are_the_text(text, longest):
     place = 0
