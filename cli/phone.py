@@ -24,7 +24,7 @@ from vivavoce.agent.record import record
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
 from vivavoce.cli.run import write_record
-from vivavoce.cli.show import Show
+from vivavoce.cli.show import CallShow
 from vivavoce.phone import (
     AudioSocket,
     ChanWebSocket,
@@ -258,17 +258,6 @@ def _known(given: dict[str, Any], known: set[str], where: str) -> None:
         raise PhoneError(f"{where}: there is no {unknown[0]!r}; known: {', '.join(sorted(known))}")
 
 
-class _PhoneShow(Show):
-    """Shows one of several calls: each line says whose."""
-
-    def __init__(self, console: Console, who: str) -> None:
-        super().__init__(console)
-        self._who = escape(who)
-
-    def _line(self, at: float, who: str, colour: str, text: str) -> None:
-        super()._line(at, who, colour, f"[dim]{self._who}[/]  {text}")
-
-
 class Desk:
     """Shows and records the calls of a telephone.
 
@@ -363,7 +352,7 @@ class Desk:
             return
         arrow = "→" if line.direction.value == "out" else "←"
         who = line.number if line.direction.value == "out" else line.caller
-        show = _PhoneShow(self._console, who or "unknown")
+        show = CallShow(self._console, who or "unknown")
         self._console.print(f"[bold]{arrow} {escape(who)}[/] [dim]{escape(line.number)}[/]")
         async for event in call:
             show.event(event)

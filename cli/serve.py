@@ -23,7 +23,7 @@ from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
-from vivavoce.cli.show import Show
+from vivavoce.cli.show import CallShow
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.desk import Desk, LiveCall
 from vivavoce.web.exposure import Exposure, ExposureError
@@ -132,17 +132,6 @@ def _tls(certificate: str, key: Any) -> ssl.SSLContext:
     return context
 
 
-class _CallShow(Show):
-    """Shows one of several calls: each line says whose."""
-
-    def __init__(self, console: Console, who: str) -> None:
-        super().__init__(console)
-        self._who = escape(who)
-
-    def _line(self, at: float, who: str, colour: str, text: str) -> None:
-        super()._line(at, who, colour, f"[dim]{self._who}[/]  {text}")
-
-
 class Board:
     """Shows and records a server's calls.
 
@@ -185,7 +174,7 @@ class Board:
             return
         who = f"#{number} {live.wish.caller or live.wish.address}"
         self._console.print(f"[bold]← {escape(who)}[/]", highlight=False)
-        show = _CallShow(self._console, f"#{number}")
+        show = CallShow(self._console, f"#{number}")
         async for event in call:
             show.event(event)
         self._console.print(f"[dim]#{number}: {escape(call.reason)}[/]", highlight=False)

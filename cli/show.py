@@ -159,3 +159,14 @@ def _cell(latency: Latency, stage: Any, *, wide: bool) -> str:
 def _short(text: str, limit: int = 80) -> str:
     text = " ".join(text.split())
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+class CallShow(Show):
+    """Shows one of several calls: each line says whose."""
+
+    def __init__(self, console: Console, who: str) -> None:
+        super().__init__(console)
+        self._who = escape(who)
+
+    def _line(self, at: float, who: str, colour: str, text: str) -> None:
+        super()._line(at, who, colour, f"[dim]{self._who}[/]  {text}")

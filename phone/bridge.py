@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vivavoce.phone.lines import TelephoneLine
+from vivavoce.pipelines.audio.chunks import take
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler
 
@@ -85,16 +86,9 @@ class Lane:
             self._flows = False
             self.starved += 1
             return np.zeros(0, np.int16)
-        taken: list[Int16] = []
-        while count > 0 and self._queue:
-            chunk = self._queue.popleft()
-            if len(chunk) > count:
-                self._queue.appendleft(chunk[count:])
-                chunk = chunk[:count]
-            taken.append(chunk)
-            count -= len(chunk)
-            self._count -= len(chunk)
-        return np.concatenate(taken) if taken else np.zeros(0, np.int16)
+        taken = take(self._queue, count)
+        self._count -= len(taken)
+        return taken
 
 
 class Bridge:

@@ -17,6 +17,7 @@ import numpy as np
 from vivavoce.phone.board import Direction
 from vivavoce.phone.lines import TelephoneLine
 from vivavoce.phone.media.dtmf import KEYS
+from vivavoce.pipelines.audio.chunks import take
 from vivavoce.pipelines.audio.convert import Int16
 
 log = logging.getLogger("vivavoce")
@@ -58,16 +59,9 @@ class Samples:
 
     def take(self, count: int) -> Int16:
         """Take up to so many."""
-        taken: list[Int16] = []
-        while count > 0 and self._chunks:
-            chunk = self._chunks.popleft()
-            if len(chunk) > count:
-                self._chunks.appendleft(chunk[count:])
-                chunk = chunk[:count]
-            taken.append(chunk)
-            count -= len(chunk)
-            self._count -= len(chunk)
-        return np.concatenate(taken) if taken else np.zeros(0, np.int16)
+        taken = take(self._chunks, count)
+        self._count -= len(taken)
+        return taken
 
 
 class Arrival:

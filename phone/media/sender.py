@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vivavoce.pipelines.audio.chunks import take
 from vivavoce.pipelines.audio.convert import Int16
 
 from .codec import Codec
@@ -286,16 +287,7 @@ class Sender:
         return np.concatenate((pcm, lent)) if len(pcm) else lent
 
     def _take(self, count: int) -> Int16:
-        taken: list[Int16] = []
-        while count > 0 and self._queue:
-            chunk = self._queue.popleft()
-            if len(chunk) > count:
-                self._queue.appendleft(chunk[count:])
-                chunk = chunk[:count]
-            taken.append(chunk)
-            count -= len(chunk)
-            self._queued -= len(chunk)
-            self.left += len(chunk)
-        if len(taken) == 1:
-            return taken[0]
-        return np.concatenate(taken) if taken else np.zeros(0, np.int16)
+        taken = take(self._queue, count)
+        self._queued -= len(taken)
+        self.left += len(taken)
+        return taken

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.pipelines.audio import chunks
+
 Samples = NDArray[np.int16]
 
 AUDIBLE = 96
@@ -90,16 +92,9 @@ class Clause:
 
     def take(self, count: int) -> Samples:
         """Hand over up to `count` samples."""
-        taken: list[Samples] = []
-        while count > 0 and self._chunks:
-            chunk = self._chunks.popleft()
-            if len(chunk) > count:
-                self._chunks.appendleft(chunk[count:])
-                chunk = chunk[:count]
-            taken.append(chunk)
-            count -= len(chunk)
-            self.played += len(chunk)
-        return np.concatenate(taken) if taken else np.zeros(0, np.int16)
+        taken = chunks.take(self._chunks, count)
+        self.played += len(taken)
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
