@@ -6,9 +6,11 @@ from vivavoce.agent.asking import NoAnswer
 from vivavoce.agent.call import Call
 from vivavoce.agent.checks import Refuse
 from vivavoce.agent.handoff import HandOff
+from vivavoce.agent.interpreter import Interpreter, InterpreterError
 from vivavoce.agent.ledger import Latency, Ledger
 from vivavoce.agent.line import LineError
 from vivavoce.agent.options import Limits, Listening, OptionError, Silence, Speech, Turns
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Transcript, Utterance
 from vivavoce.agent.usage import Usage
 from vivavoce.agent.voices import Speaker
@@ -20,6 +22,8 @@ __all__ = [
     "Failure",
     "HandOff",
     "HandOver",
+    "Interpreter",
+    "InterpreterError",
     "Latency",
     "Ledger",
     "Limits",
@@ -29,6 +33,7 @@ __all__ = [
     "OptionError",
     "Refuse",
     "Reply",
+    "Segment",
     "Silence",
     "Speaker",
     "Speech",

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Utterance
 from vivavoce.agent.transfer import Transfer
 
@@ -98,6 +99,13 @@ class MessageReceived(Event):
     """The application at the caller's end sent a message (JSON)."""
 
     message: Any
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentChanged(Event):
+    """A segment of an interpreted session is new, or `segment.state` or its caption has changed."""
+
+    segment: Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vivavoce.agent.ledger import Latency
+from vivavoce.agent.segment import Segment
 
 CUT_MARK = "—"
 """Stands at the end of a reply that the caller cut, in the transcript and for the model."""
@@ -231,7 +232,7 @@ class Failure:
         }
 
 
-Entry = Utterance | Reply | ToolUse | News | HandOver | Failure
+Entry = Utterance | Reply | ToolUse | News | HandOver | Failure | Segment
 
 
 @dataclass(slots=True)
@@ -268,6 +269,11 @@ class Transcript:
     def tools(self) -> list[ToolUse]:
         """The tools that ran, in order."""
         return [entry for entry in self.entries if isinstance(entry, ToolUse)]
+
+    @property
+    def segments(self) -> list[Segment]:
+        """What was interpreted, in order."""
+        return [entry for entry in self.entries if isinstance(entry, Segment)]
 
     @property
     def handoffs(self) -> list[HandOver]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import (
     Entry,
     Failure,
@@ -59,6 +60,9 @@ def _cells(entry: Entry) -> tuple[float | None, str, str]:
             return entry.at, "", f"(news) {entry.text}"
         case HandOver():
             return entry.at, "", f"> from {entry.previous} to {entry.agent}"
+        case Segment():
+            mark = "" if entry.settled else f" ({entry.state})"
+            return entry.started, entry.text, f"{entry.translation}{mark}"
         case Failure():
             return entry.at, "", f"! {entry.stage}: {entry.message}"
 
