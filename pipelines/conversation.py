@@ -347,6 +347,15 @@ class Conversation:
         muted = self.agent.turns.greeting == "muted"
         return muted and greeting is not None and not greeting.over.is_set()
 
+    @property
+    def playout(self) -> float:
+        """How long after it was played speech is heard (s), as far as the line knows."""
+        return self._mouth.delay
+
+    @playout.setter
+    def playout(self, delay: float) -> None:
+        self._mouth.delay = delay
+
     def note_heard(self) -> None:
         """Bring `Reply.heard` of what is being said up to now; it else waits for its end."""
         self._mouth.note_heard()

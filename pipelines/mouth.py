@@ -140,6 +140,8 @@ class Mouth(Stage):
         self._talking = False
         self._silent: float | None = None
         self._first_audio = QUICK
+        self.delay = 0.0
+        """How long after it was handed over speech is heard (s), where the line knows."""
 
     @property
     def rate(self) -> int:
@@ -313,7 +315,7 @@ class Mouth(Stage):
             written, speech.ended = speech.ended, True
             if written and speech.places and all(clause.over for clause in speech.places):
                 # It was over but for its last block.
-                speech.reply.heard = self._heard(speech)
+                speech.reply.heard = self._heard(speech, arrived=True)
                 await self._close(speech, now)
                 continue
             reply = speech.reply
@@ -506,7 +508,7 @@ class Mouth(Stage):
         """Close the replies that are over."""
         for speech in list(self._speeches):
             if speech.ended and all(clause.over for clause in speech.places):
-                speech.reply.heard = self._heard(speech)
+                speech.reply.heard = self._heard(speech, arrived=True)
                 await self._close(speech, now)
         if self._talking and self._playout.empty:
             self._talking = False
@@ -530,23 +532,33 @@ class Mouth(Stage):
             return
         self.context.emit(AgentSaid(self.context.at, reply))
 
-    def _heard(self, speech: Speech) -> str:
-        """Return what was heard of a reply, as it stands in its text."""
+    def _heard(self, speech: Speech, *, arrived: bool = False) -> str:
+        """Return what was heard of a reply, as it stands in its text.
+
+        Args:
+            speech: The reply.
+            arrived: It was said to its end: what is still on its way to the ear arrives. Where a
+                caller cuts in they speak over that, so it does not count.
+        """
         generated = speech.reply.generated
+        late = 0 if arrived else round(self.delay * self.rate)
+        reached = self._playout.position - late
         end = 0
         for clause, (start, stop) in speech.places.items():
             silent = clause in speech.spoken and not speech.spoken[clause].said
-            if clause.over and (clause.received or silent) and not clause.broken:
+            played = clause.played_by(reached) if late else clause.played
+            over = clause.complete and played >= clause.received
+            if over and (clause.received or silent) and not clause.broken:
                 end = stop
                 continue
-            if clause.played:
+            if played:
                 audio, rate = clause.audio, self.rate
                 text = generated[start:stop]
                 reach = heard.heard(
                     text,
                     audio,
                     rate,
-                    clause.played,
+                    played,
                     complete=clause.complete and not clause.broken,
                     spoken=speech.spoken.get(clause),
                 )

@@ -84,7 +84,6 @@ class Line:
 
     Attributes:
         muted: The caller is not listened to.
-        playout: How long after its arrival sound is heard, as the client says (s).
         dropped: Messages that came too fast.
         taps: Who listens along.
     """
@@ -104,6 +103,7 @@ class Line:
         self._narrator: Narrator | None = None
         self._ready = False
         self._commands: asyncio.Queue[rtvi.Command] = asyncio.Queue(WAITING)
+        self._open = asyncio.Event()  # the pipeline runs: before, it would drop what it is given
         self._pace = Bucket(MESSAGES, MESSAGES)
         self._gone: float | None = time.monotonic()  # since when nobody is there
         self._tasks = Tasks()
@@ -111,7 +111,6 @@ class Line:
         self._finished = False
         self.on_text: Callable[[str], None] | None = None
         self.muted = False
-        self.playout = 0.0
         self.dropped = 0
         self.taps: set[Tap] = set()
         self.attach(leg)
@@ -128,6 +127,7 @@ class Line:
 
     async def carry(self, conversation: Carried) -> str:
         """Carry the call until it is over, or its caller stays away; return why it ended."""
+        self._open.set()
         if self._recording is not None:
             self._recorder = Recorder(self._recording, conversation.rate, BLOCK)
         silence = np.zeros(round(16_000 * BLOCK), np.int16)
@@ -209,6 +209,7 @@ class Line:
         if self._finished:
             return
         self._finished = True
+        self._open.set()  # nobody waits for a call that is over
         try:
             if self._telling is not None:
                 await asyncio.wait({self._telling}, timeout=FAREWELL)
@@ -297,6 +298,9 @@ class Line:
             return
         if command is None:
             return
+        if isinstance(command, rtvi.Ping):
+            self._answer(command.what)  # whatever is being waited for: it says that we live
+            return
         try:
             self._commands.put_nowait(command)
         except asyncio.QueueFull:
@@ -310,13 +314,15 @@ class Line:
         """Carry commands out, one after the other."""
         while True:
             command = await self._commands.get()
+            if not isinstance(command, rtvi.Ready | rtvi.Ask | rtvi.Leave):
+                await self._open.wait()  # ends with the call: `finish` cancels it
             try:
                 await self.do(command)
-            except (rtvi.RtviError, LanguageError, ValueError) as error:
+            except (rtvi.RtviError, LanguageError, ValueError, RuntimeError) as error:
                 if command.what:
                     self._answer(rtvi.refused(str(error), command.id))
             else:
-                if command.what and not isinstance(command, rtvi.Ping):
+                if command.what:
                     self._answer(rtvi.done(command))
 
     async def do(self, command: rtvi.Command) -> None:
@@ -330,8 +336,6 @@ class Line:
             return
         call = conversation.call
         match command:
-            case rtvi.Ping():
-                self._answer(command.what)
             case rtvi.Ready():
                 self._ready = True
                 self._tell(rtvi.ready(command.id, self._version))
@@ -353,7 +357,7 @@ class Line:
             case rtvi.Language():
                 call.set_language(command.language)
             case rtvi.Playout():
-                self.playout = command.delay
+                conversation.playout = command.delay
             case rtvi.Passed():
                 call.received(command.message)
 
@@ -368,6 +372,7 @@ class Line:
             text: What they typed.
             now: Cut what is being said.
         """
+        await self._open.wait()
         conversation = self._conversation
         if conversation is None or conversation.call.ended:
             return

@@ -43,6 +43,7 @@ class Clause:
         received: Samples synthesised so far.
         complete: All of it was synthesised, or nothing more will come.
         broken: The synthesiser failed in the middle of it.
+        until: Where the playout stands behind the last sample of it that was handed over.
     """
 
     owner: object
@@ -53,6 +54,7 @@ class Clause:
     received: int = 0
     complete: bool = False
     broken: bool = False
+    until: int = 0
     _chunks: deque[Samples] = field(default_factory=deque)
     _audio: list[Samples] = field(default_factory=list)
 
@@ -72,6 +74,13 @@ class Clause:
     def waiting(self) -> int:
         """Samples that could be played now."""
         return self.received - self.played
+
+    def played_by(self, position: int) -> int:
+        """Return how many of its samples had been handed over at a position of the playout.
+
+        What is handed over last lies together; only gaps of a late synthesiser are not seen.
+        """
+        return max(0, self.played - max(0, self.until - position))
 
     def add(self, samples: Samples) -> None:
         """Take synthesised samples (int16)."""
@@ -210,6 +219,7 @@ class Playout:
             if behind and clause.waiting < self.rate * RESERVE:
                 break
             taken = clause.take(room + self._fade if dry else room)
+            clause.until = self.position + at + len(taken)
             if len(taken):
                 speaking = True
                 # It is a gap only if the clause goes on behind it: the synthesiser may tell that
@@ -329,5 +339,6 @@ class Playout:
         # What fades already is not taken for another one: it would be lost.
         if self._sounds(clause):
             tail = clause.take(self._fade)
+            clause.until = self.position + len(tail)
             ramp = np.linspace(1, 0, len(tail), endpoint=False, dtype=np.float32)
             self._tail = (tail * ramp).astype(np.int16)

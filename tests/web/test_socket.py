@@ -20,6 +20,7 @@ from pipecat.frames.frames import InputAudioRawFrame, OutputAudioRawFrame
 from pipecat.serializers.protobuf import ProtobufFrameSerializer
 
 from tests.web.calls import host, serving
+from vivavoce.agent import Agent
 from vivavoce.agent.events import KeyPressed
 from vivavoce.phone.media.codec import Opus
 from vivavoce.web import carriers
@@ -109,6 +110,33 @@ async def test_plain_samples_and_messages():
                 break
             await asyncio.sleep(0.05)
         assert not server.desk.calls  # it closed with 1000: that is hanging up
+
+
+async def test_what_is_typed_before_the_agent_is_ready_is_answered_when_it_is():
+    agent = Agent("You answer.", name="host")
+
+    @agent.lifespan
+    async def opening(call):
+        await asyncio.sleep(0.3)
+        call.deps = "the book"
+        yield
+
+    @agent.reply
+    async def answer(call, heard):
+        return f"{call.deps} says {heard}"
+
+    async with serving(agent) as server, connected(server, "/api/ws?rate=16000") as client:
+        # Nothing can be cut yet: that it is asked for must not be the end of listening.
+        for what in (
+            {"type": "client-message", "data": {"t": "interrupt"}},
+            {"type": "send-text", "data": {"content": "hello"}},
+            {"type": "client-ready"},
+        ):
+            await client.socket.send_str(json.dumps(what))
+        await client.until(
+            lambda: [e for e in client.events("agent_said")
+                     if e["reply"]["heard"] == "the book says hello"]
+        )  # fmt: skip
 
 
 async def test_a_socket_that_broke_comes_back():
