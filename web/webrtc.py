@@ -287,6 +287,12 @@ class Peer:
             self._session.push(pcm)
             await self._flush()
 
+    async def relay(self, packet: bytes) -> None:
+        """Send 20 ms of Opus that is encoded already: a listener's, who hears what many hear."""
+        if self._session is not None:
+            self._session.push_encoded(packet)
+            await self._flush()
+
     def write(self, text: str) -> None:
         """Send a message; before the data channel is open it waits."""
         channel = self._channel

@@ -109,6 +109,7 @@ class Sender:
         self._events = DtmfSender(event_clock)
         self._event_timestamp = 0
         self._queue: deque[Int16] = deque()
+        self._encoded: deque[bytes] = deque()
         self._queued = 0
         self._reserve = np.zeros(0, np.int16)
         self.left = 0
@@ -120,7 +121,7 @@ class Sender:
     @property
     def queued(self) -> float:
         """Audio that waits to be sent (s)."""
-        return self._queued / self._codec.rate
+        return self._queued / self._codec.rate + len(self._encoded) * self._ptime
 
     @property
     def due(self) -> float | None:
@@ -157,6 +158,20 @@ class Sender:
             self._take(excess)
             self.figures.dropped += excess / self._codec.rate
 
+    def push_encoded(self, payload: bytes) -> None:
+        """Queue a packet that is encoded already: what many listeners hear is encoded once.
+
+        It goes before pushed audio, and is no part of `left`. A stream is of one kind or the
+        other: an encoder's state and the receiver's go together.
+
+        Args:
+            payload: One packet length of the codec's.
+        """
+        self._encoded.append(payload)
+        if len(self._encoded) * self._samples > self._limit:
+            self._encoded.popleft()
+            self.figures.dropped += self._ptime
+
     def reserve(self, pcm: Int16, at: int) -> None:
         """Keep what is about to be pushed, to send it if nobody comes to push it in time.
 
@@ -172,17 +187,18 @@ class Sender:
         Returns:
             How much was dropped (s).
         """
-        before = self._queued
+        before, encoded = self._queued, len(self._encoded) * self._ptime
         tail = self._take(min(before, round(self._codec.rate * _FADE)))
         self.left += self._queued - len(tail)
         self._reserve = np.zeros(0, np.int16)
+        self._encoded.clear()
         self._queue.clear()
         self._queued = 0
         if len(tail):
             ramp = np.linspace(1, 0, len(tail), endpoint=False, dtype=np.float32)
             self._queue.append((tail * ramp).astype(np.int16))
             self._queued = len(tail)
-        dropped = (before - self._queued) / self._codec.rate
+        dropped = (before - self._queued) / self._codec.rate + encoded
         self.figures.flushed += dropped
         return dropped
 
@@ -226,6 +242,9 @@ class Sender:
 
     def _skip(self, count: int) -> None:
         assert self._due is not None
+        for _ in range(min(count, len(self._encoded))):
+            self._encoded.popleft()
+            self.figures.dropped += self._ptime
         missed = min(self._queued, count * self._samples) if not self._events.busy else 0
         self._take(missed)
         self.figures.dropped += missed / self._codec.rate
@@ -247,6 +266,8 @@ class Sender:
                     self._event_type, self._event_timestamp, event.payload, event.marker, now
                 )
             pcm = np.zeros(0, np.int16)
+        elif self._encoded:
+            return self._relay(self._encoded.popleft(), now)
         else:
             pcm = self._take(min(self._queued, self._samples))
             if len(self._reserve) and self.enabled and len(pcm) < self._samples:
@@ -263,6 +284,15 @@ class Sender:
             if len(pcm) < self._samples:
                 pcm = np.concatenate((pcm, np.zeros(self._samples - len(pcm), np.int16)))
             payload = self._codec.encode(pcm)
+        return self._sound(payload, now)
+
+    def _relay(self, payload: bytes, now: float) -> RtpPacket | None:
+        if self.enabled:
+            return self._sound(payload, now)
+        self._marker = True
+        return None
+
+    def _sound(self, payload: bytes, now: float) -> RtpPacket:
         marker = self._marker
         self._marker = False
         self.figures.talkspurts += marker

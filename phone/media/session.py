@@ -346,6 +346,10 @@ class MediaSession:
         """Queue audio to send (int16 at `rate`, any length); `at` as in `Sender.push`."""
         self._sender.push(pcm, at)
 
+    def push_encoded(self, payload: bytes) -> None:
+        """Queue a packet that is encoded already: `Sender.push_encoded`."""
+        self._sender.push_encoded(payload)
+
     def reserve(self, pcm: Int16, at: int) -> None:
         """Keep what is about to be pushed, lest a late push leaves a gap: `Sender.reserve`."""
         self._sender.reserve(pcm, at)

@@ -223,3 +223,45 @@ def test_who_pushes_without_positions_has_no_reserve():
     run(sender, 0.04)
     assert sender.left == 320
     assert sender.queued == pytest.approx(0.02)
+
+
+def packets_of(count):
+    return [bytes([number + 1]) * 160 for number in range(count)]
+
+
+def test_what_is_encoded_already_is_sent_as_it_is():
+    sender = make()
+    for payload in packets_of(5):
+        sender.push_encoded(payload)
+    assert sender.queued == pytest.approx(0.1)
+    sent = [packet for _, packet in run(sender, 0.1)]
+    assert [packet.payload for packet in sent] == packets_of(5)
+    assert [packet.marker for packet in sent] == [True] + [False] * 4
+    assert sender.queued == 0.0
+    for early, late in itertools.pairwise(sent):
+        assert (late.sequence - early.sequence) & 0xFFFF == 1
+        assert (late.timestamp - early.timestamp) & 0xFFFF_FFFF == 160
+
+
+def test_what_is_encoded_already_is_dropped_when_it_is_late_held_or_cut():
+    sender = make()
+    sender.tick(0.0)
+    for payload in packets_of(10):
+        sender.push_encoded(payload)
+    late = sender.tick(0.02 * 8)  # 8 are due, and 3 of them may leave at once
+    assert [packet.payload for packet in late] == packets_of(10)[5:8]
+    assert sender.figures.skipped == 5
+    assert sender.flush() == pytest.approx(0.04)
+    assert sender.queued == 0.0
+    sender.enabled = False
+    sender.push_encoded(packets_of(1)[0])
+    assert sender.tick(0.02 * 9) == []
+    assert sender.queued == 0.0
+
+
+def test_what_is_encoded_already_is_bounded():
+    sender = make(limit=0.1)
+    for payload in packets_of(8):
+        sender.push_encoded(payload)
+    assert sender.queued == pytest.approx(0.1)
+    assert sender.tick(0.0)[0].payload == packets_of(8)[3]
