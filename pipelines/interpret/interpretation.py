@@ -1,0 +1,41 @@
+"""An interpretation: a session of one line, at which is heard what was said there."""
+
+from __future__ import annotations
+
+from vivavoce.agent.interpreter import Interpreter
+from vivavoce.pipelines.interpret.lane import Voices
+from vivavoce.pipelines.interpret.seat import Seat
+from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.transport import Transport
+
+
+class Interpretation(Seat):
+    """A session of one line: a file, a microphone, one browser or one telephone.
+
+    Whoever speaks there is heard there in the other language; with `both_ways` two people at one
+    microphone speak a language each, and every utterance is translated into the other one.
+
+    Args:
+        interpreter: How it is to be done.
+        models: With what.
+        transport: What carries the call.
+        call_id: Names the call; made up if None.
+        caller: Who calls, where that is known.
+        called: What they called, likewise.
+        voices: Whose voice speaks; the interpreter's if None.
+        simulated: Whether time is simulated.
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        models: Models,
+        transport: Transport,
+        *,
+        call_id: str | None = None,
+        caller: str = "",
+        called: str = "",
+        voices: Voices | None = None,
+        simulated: bool = False,
+    ) -> None:
+        raise NotImplementedError

@@ -1,0 +1,161 @@
+"""Outlets: what one listener hears of one speaker, and how far they have heard it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+import numpy as np
+
+from vivavoce.agent.interpreter import Original
+from vivavoce.pipelines.audio import chunks
+from vivavoce.pipelines.audio.resample import Resampler
+from vivavoce.pipelines.models.interfaces import Samples
+
+LIMIT = 120.0
+"""Seconds that may wait for a listener who does not listen just now."""
+BEHIND = 1.0
+"""Seconds of an original that are kept for a listener; it is heard as it is spoken, or not."""
+DUCKED = 10 ** (-18 / 20)
+"""Gain of an original while its translation sounds: -18 dB."""
+BENEATH = 10 ** (-12 / 20)
+"""Gain of a ducked original while nothing else sounds: -12 dB."""
+
+
+class Source(Protocol):
+    """What an outlet draws from: puts the same into all of its outlets."""
+
+    @property
+    def rate(self) -> int:
+        """Sample rate (Hz)."""
+
+    def draw(self, count: int) -> None:
+        """Put the next `count` samples into every outlet, as far as there is speech."""
+
+
+class Outlet:
+    """One listener's end of a lane. It never waits.
+
+    All outlets of a lane give the same samples in the same order; each has a position of its own,
+    and the one that is furthest ahead draws for all. Silence is not kept, so that a listener
+    whose clock is slower catches up in the pauses.
+
+    Args:
+        source: The lane.
+        limit: Seconds that may wait; beyond it the oldest are skipped, so that who was away for
+            long begins at the present again.
+
+    Attributes:
+        position: Samples handed over, silence included.
+        skipped: Samples that were not, because too many waited.
+        speaking: Whether the last `take` gave speech.
+        closed: Whether it gives nothing more than silence.
+    """
+
+    def __init__(self, source: Source, *, limit: float = LIMIT) -> None:
+        self._source = source
+        self._limit = round(limit * source.rate)
+        self._chunks: deque[Samples] = deque()
+        self._waiting = 0
+        self.position = 0
+        self.skipped = 0
+        self.speaking = False
+        self.closed = False
+
+    @property
+    def rate(self) -> int:
+        """Sample rate of what it gives (Hz)."""
+        return self._source.rate
+
+    @property
+    def waiting(self) -> float:
+        """Seconds that this listener is behind the one who is furthest ahead."""
+        return self._waiting / self.rate
+
+    def put(self, samples: Samples) -> None:
+        """Take more speech (int16 at `rate`); for its source."""
+        if self.closed or not len(samples):
+            return
+        self._chunks.append(samples)
+        self._waiting += len(samples)
+        while self._waiting > self._limit:
+            oldest = self._chunks.popleft()
+            self._waiting -= len(oldest)
+            self.skipped += len(oldest)
+
+    def take(self, count: int) -> Samples:
+        """Return the next `count` samples (int16 at `rate`); silence where there is no speech."""
+        if self._waiting < count and not self.closed:
+            self._source.draw(count - self._waiting)
+        taken = chunks.take(self._chunks, count)
+        self._waiting -= len(taken)
+        self.position += count
+        self.speaking = len(taken) > 0
+        if len(taken) == count:
+            return taken
+        out = np.zeros(count, np.int16)
+        out[: len(taken)] = taken
+        return out
+
+    def close(self) -> None:
+        """Let go of what waits; idempotent."""
+        self.closed = True
+        self._chunks.clear()
+        self._waiting = 0
+
+
+class Beneath:
+    """A speaker's own voice, as one listener hears it beneath the translation. It never waits.
+
+    "ducked" is -12 dB, and -18 dB while the translation sounds; "full" is as loud as it was,
+    and -18 dB beneath its translation; "off" is silence.
+
+    Args:
+        rate: Sample rate of what it gives (Hz).
+        original: How it is to be heard.
+    """
+
+    def __init__(self, rate: int, original: Original) -> None:
+        self.rate = rate
+        self.original: Original = original
+        self._resampler: Resampler | None = None
+        self._chunks: deque[Samples] = deque()
+        self._waiting = 0
+        self._gain = 0.0
+
+    def feed(self, pcm: Samples, rate: int) -> None:
+        """Take what the speaker said (int16, mono, at `rate` Hz)."""
+        if self.original == "off":
+            return
+        if rate != self.rate:
+            if self._resampler is None or self._resampler.source_rate != rate:
+                self._resampler = Resampler(rate, self.rate, aligned=False)
+            pcm = self._resampler.feed(pcm)
+        if not len(pcm):
+            return
+        self._chunks.append(pcm)
+        self._waiting += len(pcm)
+        while self._waiting > BEHIND * self.rate and len(self._chunks) > 1:
+            self._waiting -= len(self._chunks.popleft())
+
+    def take(self, count: int, *, translated: bool) -> Samples:
+        """Return the next `count` samples (int16 at `rate`).
+
+        Args:
+            count: How many.
+            translated: Whether a translation sounds over it.
+        """
+        taken = chunks.take(self._chunks, count)
+        self._waiting -= len(taken)
+        if self.original == "off":
+            wanted = 0.0
+        elif translated:
+            wanted = DUCKED
+        else:
+            wanted = 1.0 if self.original == "full" else BENEATH
+        out = np.zeros(count, np.int16)
+        if len(taken):
+            ramp = np.linspace(self._gain, wanted, len(taken), dtype=np.float32)
+            out[: len(taken)] = (taken * ramp).astype(np.int16)
+        self._gain = wanted
+        return out
