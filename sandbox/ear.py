@@ -17,7 +17,7 @@ import numpy as np
 from vivavoce.sandbox.context import Context
 from vivavoce.sandbox.hearing import Decode, Hearing
 from vivavoce.sandbox.pcm import HEARING_RATE, Intake, Samples
-from vivavoce.sandbox.profile import Profile
+from vivavoce.sandbox.profile import Profile, Words
 from vivavoce.sandbox.segment import SETTLED, SHORTEST, WINDOW, Commitment, Segment, Segmenter
 from vivavoce.sandbox.turns import Event, Settings, Turns, stands
 
@@ -268,12 +268,12 @@ _ONSET = 3  # voiced frames in a row
 _ENDS = (".", "!", "?")
 
 
-def _punctuated(profile: Profile) -> bool:
+def _punctuated(utterances: tuple[Words, ...]) -> bool:
     """Whether a script ends its utterances with full stops.
 
     The model that writes the words judges the turn: what it wrote no full stop behind goes on.
     """
-    lines = [words for words in profile.script.hear or () if words]
+    lines = [words for words in utterances if words]
     return bool(lines) and all(words[-1][0].endswith(_ENDS) for words in lines)
 
 
@@ -295,14 +295,16 @@ class ScriptedEar:
         delta: Delta,
         turns: Settings | None = None,
         tell: Tell | None = None,
+        lines: int | None = None,
     ) -> None:
         self._profile, self._intake, self._send = profile, intake, delta
+        self._lines = lines  # the place in the script of what this session hears
         self._turns = None if turns is None else Turns(turns, _ONSET * _FRAME)
         self._tell = tell
         self._turn: list[str] = []  # what was said in this turn and went out
         self._delay = delay_ms * HEARING_RATE / 1000
         self._revision = profile.revision
-        self._punctuated = _punctuated(profile)
+        self._punctuated = _punctuated(profile.utterances(lines))
         self._rest: Samples = np.zeros(0, np.float32)
         self._position = 0
         self._voiced = 0
@@ -316,7 +318,7 @@ class ScriptedEar:
         if self._revision != self._profile.revision:
             # Another script: what was left of the old one's utterance is not waited for.
             self._revision = self._profile.revision
-            self._punctuated = _punctuated(self._profile)
+            self._punctuated = _punctuated(self._profile.utterances(self._lines))
             self._onset, self._words, self._said, self._voiced = None, [], [], 0
         samples = np.concatenate((self._rest, self._intake.push(data)))
         whole = len(samples) - len(samples) % _FRAME
@@ -366,7 +368,7 @@ class ScriptedEar:
         if not self._words and not self._said:
             self._begin = self._onset
         word = self._profile.latency.hear_word_ms * HEARING_RATE / 1000
-        for number, (text, end) in enumerate(self._profile.next_words(), 1):
+        for number, (text, end) in enumerate(self._profile.next_words(self._lines), 1):
             after = number * word if end is None else end * HEARING_RATE
             self._words.append((text, self._onset + after, end is not None))
 

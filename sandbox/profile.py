@@ -61,6 +61,21 @@ Words = tuple[tuple[str, float | None], ...]
 
 
 @dataclass(frozen=True)
+class Lines:
+    """What some of the hearing sessions hear, in place of ``Script.hear`` and the engine.
+
+    Attributes:
+        hear: Utterances as ``Script.hear`` has them; several sessions take them by turns.
+        language: Sessions that were told this language; None asks for none.
+        on: Connections, counted from 1 per key; empty: all.
+    """
+
+    hear: tuple[Words, ...]
+    language: str | None = None
+    on: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Script:
     """Fixed answers in place of the engines.
 
@@ -69,6 +84,9 @@ class Script:
             in seconds from the utterance's onset. A flush in the middle of timed words gives those
             that have ended, and the utterance goes on; a text is given whole. No engine runs
             then; behind the last one, utterances are transcribed as "".
+        hearing: Realtime sessions in Mistral's dialect of which this is not true: the first
+            that fits says what a session hears. So one speaker of two can be scripted, whose
+            language no engine knows, while the engine hears the other.
         think: An answer per request, each a text, a tool call, a list of tool calls, or
             ``{"content": …, "tool_calls": […]}`` with ``{"name", "arguments"}`` calls. Behind
             the last one, the rules answer.
@@ -76,6 +94,7 @@ class Script:
     """
 
     hear: tuple[Words, ...] | None = None
+    hearing: tuple[Lines, ...] = ()
     think: tuple[Any, ...] = ()
     speak: Literal["tone"] | None = None
 
@@ -221,6 +240,10 @@ def _script(given: Any) -> Script:
         if not isinstance(hear, list):
             raise ProfileError("script.hear must be a list of texts or of lists of [word, end]")
         hear = tuple(_words(one) for one in hear)
+    hearing = fields.get("hearing") or []
+    if not isinstance(hearing, list):
+        raise ProfileError("script.hearing must be a list of objects with hear, language and on")
+    hearing = tuple(_lines(one) for one in hearing)
     think = fields.get("think") or []
     if not isinstance(think, list) or not all(isinstance(t, str | dict | list) for t in think):
         raise ProfileError("script.think must be a list of texts or tool calls")
@@ -228,7 +251,26 @@ def _script(given: Any) -> Script:
         answer_of(answer)
     if fields.get("speak") not in (None, "tone"):
         raise ProfileError('script.speak may only be "tone"')
-    return Script(hear, tuple(think), fields.get("speak"))
+    return Script(hear, hearing, tuple(think), fields.get("speak"))
+
+
+def _lines(given: Any) -> Lines:
+    fields = _fields("script.hearing", Lines, given)
+    if not isinstance(fields.get("hear"), list):
+        raise ProfileError("script.hearing.hear must be a list as script.hear is")
+    language = fields.get("language")
+    if language is not None and not isinstance(language, str):
+        raise ProfileError(f'script.hearing.language must be a code such as "fr", not {language!r}')
+    hear = tuple(_words(one) for one in fields["hear"])
+    return Lines(hear, language, _numbers("script.hearing.on", fields.get("on", ())))
+
+
+def _numbers(what: str, given: Any) -> tuple[int, ...]:
+    """Read which ones are meant: a number from 1, or several."""
+    numbers = (given,) if isinstance(given, int) else given
+    if not isinstance(numbers, Iterable) or not all(type(n) is int and n > 0 for n in numbers):
+        raise ProfileError(f"{what} must be numbers from 1, not {given!r}")
+    return tuple(numbers)
 
 
 def _words(given: Any) -> Words:
@@ -282,11 +324,7 @@ def _fault(stage: Stage, given: Any) -> Fault:
     if not isinstance(kind, str) or stage not in FAULTS.get(kind, ()):
         known = [name for name, stages in FAULTS.items() if stage in stages]
         raise ProfileError(f"faults.{stage}: unknown kind {kind!r}; known: {', '.join(known)}")
-    on = fields.get("on", ())
-    numbers = (on,) if isinstance(on, int) else on
-    if not isinstance(numbers, Iterable) or not all(type(n) is int and n > 0 for n in numbers):
-        raise ProfileError(f"faults.{stage}.on must be numbers from 1, not {on!r}")
-    fields["on"] = tuple(numbers)
+    fields["on"] = _numbers(f"faults.{stage}.on", fields.get("on", ()))
     if kind in {"status", "slow"} and stage == "hear":
         fields.setdefault("at", "open")
     if kind in {"rut", "full"}:
@@ -338,7 +376,7 @@ class Profile:
     turns: TurnPlan = field(default_factory=TurnPlan)
     counters: Counters = field(default_factory=Counters)
     revision: int = 0  # how often it was replaced
-    _cursor: dict[Stage, int] = field(default_factory=dict)
+    _cursor: dict[Stage | int, int] = field(default_factory=dict)
     _dice: random.Random = field(default_factory=lambda: random.Random(1))
 
     @classmethod
@@ -398,11 +436,27 @@ class Profile:
                 return fault
         return None
 
-    def next_words(self) -> Words:
+    def lines(self, connection: int, language: str | None) -> int | None:
+        """Give the place in ``script.hearing`` of what a session hears; None where none fits."""
+        for place, lines in enumerate(self.script.hearing):
+            spoken = lines.language is None or lines.language == language
+            if spoken and (not lines.on or connection in lines.on):
+                return place
+        return None
+
+    def utterances(self, lines: int | None = None) -> tuple[Words, ...]:
+        """Give all that is scripted to be heard: in general, or by some sessions (a place)."""
+        if lines is None:
+            return self.script.hear or ()
+        # Another script may have come meanwhile, with fewer of them.
+        return self.script.hearing[lines].hear if lines < len(self.script.hearing) else ()
+
+    def next_words(self, lines: int | None = None) -> Words:
         """Give the next scripted utterance; none behind the last."""
-        n = self._cursor.get("hear", 0)
-        self._cursor["hear"] = n + 1
-        utterances = self.script.hear or ()
+        which: Stage | int = "hear" if lines is None else lines
+        n = self._cursor.get(which, 0)
+        self._cursor[which] = n + 1
+        utterances = self.utterances(lines)
         return utterances[n] if n < len(utterances) else ()
 
     def next_heard(self) -> str:

@@ -46,8 +46,10 @@ class Session(Dialogue):
         profile: Profile,
         model: str,
         hearing: Hearing,
+        number: int,
     ) -> None:
         super().__init__(request, socket, profile)
+        self._number = number  # of the connection, under its key
         self._model, self._hearing = model, hearing
         self._fields = Fields()
         self._ear: Ear | None = None
@@ -142,12 +144,13 @@ class Session(Dialogue):
     def _make_ear(self) -> Ear:
         fields, profile = self._fields, self._profile
         intake = Intake(fields.encoding, fields.rate)
-        if profile.script.hear is None:
+        lines = profile.lines(self._number, fields.language)
+        if profile.script.hear is None and lines is None:
             return EngineEar(self._hearing, intake, self._delta, fields.turns, self._turn)
         delay_ms = profile.latency.hear_delay_ms
         if delay_ms is None:
             delay_ms = fields.delay_ms or _DEFAULT_DELAY_MS
-        return ScriptedEar(profile, intake, delay_ms, self._delta, fields.turns, self._turn)
+        return ScriptedEar(profile, intake, delay_ms, self._delta, fields.turns, self._turn, lines)
 
     async def _turn(self, event: Event) -> None:
         """Tell what became of the turn, and give its text where the profile says so."""
@@ -227,7 +230,8 @@ async def serve(request: web.Request, profile: Profile, hearing: Hearing) -> web
         Problem: For a ``status`` fault, in place of the upgrade.
     """
     profile.counters.connections += 1
-    if fault := profile.fault("hear", profile.counters.connections, "status"):
+    number = profile.counters.connections
+    if fault := profile.fault("hear", number, "status"):
         raise refusal(fault)
     # A browser cannot set headers: its key comes as a second subprotocol, and `realtime` is
     # what is echoed. Pings both ways keep dead peers from staying.
@@ -240,5 +244,5 @@ async def serve(request: web.Request, profile: Profile, hearing: Hearing) -> web
         await socket.close(code=WSCloseCode.OK)
         return socket
     profile.request("audio/transcriptions/realtime")
-    await Session(request, socket, profile, model, hearing).run()
+    await Session(request, socket, profile, model, hearing, number).run()
     return socket

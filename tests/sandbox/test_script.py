@@ -108,3 +108,52 @@ def test_a_profile_that_becomes_another_counts_on():
     assert profile.counters.turns["hear"] == 1
     assert profile.latency.speak_char_ms == 5
     assert profile.revision == 1
+
+
+FRENCH = [["je", 0.1], ["voudrais", 0.3], ["une", 0.4], ["table.", 0.6]]
+
+
+@pytest.mark.parametrize(
+    ("connection", "language", "place"),
+    [(1, None, None), (1, "fr", 0), (2, "en", 1), (2, "fr", 0), (3, None, None)],
+)
+def test_some_sessions_hear_what_others_do_not(connection, language, place):
+    some = [{"hear": [FRENCH], "language": "fr"}, {"hear": ["hello"], "on": 2}]
+    profile = Profile.parse("k", {"script": {"hearing": some}})
+    assert profile.lines(connection, language) == place
+    assert [word for word, _ in profile.next_words(0)] == ["je", "voudrais", "une", "table."]
+    assert profile.next_words(1) == (("hello", None),)
+    assert profile.next_words(0) == profile.next_words() == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("fr", "list of objects"),
+        ([{"language": "fr"}], "hear must be a list"),
+        ([{"hear": [], "language": 3}], "a code"),
+        ([{"hear": [], "on": [0]}], "numbers from 1"),
+        ([{"hear": [], "words": []}], "unknown words"),
+    ],
+)
+def test_sessions_scripted_wrongly_are_refused(given, said):
+    with pytest.raises(ProfileError, match=said):
+        Profile.parse("k", {"script": {"hearing": given}})
+
+
+async def test_one_speaker_is_scripted_word_by_word_while_the_engine_hears_another(
+    client, ears, say
+):
+    """Two at one key: English is really heard, French comes from the script, as it is spoken."""
+    hearing = [{"hear": [FRENCH], "on": 2}]
+    sdk = await client(script={"hearing": hearing}, latency={"hear_delay_ms": 0})
+    english, french = await ears(sdk), await ears(sdk)
+    audio = await say(sdk, "I would like a table for two.")
+    await english.feed(audio)
+    await french.feed(pcm.tone(0.35, 24_000), 24_000)
+    await french.next("transcription.text.delta")
+    await french.next("transcription.text.delta")
+    assert french.deltas() == "je voudrais"
+    await french.feed(pcm.tone(0.4, 24_000), 24_000)
+    assert (await french.flush()).text == "je voudrais une table."
+    assert "would like a table" in (await english.flush()).text.lower()
