@@ -1,4 +1,4 @@
-"""Finds the agent that a command was given: `file.py`, `file.py:name` or `package.module:name`."""
+"""Finds what a command was given: `file.py`, `file.py:name` or `package.module:name`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from vivavoce.agent import Agent
+from vivavoce.agent import Agent, Interpreter
 
 
 class LoadError(ValueError):
@@ -24,8 +24,30 @@ def load_agent(where: str) -> Agent[Any]:
         where: `file.py` with one agent in it, `file.py:name`, or `package.module:name`.
 
     Raises:
+        LoadError: If it cannot be found or imported, or is an interpreter.
+    """
+    found = _load(where, agents=True)
+    if isinstance(found, Interpreter):
+        raise LoadError(
+            f"{where}: is an Interpreter, which answers nobody: use it with dev, serve, phone,"
+            " run, talk or interpret"
+        )
+    return found
+
+
+def load_host(where: str) -> Agent[Any] | Interpreter:
+    """Import the agent or the interpreter that `where` names.
+
+    Args:
+        where: `file.py` with one of them in it, `file.py:name`, or `package.module:name`.
+
+    Raises:
         LoadError: If it cannot be found or imported.
     """
+    return _load(where, agents=False)
+
+
+def _load(where: str, *, agents: bool) -> Agent[Any] | Interpreter:
     path, _, name = where.rpartition(":") if ":" in where else (where, "", "")
     if path.endswith(".py") or Path(path).is_file():
         module = _from_file(Path(path))
@@ -35,7 +57,7 @@ def load_agent(where: str) -> Agent[Any]:
         )
     else:
         module = _from_module(path)
-    return _pick(module, where, name)
+    return _pick(module, where, name, agents=agents)
 
 
 def _from_file(path: Path) -> ModuleType:
@@ -85,23 +107,31 @@ def _failed(what: str, error: Exception) -> LoadError:
     return LoadError(f"{place}: {type(error).__name__}: {text}")
 
 
-def _pick(module: ModuleType, where: str, name: str) -> Agent[Any]:
+def _pick(module: ModuleType, where: str, name: str, *, agents: bool) -> Agent[Any] | Interpreter:
     if name:
         found: object = getattr(module, name, None)
-        if isinstance(found, Agent):
+        if isinstance(found, Agent | Interpreter):
             return found
         raise LoadError(
-            f"{where}: {name} is no Agent there"
+            f"{where}: {name} is no Agent or Interpreter there"
             if found is not None
             else f"{where}: there is nothing called {name} there"
         )
-    agents = {key: value for key, value in vars(module).items() if isinstance(value, Agent)}
-    distinct = {id(value): key for key, value in agents.items()}
+    known = {
+        k: value for k, value in vars(module).items() if isinstance(value, Agent | Interpreter)
+    }
+    if agents:  # beside which an interpreter may stand
+        known = {k: value for k, value in known.items() if isinstance(value, Agent)} or known
+    distinct = {id(value): key for key, value in known.items()}
     if len(distinct) == 1:
-        return agents[next(iter(distinct.values()))]
-    if not agents:
-        raise LoadError(f'{where}: defines no Agent; write `agent = Agent("...")` at its top level')
-    if "agent" in agents:
-        return agents["agent"]
+        return known[next(iter(distinct.values()))]
+    if not known:
+        raise LoadError(
+            f'{where}: defines no Agent or Interpreter; write `agent = Agent("...")` or'
+            ' `interpreter = Interpreter("fr", "en")` at its top level'
+        )
+    for usual in ("agent", "interpreter"):
+        if usual in known:
+            return known[usual]
     names = ", ".join(f"{where}:{key}" for key in sorted(distinct.values()))
     raise LoadError(f"{where}: defines several agents; choose one of {names}")

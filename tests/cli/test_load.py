@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vivavoce.cli.load import LoadError, load_agent
+from vivavoce.agent import Interpreter
+from vivavoce.cli.load import LoadError, load_agent, load_host
 
 ONE = 'from vivavoce.agent import Agent\nagent = Agent("Be brief.", name="{name}")\n'
 
@@ -77,3 +78,28 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, text: str, said: str)
 def test_nothing_there(where: str, said: str) -> None:
     with pytest.raises(LoadError, match=said):
         load_agent(where)
+
+
+TWO = (
+    'from vivavoce.agent import Agent, Interpreter\nbooth = Interpreter("fr", "en", name="booth")\n'
+)
+
+
+def test_an_interpreter_is_found_where_one_can_work(tmp_path):
+    found = load_host(write(tmp_path, TWO))
+    assert isinstance(found, Interpreter)
+    assert found.name == "booth"
+    assert load_host(write(tmp_path, TWO) + ":booth").name == "booth"
+    with pytest.raises(LoadError, match=r"is an Interpreter.*serve, phone, run, talk"):
+        load_agent(write(tmp_path, TWO))
+    with pytest.raises(LoadError, match="is an Interpreter"):
+        load_agent(write(tmp_path, TWO) + ":booth")
+
+
+def test_beside_an_interpreter_an_agent_is_found_by_what_is_wanted(tmp_path):
+    text = TWO + 'clerk = Agent(name="clerk")\n'
+    assert load_agent(write(tmp_path, text)).name == "clerk"
+    with pytest.raises(LoadError, match="several agents"):
+        load_host(write(tmp_path, text))
+    both = text + "interpreter = booth\n"
+    assert load_host(write(tmp_path, both)).name == "booth"
