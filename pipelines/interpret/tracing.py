@@ -215,7 +215,7 @@ def _places(said: Sequence[Sounded], texts: Sequence[str]) -> list[int]:
         None, _bare([word.text for word in said]), _bare(heard), autojunk=False
     )
     matches = matcher.get_matching_blocks()
-    places = []
+    places: list[int] = []
     at = 0
     for each in words:
         # From the nearest word in front that was understood.
@@ -291,7 +291,8 @@ def score(given: Sequence[Piece], *, boundary: Boundary = "begin") -> Scores:
         )
     if not results:
         raise LaggingError("no sentence was translated: there is nothing to score")
-    return Scores(*(fmean(column) for column in zip(*results, strict=True)), len(results))
+    al, laal, ap, dal, atd, start, end = (fmean(column) for column in zip(*results, strict=True))
+    return Scores(al, laal, ap, dal, atd, start, end, len(results))
 
 
 def _at(word: Sounded, boundary: Boundary) -> float:
