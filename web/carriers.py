@@ -3,6 +3,9 @@
 What is on the wire is pipecat's: its serializers, at the carrier's own rate, so that nothing is
 resampled but by us. A carrier's socket is opened by whoever knows its address: where call tokens
 are needed, that address carries one (`?token=…`), or the carrier signs what it asks for.
+
+Telnyx signs no socket, but the request that asks what to do with a call (TeXML): `POST
+/carriers/telnyx` checks that, and answers with a socket's address and a token for this one call.
 """
 
 from __future__ import annotations
@@ -17,9 +20,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
 from aiohttp import WSMsgType, web
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pipecat.frames.frames import InputAudioRawFrame, InputDTMFFrame, OutputAudioRawFrame
 from pipecat.serializers.base_serializer import FrameSerializer
 from pipecat.serializers.exotel import ExotelFrameSerializer
@@ -42,6 +49,8 @@ GREETING = 10.0
 FIRST = 5
 """Messages among which it must."""
 NAMES = ("twilio", "telnyx", "plivo", "vonage", "exotel")
+STALE = 300.0
+"""Seconds after which a request that Telnyx signed is one that somebody plays again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +208,22 @@ def signed_by_vonage(header: str, secret: str, wall: float) -> bool:
     return head.get("alg") == "HS256" and fresh and hmac.compare_digest(signature, wanted)
 
 
+def signed_by_telnyx(headers: Mapping[str, str], body: bytes, key: str, wall: float) -> bool:
+    """Whether Telnyx signed a request, lately.
+
+    https://developers.telnyx.com/development/api-fundamentals/webhooks: Ed25519 over the time, a
+    bar and the body as it came, under the account's public key (base64).
+    """
+    stamp = headers.get("telnyx-timestamp", "")
+    try:
+        signature = base64.b64decode(headers.get("telnyx-signature-ed25519", ""), validate=True)
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key, validate=True))
+        public.verify(signature, f"{stamp}|".encode() + body)
+        return abs(wall - float(stamp)) < STALE
+    except (ValueError, InvalidSignature):
+        return False
+
+
 SIGNED: dict[str, tuple[str, Callable[[str, Mapping[str, str], str, float], bool]]] = {
     "twilio": (
         "TWILIO_AUTH_TOKEN",
@@ -238,15 +263,50 @@ def _trusted(server: CallServer, name: str, request: web.Request) -> bool:
     secret = os.environ.get(variable, "")
     if not secret:
         return False
-    # The carrier signs the address it was given, which a proxy may have changed.
-    scheme = "wss" if server.exposure.public or request.secure else "ws"
-    scheme = {"https": "wss", "http": "ws"}.get(
-        request.headers.get("X-Forwarded-Proto", ""), scheme
-    )
-    url = f"{scheme}://{request.host}{request.raw_path}"
+    url = f"{_scheme(server, request)}://{request.host}{request.raw_path}"
     if not check(url, request.headers, secret, time.time()):
         raise DeskError(403, "not_signed", f"this was not signed by {name}, or for another address")
     return True
+
+
+def _scheme(server: CallServer, request: web.Request) -> str:
+    """Return "wss" or "ws": of the address that the carrier was given, before any proxy."""
+    scheme = "wss" if server.exposure.public or request.secure else "ws"
+    return {"https": "wss", "http": "ws"}.get(request.headers.get("X-Forwarded-Proto", ""), scheme)
+
+
+async def _answer_telnyx(server: CallServer, request: web.Request) -> web.Response:
+    """Answer a TeXML request with the socket that takes the call.
+
+    Raises:
+        DeskError: It is not signed, or this server does not take such requests.
+    """
+    key = os.environ.get("TELNYX_PUBLIC_KEY", "")
+    if not key:
+        text = "set TELNYX_PUBLIC_KEY (portal: Account, Keys & Credentials, Public Key)"
+        raise DeskError(404, "no_key", text)
+    async with asyncio.timeout(server.desk.limits.body_time):
+        body = await request.read()
+    if not signed_by_telnyx(request.headers, body, key, time.time()):
+        raise DeskError(403, "not_signed", "this was not signed by telnyx, or too long ago")
+    asked = parse_qs(body.decode("utf-8", "replace"))
+    query = {}
+    if agent := request.query.get("agent", ""):
+        query["agent"] = agent[:64]
+    signer = server.door.signer
+    if signer is not None:
+        caller = asked.get("From", [""])[0][:64]
+        try:
+            query["token"] = signer.issue(time.time(), agent=query.get("agent", ""), caller=caller)
+        except ValueError as error:
+            raise DeskError(400, "bad_token", str(error)) from None
+    url = f"{_scheme(server, request)}://{request.host}{request.path}"
+    url += f"?{urlencode(query)}" if query else ""
+    text = (
+        '<?xml version="1.0" encoding="UTF-8"?><Response><Connect>'
+        f'<Stream url={quoteattr(url)} bidirectionalMode="rtp"/></Connect></Response>'
+    )
+    return web.Response(text=text, content_type="application/xml")
 
 
 async def _begin(name: str, socket: web.WebSocketResponse) -> Begun:
@@ -306,4 +366,7 @@ def carrier_routes(server: CallServer) -> list[web.RouteDef]:
         await live.hang_up()
         return socket
 
-    return [web.get("/carriers/{name}", take)]
+    async def answer(request: web.Request) -> web.Response:
+        return await _answer_telnyx(server, request)
+
+    return [web.get("/carriers/{name}", take), web.post("/carriers/telnyx", answer)]

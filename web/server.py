@@ -294,14 +294,27 @@ class CallServer:
                 "agents": agents,
                 "default": agents[0]["name"] if agents else "",
                 "recording": self.desk.recordings is not None,
-                "records": self.desk.records is not None,
+                "records": self._kept(),
                 "token": self.door.signer is not None,
             }
         )
 
+    def _kept(self) -> dict[str, Any] | None:
+        """Say what is kept of a call, for people who are about to begin one."""
+        records = self.desk.records
+        if records is None:
+            return None
+        return {"words": True, "sound": records.folder is not None, "days": records.days}
+
     async def _ice(self, request: web.Request) -> web.Response:
-        claims = self.claims(request)
-        who = claims.caller if claims and claims.caller else "call"
+        try:
+            # Who comes back to a call may have outlived the token that began it.
+            who = self.desk.by_token(bearer(request)).wish.caller or "call"
+        except DeskError as error:
+            if error.status == 410:
+                raise
+            claims = self.claims(request)
+            who = claims.caller if claims and claims.caller else "call"
         return web.json_response(self.desk.servers.for_client(time.time(), who))
 
     async def _token(self, request: web.Request) -> web.Response:

@@ -43,6 +43,7 @@ async def test_what_there_is_to_know_before_a_call():
         assert [each["name"] for each in agents["agents"]] == ["host", "other"]
         assert agents["default"] == "host"
         assert not agents["token"]
+        assert agents["records"] is None
         status, servers = await get(f"{server.url}/api/ice")
         assert servers["iceServers"][0] == {"urls": ["stun:stun.example"]}
         assert servers["iceServers"][1]["username"].startswith(str(servers["expires"]))

@@ -12,10 +12,13 @@ import json
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree as ET
 
 import aiohttp
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipecat.frames.frames import InputAudioRawFrame, OutputAudioRawFrame
 from pipecat.serializers.protobuf import ProtobufFrameSerializer
 
@@ -369,6 +372,57 @@ async def test_a_carrier_that_signs_nothing_brings_a_token():
             await client.socket.send_str(json.dumps(STARTS["plivo"][0]))
             await client.until(lambda: client.socket.closed)
             assert client.socket.close_code == 1008
+
+
+async def test_telnyx_signs_the_request_before_the_socket(monkeypatch):
+    key = Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes_raw()
+    body = b"CallSid=v3%3A1&From=%2B33123456789&To=%2B33987654321"
+
+    def signed(wall: float, data: bytes = body) -> dict[str, str]:
+        stamp = str(int(wall))
+        signature = base64.b64encode(key.sign(f"{stamp}|".encode() + data)).decode()
+        return {"telnyx-timestamp": stamp, "telnyx-signature-ed25519": signature}
+
+    now = time.time()
+    async with serving(exposure=GUARDED) as server, aiohttp.ClientSession() as http:
+        asked = f"{server.url}/carriers/telnyx?agent=host"
+        async with http.post(asked, data=body, headers=signed(now)) as answer:
+            assert answer.status == 404  # no key: nothing could be checked
+        monkeypatch.setenv("TELNYX_PUBLIC_KEY", base64.b64encode(public).decode())
+        for bad in ({}, signed(now - 400), signed(now, b"From=%2B331"), {**signed(now),
+                    "telnyx-timestamp": "soon"}):  # fmt: skip
+            async with http.post(asked, data=body, headers=bad) as answer:
+                assert answer.status == 403
+        async with http.post(asked, data=body, headers=signed(now)) as answer:
+            assert answer.status == 200
+            stream = ET.fromstring(await answer.text()).find("Connect/Stream")
+        address = urlsplit(stream.attrib["url"])
+        assert (address.scheme, address.path) == ("ws", "/carriers/telnyx")
+        async with connected(server, f"{address.path}?{address.query}") as client:
+            for message in STARTS["telnyx"]:
+                await client.socket.send_str(json.dumps(message))
+            await client.until(lambda: heard_by("telnyx", client).size > 0)
+        async with connected(server, f"{address.path}?{address.query}") as client:
+            for message in STARTS["telnyx"]:
+                await client.socket.send_str(json.dumps(message))
+            await client.until(lambda: client.socket.closed)
+            assert client.socket.close_code == 1008  # the token was for one call
+
+
+async def test_who_comes_back_gets_its_ice_servers():
+    token = Signer(SECRET).issue(time.time(), agent="host", caller="ada")
+    async with serving(exposure=GUARDED) as server, aiohttp.ClientSession() as http:
+        url = f"{server.url}/api/ice"
+        async with connected(server, f"/api/ws?token={token}") as client:
+            resume = (await client.event("call"))["resume"]
+            for bearer, status in ((resume, 200), ("", 401), ("x" * len(resume), 401)):
+                head = {"Authorization": f"Bearer {bearer}"}
+                async with http.get(url, headers=head) as answer:
+                    assert answer.status == status
+        await client.until(lambda: not server.desk.calls)
+        async with http.get(url, headers={"Authorization": f"Bearer {resume}"}) as answer:
+            assert answer.status == 410  # and says that there is nothing to come back to
 
 
 def test_plivos_and_vonages_signatures():

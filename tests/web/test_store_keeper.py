@@ -43,7 +43,8 @@ async def test_a_call_is_kept_turn_by_turn(tmp_path):
         serving(host("Good evening."), records=store, wait=1.0) as server,
     ):
         about = (await get(f"{server.url}/api/agents"))[1]
-        assert (about["recording"], about["records"]) == (True, True)
+        assert about["recording"]
+        assert about["records"] == {"words": True, "sound": True, "days": None}
         async with connected(server, "/api/ws") as client:
             begun = await client.event("call")
             entry = await until(store, Query())

@@ -172,10 +172,11 @@ export class Link extends EventTarget {
     this.#become("connected");
   }
 
-  // STUN and TURN. A call that goes on may have outlived its token, and goes on with those it had.
+  // STUN and TURN. A call that goes on has outlived its token: what it is resumed with opens, too.
   async #servers() {
     try {
-      const { iceServers } = await ask(new URL("api/ice", this.#base), { token: this.#token });
+      const token = this.#call?.resume ?? this.#wanted.resume ?? this.#token;
+      const { iceServers } = await ask(new URL("api/ice", this.#base), { token });
       this.#ice = iceServers ?? [];
     } catch (error) {
       const goesOn = this.#call !== null || Boolean(this.#wanted.resume);

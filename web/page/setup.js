@@ -8,6 +8,16 @@ import { named, t } from "./words.js";
 
 const LOOK = 5000; // ms between looks at the server's health
 
+/** What the server keeps of a call, for how long, and who deletes it. */
+export function kept(records, recording) {
+  if (!records) return t(recording ? "setup.recorded" : "setup.nothing");
+  const what = t(records.sound ? "setup.soundAndWords" : "setup.wordsOnly");
+  if (!records.days) return `${what} ${t("setup.keptOn")}`;
+  const short = records.days < 2;
+  const count = Math.max(1, Math.round(short ? records.days * 24 : records.days));
+  return `${what} ${short ? t("setup.keptHours", { count }) : t("setup.keptDays", { count })}`;
+}
+
 export class Setup {
   #base;
   #agents = [];
@@ -15,6 +25,7 @@ export class Setup {
   #timer = 0;
   #problem;
   #default = "";
+  #records = null; // what is kept of a call: {words, sound, days}
   #missed = false; // the agents could not be asked for
   recording = false;
 
@@ -67,8 +78,10 @@ export class Setup {
     get("setup").classList.remove("bare");
     this.#agents = agents.value.agents ?? [];
     this.#default = agents.value.default ?? "";
+    this.#records = agents.value.records ?? null;
     get("token-field").hidden = !agents.value.token || Boolean(this.token);
     this.#show();
+    this.#well();
   }
 
   #ask(path) {
@@ -103,8 +116,8 @@ export class Setup {
       const models = Object.entries(health.models ?? {}).map(([stage, model]) => `${t(`stages.${stage}.name`)}: ${model}`);
       get("health").title = [health.version ? `Viva Voce ${health.version}` : "", ...models].filter(Boolean).join("\n");
       this.recording = health.recording === true;
-      write(get("kept-server"), t(this.recording ? "setup.recorded" : "setup.notRecorded"));
     }
+    write(get("kept-server"), kept(this.#records, this.recording));
   }
 
   #show() {

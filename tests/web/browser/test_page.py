@@ -41,7 +41,7 @@ async def test_a_whole_conversation(tab, server, sandbox):
     one = await (await tab()).open(server.url)
     page = one.page
     assert "Server ready" in await one.text("#health")
-    assert "records no sound" in await one.text("#kept-server")
+    assert "keeps nothing of this call" in await one.text("#kept-server")
     await one.call()
     await ears.listen(page)
     await one.until("document.querySelector('#dialogue .caller .why')")
