@@ -160,13 +160,22 @@ class Door:
             raise DeskError(403, "wrong_origin", text)
         return claims
 
-    def spend(self, claims: Claims | None, agent: str) -> None:
-        """Use a call token up.
+    def spend(self, claims: Claims | None, agent: str, room: str = "") -> None:
+        """Use a call token up; one for a room stays good.
+
+        Args:
+            claims: What it says; None where none is needed.
+            agent: Who is called.
+            room: Which room is entered; "" for none.
 
         Raises:
-            DeskError: It is for another agent, or was used before.
+            DeskError: It is for another agent or room, or was used before.
         """
         if claims is None:
+            return
+        if claims.room:
+            if claims.room != room:
+                raise DeskError(403, "wrong_room", "the call token is for one room alone")
             return
         if claims.agent and agent and claims.agent != agent:
             text = f"the call token is for {claims.agent}, not for {agent}"

@@ -2,7 +2,8 @@
 
 A token is three parts joined by dots: `vv1`, its claims as JSON in base64url, and the HMAC-SHA256
 of the two before, likewise. An application's own server makes them, for a caller that it knows;
-the page that gets one can begin one call with it and nothing else.
+the page that gets one can begin one call with it and nothing else. One for a room lets any number
+of people join that room, as long as it is good: it is what a link to the room bears.
 
 An operator's token is a kind of its own (`vvo1`, under another key): it opens the operator's view,
 again and again until it is over, and begins no call; a call token never opens the view.
@@ -28,6 +29,8 @@ WATCH = 3_600.0
 """Seconds that an operator's token is good for, unless it is told otherwise."""
 LONGEST_WATCH = 43_200.0
 """The most: a long shift."""
+LONGEST_ROOM = 86_400.0
+"""Likewise of a token for one room: as long as a session may last."""
 SHORTEST_SECRET = 32
 """Characters of the secret that tokens are signed with."""
 LARGEST = 2_000
@@ -52,6 +55,8 @@ class Claims:
         agent: Whom it may call; "" for any.
         origin: From which pages, as "https://shop.example"; "" for any that the server allows.
         caller: Who calls, for limits, records and tools (`call.caller`).
+        room: The one room that it opens, again and again; "" for a call.
+        listens: In that room it lets nobody speak.
     """
 
     id: str
@@ -59,6 +64,8 @@ class Claims:
     agent: str = ""
     origin: str = ""
     caller: str = ""
+    room: str = ""
+    listens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,32 @@ class Signer:
         }
         return self._write(PREFIX, claims)
 
+    def issue_room(
+        self, wall: float, room: str, *, agent: str, listens: bool = False, lifetime: float
+    ) -> str:
+        """Make a token for a room.
+
+        Args:
+            wall: Seconds since 1970.
+            room: Its id.
+            agent: The interpreter's name.
+            listens: Who comes with it may listen and not speak.
+            lifetime: How long it is good for (s).
+
+        Raises:
+            ValueError: It would be too long, in time or in characters.
+        """
+        if not 0 < lifetime <= LONGEST_ROOM:
+            text = f"a room's token's lifetime is 1 to {LONGEST_ROOM:g} s, not {lifetime:g}"
+            raise ValueError(text)
+        claims: dict[str, Any] = {
+            "id": secrets.token_urlsafe(12),
+            "exp": round(wall + lifetime, 3),
+            "agt": agent,
+            "rom": room,
+        }
+        return self._write(PREFIX, claims | ({"lis": 1} if listens else {}))
+
     def issue_operator(
         self, wall: float, *, name: str = "", agent: str = "", lifetime: float = WATCH
     ) -> str:
@@ -166,6 +199,8 @@ class Signer:
             str(claims.get("agt", "")),
             str(claims.get("org", "")),
             str(claims.get("sub", "")),
+            str(claims.get("rom", "")),
+            bool(claims.get("lis")),
         )
 
     def read_operator(self, token: str, wall: float) -> Operator:

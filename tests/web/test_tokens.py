@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import time
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from vivavoce.web.desk import DeskError
 from vivavoce.web.exposure import Door, Exposure, ExposureError
-from vivavoce.web.tokens import Signer, TokenError, Used
+from vivavoce.web.tokens import LONGEST_ROOM, Signer, TokenError, Used
 from vivavoce.web.turn import IceServers
 
 SECRET = "a secret of thirty-two characters"
@@ -179,3 +180,25 @@ def test_names_and_origins_of_a_public_server():
 def test_only_our_proxies_are_believed(peer, forwarded, expected):
     door = Door(Exposure(proxies=("10.0.0.0/8",)))
     assert door.address(peer, {"X-Forwarded-For": forwarded}) == expected
+
+
+def test_a_token_for_a_room_opens_that_room_again_and_again_and_nothing_else():
+    door = Door(Exposure(secret=SECRET))
+    assert door.signer is not None
+    token = door.signer.issue_room(
+        time.time(), "r1", agent="booth", listens=True, lifetime=LONGEST_ROOM
+    )
+    claims = door.claims(token, None)
+    assert claims is not None
+    assert (claims.room, claims.agent, claims.listens) == ("r1", "booth", True)
+    for _ in range(3):
+        door.spend(claims, "booth", "r1")
+    for room in ("", "r2"):
+        with pytest.raises(DeskError, match="one room alone"):
+            door.spend(claims, "booth", room)
+    plain = door.claims(door.signer.issue(time.time(), agent="booth"), None)
+    door.spend(plain, "booth", "r1")  # a call token joins a room once
+    with pytest.raises(DeskError, match="has begun a call already"):
+        door.spend(plain, "booth", "r1")
+    with pytest.raises(ValueError, match="lifetime"):
+        door.signer.issue_room(0.0, "r1", agent="booth", lifetime=LONGEST_ROOM + 1)
