@@ -46,6 +46,23 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A stage's work as it was accounted for, in whole microseconds on the call's clock.
+
+    Attributes:
+        stage: Whose.
+        start: When it began, or the caller's last voiced sample if that came later.
+        end: When it ended, or the first audible sample if that came before.
+        charged: What it added to the total.
+    """
+
+    stage: Stage
+    start: int
+    end: int
+    charged: int
+
+
+@dataclass(frozen=True, slots=True)
 class Latency:
     """One reply's delay.
 
@@ -54,11 +71,16 @@ class Latency:
         stages: What each stage added to the total (µs); sums to `total` exactly. Every stage is
             a key.
         hidden: What each stage worked at the same time as another that was charged (µs).
+        parts: What the stages did, in causal order; the last one is the output, to which what is
+            left is charged. Their charges sum to `stages`. Empty where it was read from a record.
+        stopped: The caller's last voiced sample (µs on the call's clock).
     """
 
     total: int
     stages: Mapping[Stage, int]
     hidden: Mapping[Stage, int]
+    parts: tuple[Part, ...] = field(default=(), compare=False, repr=False)
+    stopped: int = field(default=0, compare=False, repr=False)
 
     @property
     def total_ms(self) -> float:
@@ -92,6 +114,7 @@ def account(stopped: float, audible: float, spans: Iterable[Span]) -> Latency:
     end = max(start, _us(audible))
     stages: dict[Stage, int] = dict.fromkeys(STAGES, 0)
     hidden: dict[Stage, int] = dict.fromkeys(STAGES, 0)
+    parts: list[Part] = []
     frontier = start
     for span in spans:
         begun = min(max(_us(span.start), start), end)
@@ -99,9 +122,12 @@ def account(stopped: float, audible: float, spans: Iterable[Span]) -> Latency:
         visible = max(0, done - max(frontier, begun))
         stages[span.stage] += visible
         hidden[span.stage] += max(0, (done - begun) - visible)
+        parts.append(Part(span.stage, begun, done, visible))
         frontier = max(frontier, done)
-    stages["output"] += end - start - sum(stages.values())
-    return Latency(end - start, stages, hidden)
+    rest = end - start - sum(stages.values())
+    stages["output"] += rest
+    parts.append(Part("output", frontier, end, rest))
+    return Latency(end - start, stages, hidden, tuple(parts), start)
 
 
 def _us(seconds: float) -> int:
@@ -202,16 +228,45 @@ class Switch:
         provider: Who serves from then on.
         why: What the one before it failed with, in a line.
         at: In seconds since the call began.
+        kind: Which class of failure that was ("timeout"); "" where nobody told.
     """
 
     stage: str
     provider: str
     why: str
     at: float
+    kind: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
         return {**asdict(self), "at": round(self.at, 3)}
+
+
+@dataclass(slots=True)
+class Request:
+    """One request to a provider of thinking or speaking. Times are seconds on the call's clock.
+
+    Attributes:
+        stage: Whose ("thinking", "speaking").
+        provider: Who was asked.
+        began: When it was sent.
+        first: When the first piece of its answer came; None: none did.
+        ended: When it was over; None while it is not.
+        outcome: "whole", "cut" where nobody wanted the rest, or the class of failure ("timeout").
+        prompt: Tokens that were read.
+        completion: Tokens that were written.
+        characters: Characters that were to be spoken.
+    """
+
+    stage: str
+    provider: str
+    began: float
+    first: float | None = None
+    ended: float | None = None
+    outcome: str = ""
+    prompt: int = 0
+    completion: int = 0
+    characters: int = 0
 
 
 @dataclass(slots=True)
@@ -222,6 +277,7 @@ class Ledger:
         latencies: Of each reply that answers a turn.
         served: Who served each of these turns, by stage, in the same order.
         switches: When one provider took over from another.
+        requests: What was asked of the providers of thinking and speaking.
         speculation: What guessing cost.
         health: How well it ran beside.
     """
@@ -229,6 +285,7 @@ class Ledger:
     latencies: list[Latency] = field(default_factory=list)
     served: list[dict[str, str]] = field(default_factory=list)
     switches: list[Switch] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     speculation: Speculation = field(default_factory=Speculation)
     health: Health = field(default_factory=Health)
 

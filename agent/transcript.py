@@ -215,11 +215,13 @@ class Failure:
         stage: Which stage ("hearing", "thinking", "speaking", "tools").
         message: One line for the person who runs the agent: what happened and what to do.
         at: In seconds since the call began.
+        error: Which class of failure ("timeout"); "" where nobody told.
     """
 
     stage: str
     message: str
     at: float
+    error: str = ""
     kind: Literal["failure"] = "failure"
 
     def to_dict(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.mouth import Mouth, Speech
 from vivavoce.pipelines.patience import Patience
-from vivavoce.pipelines.stage import Context, noting
+from vivavoce.pipelines.stage import Context, Noting
 from vivavoce.pipelines.transport import Transport
 from vivavoce.pipelines.turns.playout import Block
 from vivavoce.pipelines.turns.silence import Scene
@@ -377,7 +377,7 @@ class Conversation:
     async def _clip(self, text: str) -> Samples | None:
         language = self.call.language
         # No reply is served by it, but a provider that fails here has failed in this call.
-        with served.listening(noting(self._context, lambda _provider: None)):
+        with served.listening(Noting(self._context, lambda _provider: None)):
             return await self._models.clip(
                 text, voice=self.agent.voice_for(language), language=language
             )
@@ -385,7 +385,7 @@ class Conversation:
     async def _trouble(self, error: ModelError | None) -> None:
         """A model server failed: apologise once, and end the call if the agent is set to."""
         if error is not None:
-            self._context.fail(error.stage, str(error))
+            self._context.fail(error.stage, str(error), error.kind)
         await self._apologise(self._apology_text())
         if self.agent.limits.on_failure == "end":
             await self.hang_up("a model server failed", after_speech=True)

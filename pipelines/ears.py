@@ -54,7 +54,7 @@ from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.failover_hearing import FailoverHearing
 from vivavoce.pipelines.models.interfaces import Hearing
 from vivavoce.pipelines.speakable import speakable
-from vivavoce.pipelines.stage import Context, Stage, noting
+from vivavoce.pipelines.stage import Context, Noting, Stage
 from vivavoce.pipelines.turns import echo
 from vivavoce.pipelines.turns.bargein import Action, BargeIn
 from vivavoce.pipelines.turns.endpointing import (
@@ -133,7 +133,7 @@ class Ears(Stage):
         turns = context.agent.turns
         self._hearing = hearing
         if isinstance(hearing, FailoverHearing):
-            hearing.told = noting(context, lambda _provider: None)
+            hearing.told = Noting(context, lambda _provider: None)
         self._smart_turn = smart_turn
         self._agent = agent
         self._compared = -COMPARE
@@ -436,7 +436,8 @@ class Ears(Stage):
     def on_trouble(self, error: ModelError, *, lost: bool) -> None:
         """Transcription fails."""
         if lost and self._listens:
-            self.context.fail("hearing", str(error))  # the model hears the caller all the same
+            # The model hears the caller all the same.
+            self.context.fail("hearing", str(error), error.kind)
         elif lost:
             self.tasks.spawn(self.context.trouble(error), "apology")
 

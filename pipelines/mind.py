@@ -40,7 +40,7 @@ from vivavoce.pipelines.hands import Hands
 from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Finished, TextDelta, Thinking, ToolCallDelta
-from vivavoce.pipelines.stage import Context, Stage, noting
+from vivavoce.pipelines.stage import Context, Noting, Stage
 
 WITHHELD = "(What the caller said here is withheld.)"
 """What the model is told in place of words that a check refused."""
@@ -401,7 +401,7 @@ class Mind(Stage):
         started = context.clock.now()
         first: Span | None = None
         calls: list[ToolCallDelta] = []
-        noted = noting(context, partial(draft.served.__setitem__, "thinking"))
+        noted = Noting(context, partial(draft.served.__setitem__, "thinking"))
         try:
             with served.listening(noted):
                 async with aclosing(self._thinking.stream(messages, tools)) as thoughts:
@@ -417,6 +417,7 @@ class Mind(Stage):
                         elif isinstance(thought, Finished):
                             call.usage.prompt_tokens += thought.usage.prompt
                             call.usage.completion_tokens += thought.usage.completion
+                            noted.used(thought.usage.prompt, thought.usage.completion)
             await self._finish_text(answer, draft)
         except _RefusedError:
             calls = []

@@ -49,7 +49,7 @@ from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Speaking
 from vivavoce.pipelines.speakable import Speakable, prepare, speakable
-from vivavoce.pipelines.stage import Context, Stage, noting
+from vivavoce.pipelines.stage import Context, Noting, Stage
 from vivavoce.pipelines.turns import heard
 from vivavoce.pipelines.turns.playout import Block, Clause, Playout
 
@@ -419,7 +419,8 @@ class Mouth(Stage):
         try:
             if not speech.spoken[clause].said:
                 return  # a picture, or a line of dashes: there is nothing to say
-            noted = noting(self.context, partial(speech.reply.served.__setitem__, "speaking"))
+            note = partial(speech.reply.served.__setitem__, "speaking")
+            noted = Noting(self.context, note, characters=len(text))
             async with self._slots:
                 stream = self._speaking.stream(text, voice=speech.voice, language=speech.language)
                 with served.listening(noted):

@@ -14,7 +14,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import Event, Failed
-from vivavoce.agent.ledger import Switch
+from vivavoce.agent.ledger import Request, Switch
 from vivavoce.agent.transcript import Failure
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.models import served
@@ -87,32 +87,60 @@ class Context:
         """Tell whoever follows the call."""
         self.call.emit(event)
 
-    def fail(self, stage: str, message: str) -> None:
-        """Note that something failed. The same cause is logged once in a call."""
+    def fail(self, stage: str, message: str, error: str = "") -> None:
+        """Note that something failed, of a class ("timeout"). A cause is logged once in a call."""
         if message not in self._reported:
             self._reported.add(message)
             log.error("call %s: %s", self.call.id, message)
-        failure = Failure(stage, message, self.at)
+        failure = Failure(stage, message, self.at, error)
         self.call.transcript.add(failure)
         self.emit(Failed(self.at, failure))
 
 
-def noting(context: Context, note: Callable[[str], None]) -> served.Listener:
-    """Return what a stage listens with: notes who serves, and enters who took over from whom.
+class Noting(served.Follower):
+    """What a stage listens with, while one answer is made for it.
+
+    It notes who serves, enters who took over from whom, and each request, in the ledger.
 
     Args:
         context: The call.
         note: Told the provider's name.
+        characters: How many are to be spoken.
     """
 
-    def listen(stage: StageName, provider: str, failed: ModelError | None) -> None:
-        note(provider)
+    def __init__(
+        self, context: Context, note: Callable[[str], None], *, characters: int = 0
+    ) -> None:
+        self._context, self._note, self._characters = context, note, characters
+        self._request: Request | None = None
+
+    def __call__(self, stage: StageName, provider: str, failed: ModelError | None) -> None:
+        """A provider is asked from now on."""
+        context = self._context
+        self._note(provider)
         if failed is not None:
-            switch = Switch(stage, provider, str(failed), context.at)
+            switch = Switch(stage, provider, str(failed), context.at, failed.kind)
             context.call.ledger.switches.append(switch)
             log.warning("call %s: %s is served by %s now", context.call.id, stage, provider)
+        if stage != "hearing":  # which has no requests, but a connection
+            now = context.clock.now()
+            self._request = Request(stage, provider, now, characters=self._characters)
+            context.call.ledger.requests.append(self._request)
 
-    return listen
+    def answered(self) -> None:
+        """The first piece of the answer is there."""
+        if self._request is not None and self._request.first is None:
+            self._request.first = self._context.clock.now()
+
+    def used(self, prompt: int, completion: int) -> None:
+        """Enter the tokens that the request took."""
+        if self._request is not None:
+            self._request.prompt, self._request.completion = prompt, completion
+
+    def ended(self, outcome: str) -> None:
+        """The request is over."""
+        if self._request is not None and self._request.ended is None:
+            self._request.ended, self._request.outcome = self._context.clock.now(), outcome
 
 
 class Stage(FrameProcessor):

@@ -18,7 +18,8 @@ from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
 from vivavoce.pipelines.audio.vad import Vad
 from vivavoce.pipelines.models import providers
-from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.breaker import State
+from vivavoce.pipelines.models.errors import ModelError, StageName
 from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking, Provider
 from vivavoce.pipelines.models.failover_hearing import HearingLine, MakeHearing
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
@@ -43,6 +44,8 @@ class Models:
         names: Which model serves each stage, for records.
         vad: Makes a call's voice detector, instead of the one that its agent chose.
         listening: What the transcriber is told, where an agent does not say it.
+        endpoints: Where each stage's models are, to look whether they are there; clients of
+            your own are not among them.
     """
 
     hearing: Callable[[Wishes], Hearing]
@@ -53,6 +56,7 @@ class Models:
     vad: Callable[[], Vad] | None = None
     listening: Listening = field(default_factory=Listening)
     http: Http | None = None
+    endpoints: dict[StageName, tuple[Endpoint, ...]] = field(default_factory=dict)
     _clips: dict[tuple[str, str | Speaker | None, str], Samples] = field(default_factory=dict)
 
     @classmethod
@@ -117,7 +121,25 @@ class Models:
             },
             http=http,
             listening=listening or Listening(),
+            endpoints={
+                "hearing": _asked(hear),
+                "thinking": _asked(think),
+                "speaking": _asked(speak),
+            },
         )
+
+    def breakers(self) -> dict[StageName, dict[str, State]]:
+        """Return how each provider's circuit breaker stands, by stage and provider."""
+        stages: dict[StageName, Any] = {
+            "hearing": self.hearing,
+            "thinking": self.thinking,
+            "speaking": self.speaking,
+        }
+        return {
+            stage: model.states()
+            for stage, model in stages.items()
+            if isinstance(model, HearingLine | FailoverThinking | FailoverSpeaking)
+        }
 
     async def __aenter__(self) -> Self:
         return self
@@ -183,6 +205,10 @@ def _several(
     where: Endpoint | Sequence[Endpoint | Provider[Model]],
 ) -> Sequence[Endpoint | Provider[Model]]:
     return (where,) if isinstance(where, Endpoint) else where
+
+
+def _asked(where: Endpoint | Sequence[Endpoint | Provider[Any]]) -> tuple[Endpoint, ...]:
+    return tuple(each for each in _several(where) if isinstance(each, Endpoint))
 
 
 def _allowed(endpoint: Endpoint) -> Endpoint:

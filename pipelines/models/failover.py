@@ -21,7 +21,7 @@ import numpy as np
 from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.models import joint, served
-from vivavoce.pipelines.models.breaker import Order
+from vivavoce.pipelines.models.breaker import Order, State
 from vivavoce.pipelines.models.errors import ModelError, StageName
 from vivavoce.pipelines.models.interfaces import (
     Finished,
@@ -99,14 +99,23 @@ class _Line(Generic[Model]):
     def succeeded(self, index: int) -> None:
         """A provider answers."""
         self.order.breakers[index].succeeded()
+        served.answered()
 
     def abandoned(self, index: int) -> None:
         """Nobody waits for a provider any more; no effect once it is known how it does."""
         self.order.breakers[index].abandoned()
+        served.ended()
 
     def failed(self, index: int, error: ModelError) -> None:
         """A provider failed."""
         self.order.breakers[index].failed(error, self._now())
+        served.ended(error)
+
+    def states(self) -> dict[str, State]:
+        """Return how each provider's breaker stands, by the provider's name."""
+        now = self._now()
+        pairs = zip(self.providers, self.order.breakers, strict=True)
+        return {provider.name: breaker.state(now) for provider, breaker in pairs}
 
     def late(self, index: int) -> ModelError:
         """Make the error of a first piece that did not come."""
@@ -148,6 +157,10 @@ class FailoverThinking:
             ValueError: If there is none.
         """
         self._line = _Line("thinking", providers, switch, now)
+
+    def states(self) -> dict[str, State]:
+        """Return how each provider's breaker stands, by the provider's name."""
+        return self._line.states()
 
     async def stream(
         self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]]
@@ -233,6 +246,10 @@ class FailoverSpeaking:
             ValueError: If there is none.
         """
         self._line = _Line("speaking", providers, switch, now)
+
+    def states(self) -> dict[str, State]:
+        """Return how each provider's breaker stands, by the provider's name."""
+        return self._line.states()
 
     @property
     def rate(self) -> int:

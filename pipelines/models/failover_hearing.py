@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from vivavoce.pipelines.models import served
-from vivavoce.pipelines.models.breaker import Order
+from vivavoce.pipelines.models.breaker import Order, State
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.failover import Provider
 from vivavoce.pipelines.models.interfaces import Hearing, HearingListener
@@ -373,6 +373,12 @@ class HearingLine:
         self._order = Order(len(self._providers))
         self._final = final
         self._now = now
+
+    def states(self) -> dict[str, State]:
+        """Return how each provider's breaker stands, by the provider's name."""
+        now = self._now()
+        pairs = zip(self._providers, self._order.breakers, strict=True)
+        return {provider.name: breaker.state(now) for provider, breaker in pairs}
 
     def __call__(self, wishes: Wishes) -> Hearing:
         """Make a call's transcription."""

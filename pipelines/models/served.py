@@ -6,6 +6,8 @@ in the task's context, so that calls which share a model do not hear each other'
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +16,20 @@ from vivavoce.pipelines.models.errors import ModelError, StageName
 
 Listener = Callable[[StageName, str, ModelError | None], None]
 """Told who serves a stage from now on, and with what the one before it failed."""
+
+
+class Follower:
+    """A listener that is also told how each request goes. Its methods do nothing here."""
+
+    def __call__(self, stage: StageName, provider: str, failed: ModelError | None) -> None:
+        """A request is sent to a provider; see `Listener`."""
+
+    def answered(self) -> None:
+        """The first piece of the answer is there."""
+
+    def ended(self, outcome: str) -> None:
+        """It is over: "whole", "cut" or the class of its failure. Told once or more."""
+
 
 _listener: ContextVar[Listener | None] = ContextVar("served", default=None)
 
@@ -33,3 +49,22 @@ def tell(stage: StageName, provider: str, failed: ModelError | None = None) -> N
     listener = _listener.get()
     if listener is not None:
         listener(stage, provider, failed)
+
+
+def answered() -> None:
+    """Tell whoever listens that the request is being answered."""
+    listener = _listener.get()
+    if isinstance(listener, Follower):
+        listener.answered()
+
+
+def ended(error: ModelError | None = None) -> None:
+    """Tell whoever listens that the request is over; call it where it is let go of.
+
+    Args:
+        error: What it failed with; None: it did not fail, and was cut if that is being unwound.
+    """
+    listener = _listener.get()
+    if isinstance(listener, Follower):
+        cut = isinstance(sys.exception(), GeneratorExit | asyncio.CancelledError)
+        listener.ended(error.kind if error is not None else "cut" if cut else "whole")

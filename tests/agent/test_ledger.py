@@ -233,3 +233,16 @@ def test_the_share_of_wasted_tokens_needs_some_tokens():
     assert spent.waste == 0
     spent.tokens = 300
     assert spent.waste == pytest.approx(0.3)
+
+
+@given(moments, st.floats(-1, 60), st.lists(spans, max_size=12))
+def test_the_parts_say_when_and_their_charges_sum_to_the_stages(stopped, delay, work):
+    latency = account(stopped, stopped + delay, work)
+    charged = dict.fromkeys(STAGES, 0)
+    for part in latency.parts:
+        charged[part.stage] += part.charged
+        assert latency.stopped <= part.start <= latency.stopped + latency.total
+        assert part.start <= latency.stopped + latency.total >= part.end
+    assert charged == dict(latency.stages)
+    assert len(latency.parts) == len(work) + 1
+    assert latency.parts[-1].end == latency.stopped + latency.total
