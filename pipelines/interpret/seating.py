@@ -193,12 +193,12 @@ class Seating:
 
         Args:
             ident: Whose seat.
-            language: What they hear from now on, of somebody who speaks also what they speak; ""
-                for no change.
-            hears: Likewise.
+            language: In which language from now on; "" for no change.
+            hears: In which way; None for no change.
 
         Raises:
-            SeatingError: The language is none of the session's, or there is no such way.
+            SeatingError: The language is none of the session's, or that of somebody who speaks;
+                or there is no such way.
         """
         person = self._seated.get(ident)
         if person is None:
@@ -206,6 +206,9 @@ class Seating:
         wanted = self.language(language) if language else person.language
         if hears is not None:
             _check(hears)
+        if person.speaks and wanted != person.language:
+            text = f"{person.name} speaks {person.language}: leave, and join again with another"
+            raise SeatingError("bad_language", text)
         person.hears = person.hears if hears is None else hears
         person.language = wanted
         self.changes += 1

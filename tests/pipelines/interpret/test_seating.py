@@ -72,6 +72,8 @@ def test_a_listener_chooses_what_to_hear():
     with pytest.raises(SeatingError, match="choose of en, fr, es"):
         seats.choose(one.id, language="de", hears="translation")
     assert one.hears == "original"  # what was refused has changed nothing
+    with pytest.raises(SeatingError, match="speaks en: leave, and join again"):
+        seats.choose(speaker.id, language="fr")
 
 
 def test_seats_are_bounded():
