@@ -3,6 +3,7 @@
 # make check   format, lint, strict types
 # make bench   measurements (benchmarks/)
 # make conformance   every provider with every named fault: docs/conformance.md
+# make fuzz    look for bytes that break a parser, half a minute for each
 # make docs    the documentation as a site, in build/site
 # make dev     .venv with everything a contributor needs
 # make clean   everything these targets made
@@ -13,7 +14,7 @@ BIN    := $(VENV)/bin
 ROOMS  := agent cli phone pipelines sandbox tools web
 CODE   := $(ROOMS) tests examples benchmarks conformance
 
-.PHONY: demo test check format bench conformance docs dev clean
+.PHONY: demo test check format bench conformance fuzz docs dev clean
 
 $(VENV)/.base: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -62,7 +63,7 @@ demo: $(VENV)/.base $(VENV)/.debian
 	@$(BIN)/vivavoce demo
 
 test: dev
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: dev
 	$(BIN)/ruff format --check $(CODE)
@@ -78,6 +79,13 @@ bench: dev
 
 conformance: dev
 	@$(BIN)/python -m conformance
+
+$(VENV)/.fuzz: pyproject.toml | $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	@touch $@
+
+fuzz: $(VENV)/.fuzz
+	@$(BIN)/python -m tests.fuzz
 
 # Apart from the rest: the site's tools read the sources and run nothing of ours.
 build/.docs: pyproject.toml

@@ -315,7 +315,8 @@ def _check_mandatory(message: Request | Response) -> None:
         values = message.headers.all(name)
         if not values or not values[0] or (len(values) > 1 and name != "Via"):
             raise SipParseError(f"{name} is missing, empty or there twice")
-    _ = message.vias, message.from_, message.to, message.cseq
+    # `via` beside `vias`: an empty value before the first one is no value and not the topmost.
+    _ = message.via, message.vias, message.from_, message.to, message.cseq
 
 
 def _check(message: Request | Response, version: str, body: bytes) -> None:

@@ -169,6 +169,7 @@ def test_strange_but_lawful(name, changes):
         ("a bare CR", [("Alice", "Al\rice")], 400),
         ("no colon", [("Max-Forwards: 70", "Max-Forwards 70")], 400),
         ("a folded first header", [("Via: SIP", " Via: SIP")], 400),
+        ("an empty first Via", [("Via: SIP", "Via: , SIP")], 400),
         ("port 0", [(":5060", ":0")], 400),
         ("port too large", [(":5060", ":65536")], 400),
         ("half an IPv6 literal", [("pc33.atlanta.example:5060", "[2001:db8::1")], 400),
