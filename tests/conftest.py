@@ -49,8 +49,26 @@ REAL_TIME = (
     *("tests/pipelines/models/", "tests/sandbox/", "tests/test_conformance", "tests/web/"),
 )
 
+# Files that take half a minute or more begin first, so that none of them is left when the other
+# test processes have nothing to do any more.
+LONG = (
+    *("tests/web/browser/", "tests/cli/test_talk.py", "tests/pipelines/test_interruptions.py"),
+    *(
+        "tests/phone/test_opening.py",
+        "tests/phone/sip/test_loss.py",
+        "tests/phone/test_transfer.py",
+    ),
+    *("tests/phone/test_spoken.py", "tests/pipelines/test_microphone.py", "tests/test_types.py"),
+    *("tests/pipelines/models/test_hearing_faults.py", "tests/cli/test_new.py"),
+)
+
+
+def _rank(item: pytest.Item) -> int:
+    return next((at for at, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG))
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
     if not config.pluginmanager.hasplugin("rerunfailures"):
         return  # a checkout without the development tools
     for item in items:

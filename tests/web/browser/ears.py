@@ -17,6 +17,8 @@ from playwright.async_api import Page
 from vivavoce.sandbox.launch import Sandbox
 
 RATE = 16_000
+BETWEEN = 1.0
+"""Seconds of silence between two things that are said; within one, pauses are shorter."""
 
 _LISTEN = """
 async () => {
@@ -87,25 +89,24 @@ async def transcribe(sandbox: Sandbox, sound: Any) -> str:
 
 
 def last(sound: Any) -> Any:
-    """Cut out what was said after the longest silence."""
+    """Cut out what was said after the last silence that parts two things."""
     block = RATE // 10
     loud = [level(sound[at : at + block]) > 150 for at in range(0, len(sound) - block, block)]
-    longest, start, run = 0, 0, 0
-    seen = False
+    start = run = 0
     for at, is_loud in enumerate(loud):
-        if is_loud:
-            if seen and run > longest:
-                longest, start = run, at
-            seen, run = True, 0
-        else:
+        if not is_loud:
             run += 1
+            continue
+        if run * block >= BETWEEN * RATE:
+            start = at
+        run = 0
     return sound[max(0, start - 2) * block :]
 
 
 def error_rate(said: str, understood: str) -> float:
-    """Word error rate: edits for each word that was said."""
+    """Word error rate: edits for each word that was said; what was said before costs nothing."""
     want, got = (re.findall(r"[a-z']+", text.lower()) for text in (said, understood))
-    row = list(range(len(got) + 1))
+    row = [0] * (len(got) + 1)
     for i, word in enumerate(want, 1):
         before, row[0] = row[0], i
         for j, other in enumerate(got, 1):
