@@ -45,7 +45,7 @@ class Engine:
         Args:
             name: As in the roster.
             python: The interpreter of its environment.
-            worker: The module in `benchmarks.latency.workers`.
+            worker: The module that its process runs.
             options: What the worker takes: url, keys (one for each call), variant.
         """
         self.name = name
@@ -54,7 +54,7 @@ class Engine:
         self._command = [
             str(python),
             "-m",
-            f"benchmarks.latency.workers.{worker}",
+            worker,
             json.dumps(options),
         ]
         self._process: asyncio.subprocess.Process | None = None

@@ -122,4 +122,5 @@ def prepare(entries: Sequence[Entry], cache: Path) -> dict[str, Path]:
 def make(entry: Entry, pythons: dict[str, Path], url: str, keys: Sequence[str]) -> Engine:
     """Return an entry's engine with a call for each key; nothing runs yet."""
     options: dict[str, Any] = {"url": url, "keys": list(keys), "variant": entry.variant}
-    return Engine(entry.name, pythons[entry.peer], entry.worker, options)
+    worker = f"benchmarks.latency.workers.{entry.worker}"
+    return Engine(entry.name, pythons[entry.peer], worker, options)
