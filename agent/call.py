@@ -164,8 +164,9 @@ class Call(Generic[Deps, State]):
         Args:
             prices: By model; `vivavoce.agent.prices.PRICES` if None.
         """
-        served = [name.partition(" at ")[0] for name in self.models.values()]
-        return cost(self.usage, dict.fromkeys(served), prices) if served else None
+        return (
+            cost(self.usage, dict.fromkeys(self.models.values()), prices) if self.models else None
+        )
 
     # Speaking.
 
