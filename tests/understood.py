@@ -199,7 +199,7 @@ def pieces(samples, rate, pause=0.35):
     found, gap = [], round(pause * 50)
     for group in np.split(voiced, np.flatnonzero(np.diff(voiced) > gap) + 1):
         if len(group) >= 5:  # 0.1 s: a click is no speech
-            found.append(values[max(0, group[0] - 2) * step : (group[-1] + 3) * step])
+            found += [values[max(0, group[0] - 2) * step : (group[-1] + 3) * step]]
     return found
 
 
