@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import (
     CUT_MARK,
     Entry,
@@ -52,6 +53,9 @@ def _line(number: int, entry: Entry, audio: str | None) -> Html:
             return _placed(number, "handoff", entry.at, entry.at, parts, audio)
         case News():
             return _placed(number, "news", entry.at, entry.at, iter([el("p", entry.text)]), audio)
+        case Segment():
+            parts = _segment(entry)
+            return _placed(number, "caller", entry.started, entry.ended, parts, audio)
         case Failure():
             return _placed(number, "failure", entry.at, entry.at, _failure(entry), audio)
 
@@ -87,6 +91,16 @@ def _utterance(entry: Utterance) -> Iterator[Html]:
     yield el("p", entry.text or "…", cls="text", dir="auto")
     if entry.why_ended:
         yield el("p", "Turn ended · ", entry.why_ended, cls="why")
+
+
+def _segment(entry: Segment) -> Iterator[Html]:
+    lag = f" · {entry.lag:.1f} s behind" if entry.lag is not None else ""
+    yield el("p", f"{entry.speaker} · {entry.source} → {entry.target}{lag}", cls="who")
+    yield el("p", entry.text, cls="text", dir="auto", lang=entry.source or None)
+    if entry.translation:
+        yield el("p", entry.translation, cls="text", dir="auto", lang=entry.target or None)
+    if entry.why:
+        yield el("p", "Not translated: ", entry.why, cls="why")
 
 
 def _reply(number: int, entry: Reply) -> Iterator[Html]:

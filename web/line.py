@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from pipecat.audio.dtmf.types import KeypadEntry
@@ -24,6 +24,7 @@ from pipecat.utils.time import time_now_iso8601
 
 from vivavoce.agent.call import KEYS
 from vivavoce.agent.events import CallerSaid
+from vivavoce.agent.interpreter import Original
 from vivavoce.agent.languages import LanguageError
 from vivavoce.agent.transcript import Utterance
 from vivavoce.pipelines.audio.convert import Int16
@@ -71,6 +72,14 @@ class Tap(Protocol):
 
     def agent(self, pcm: Int16, rate: int) -> None:
         """Hear what is played to the caller, likewise."""
+
+
+@runtime_checkable
+class CanUncover(Protocol):
+    """A talk in which the speaker's own voice can be heard beneath a translation."""
+
+    def set_original(self, original: Original) -> None:
+        """Hear it so from now on."""
 
 
 class Line:
@@ -358,6 +367,11 @@ class Line:
                 call.set_language(command.language)
             case rtvi.Playout():
                 conversation.playout = command.delay
+            case rtvi.Beneath():
+                if not isinstance(conversation, CanUncover):
+                    text = "there is no original here: this is no interpreted session"
+                    raise rtvi.RtviError(text, command.id)
+                conversation.set_original(command.original)
             case rtvi.Passed():
                 call.received(command.message)
 

@@ -21,9 +21,11 @@ from vivavoce.agent.events import (
     CallerStopped,
     Event,
     Failed,
+    SegmentChanged,
     ToolEnded,
     ToolStarted,
 )
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Entry, Reply, ToolUse, Utterance
 from vivavoce.web import rtvi
 
@@ -55,6 +57,8 @@ class Narrator:
         self._why = ""
         self._guesses = self._hits = 0
         self._writing = ""  # the reply that the model writes, as RTVI's clients were told
+        self._segments: dict[tuple[str, int, str], str] = {}  # how far each was when it was told
+        self._growing: dict[tuple[str, int, str], Segment] = {}  # whose captions wait to be told
 
     def name(self, entry: Utterance | Reply) -> str:
         """Return the name of an utterance or a reply, as "r3"."""
@@ -132,6 +136,8 @@ class Narrator:
             case ToolStarted(use=use) | ToolEnded(use=use):
                 row["use"] = self.entry(use)
                 out += _tool(use, over=isinstance(event, ToolEnded))
+            case SegmentChanged(segment=segment):
+                return self._changed(segment, at)
             case Failed(failure=failure):
                 data = {"error": f"{failure.stage}: {failure.message}", "fatal": False}
                 out.append(rtvi.write("error", data))
@@ -155,10 +161,29 @@ class Narrator:
         for entry in call.transcript.entries[-RECENT:]:
             if isinstance(entry, Reply):
                 out += self._grown(entry, at)
+        for segment in self._growing.values():
+            out.append(_ours("segment", at, segment=segment.to_dict()))
+        self._growing.clear()
         return out
 
-    def _heard(self, text: str, *, final: bool) -> str:
-        data = {"text": text, "final": final, "timestamp": self._wall(), "user_id": "caller"}
+    def _changed(self, segment: Segment, at: float) -> list[str]:
+        """Tell of a segment: at once where it goes on, ten times a second where it only grows."""
+        name = (segment.speaker, segment.number, segment.target)
+        before = self._segments.get(name)
+        self._segments[name] = segment.state
+        if before == segment.state and not segment.settled:
+            self._growing[name] = segment
+            return []
+        self._growing.pop(name, None)
+        out = []
+        if before is None:
+            out.append(self._heard(segment.text, final=True, who=segment.speaker))
+        if segment.settled and segment.translation and before != segment.state:
+            out.append(rtvi.write("bot-transcription", {"text": segment.translation}))
+        return [*out, _ours("segment", at, segment=segment.to_dict())]
+
+    def _heard(self, text: str, *, final: bool, who: str = "caller") -> str:
+        data = {"text": text, "final": final, "timestamp": self._wall(), "user_id": who}
         return rtvi.write("user-transcription", data)
 
     def _grown(self, reply: Reply, at: float) -> list[str]:

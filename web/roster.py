@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Reply, Utterance
 from vivavoce.web.desk import LiveCall
 from vivavoce.web.recent import matches, split
@@ -86,6 +87,8 @@ def _said(entry: object) -> str:
             return entry.text
         case Reply():
             return entry.heard or entry.generated
+        case Segment():
+            return f"{entry.text} {entry.translation}".strip()
     return ""
 
 

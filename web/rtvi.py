@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
+
+from vivavoce.agent.interpreter import Original
 
 LABEL = "rtvi-ai"
 VERSION = "2.2.0"
@@ -16,6 +18,7 @@ VERSION = "2.2.0"
 LONGEST_TEXT = 4_000
 """Characters that a caller may type at a time."""
 LONGEST_KEYS = 32
+_ORIGINALS: tuple[Original, ...] = get_args(Original)
 
 
 class RtviError(ValueError):
@@ -98,6 +101,13 @@ class Playout(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Beneath(Command):
+    """How the speaker's own voice is to be heard beneath a translation: "ducked", "off", "full"."""
+
+    original: Original = "ducked"
+
+
+@dataclass(frozen=True, slots=True)
 class Passed(Command):
     """A message for the application."""
 
@@ -174,6 +184,11 @@ def _ours(ident: str, data: dict[str, Any]) -> Command:
             if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay <= 2:
                 raise RtviError("playout takes a delay of 0 to 2 s", ident)
             return Playout(ident, what, float(delay))
+        case "original":
+            for original in _ORIGINALS:
+                if fields.get("original") == original:
+                    return Beneath(ident, what, original)
+            raise RtviError(f"original is one of {', '.join(_ORIGINALS)}", ident)
         case "send":
             return Passed(ident, what, given)
         case "snapshot":

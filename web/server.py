@@ -124,6 +124,7 @@ class CallServer:
 
     def _make_app(self, routes: Sequence[web.AbstractRouteDef]) -> web.Application:
         from vivavoce.web.carriers import carrier_routes
+        from vivavoce.web.downloads import download_routes
         from vivavoce.web.operator import Operators
         from vivavoce.web.realtime_api import realtime_routes
         from vivavoce.web.signalling import signalling_routes
@@ -146,6 +147,7 @@ class CallServer:
                 *signalling_routes(self),
                 *socket_routes(self),
                 *carrier_routes(self),
+                *download_routes(self),
                 *realtime_routes(self),
                 *operators.routes(),
                 *routes,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from vivavoce.agent.ledger import STAGES, Latency
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import (
     Entry,
     Failure,
@@ -123,6 +124,9 @@ class _Fields:
         if not isinstance(value, str):
             raise _wrong(self._where + key, value, "text")
         return value
+
+    def count(self, key: str) -> int:
+        return int(_number(self._found.get(key) or 0, self._where + key))
 
     def flag(self, key: str) -> bool:
         value = self._found.get(key)
@@ -249,6 +253,23 @@ def _news(fields: _Fields) -> News:
     return News(fields.string("text"), fields.seconds("at"))
 
 
+def _segment(fields: _Fields) -> Segment:
+    started = fields.seconds("started")
+    return Segment(
+        number=fields.count("number"),
+        speaker=fields.string("speaker"),
+        source=fields.string("source"),
+        target=fields.string("target"),
+        text=fields.string("text"),
+        started=started,
+        ended=max(started, fields.seconds("ended")),
+        translation=fields.string("translation"),
+        spoken_from=fields.maybe("spoken_from"),
+        spoken_to=fields.maybe("spoken_to"),
+        why=fields.string("why"),
+    )
+
+
 _KINDS: dict[str, Callable[[_Fields], Entry]] = {
     "caller": _utterance,
     "agent": _reply,
@@ -256,6 +277,7 @@ _KINDS: dict[str, Callable[[_Fields], Entry]] = {
     "failure": _failure,
     "handoff": _handover,
     "news": _news,
+    "segment": _segment,
 }
 
 
@@ -267,6 +289,8 @@ def _last(entry: Entry) -> float:
             return max(entry.started or 0.0, entry.ended or 0.0)
         case ToolUse():
             return entry.started + (entry.seconds or 0.0)
+        case Segment():
+            return max(entry.ended, entry.spoken_to or 0.0)
         case Failure() | HandOver() | News():
             return entry.at
 

@@ -7,8 +7,16 @@ from typing import Any
 
 from tests.web.calls import host
 from vivavoce.agent.call import Call
-from vivavoce.agent.events import AgentSaid, AgentStarted, CallEnded, CallerSaid, ToolEnded
+from vivavoce.agent.events import (
+    AgentSaid,
+    AgentStarted,
+    CallEnded,
+    CallerSaid,
+    SegmentChanged,
+    ToolEnded,
+)
 from vivavoce.agent.ledger import Span, account
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Reply, ToolUse, Utterance
 from vivavoce.web.narrator import LARGEST, Narrator
 
@@ -88,3 +96,32 @@ def test_tools_and_the_end():
     told = ours(narrator.event(CallEnded(3.0, "bye")))
     assert [each["event"] for each in told[-2:]] == ["phase", "call_ended"]
     assert told[-1]["reason"] == "bye"
+
+
+def test_a_segment_is_told_as_it_goes_on_and_its_caption_ten_times_a_second():
+    call, narrator = made()
+    segment = Segment(1, "Ada", "fr", "en", "Bonjour à tous.", 0.5, 1.5, cut=1.8)
+    call.transcript.add(segment)
+    first = narrator.event(SegmentChanged(1.8, segment))
+    assert kinds(first) == ["user-transcription", "server-message"]
+    assert json.loads(first[0])["data"]["user_id"] == "Ada"
+    assert ours(first)[0]["event"] == "segment"
+    segment.state = "translating"
+    assert ours(narrator.event(SegmentChanged(1.9, segment)))
+    for text in ("Hello", "Hello every", "Hello everybody"):
+        segment.caption(text)
+        assert narrator.event(SegmentChanged(2.0, segment)) == []
+    (grown,) = [each for each in ours(narrator.watch()) if each["event"] == "segment"]
+    assert grown["segment"]["translation"] == "Hello everybody"
+    assert [each for each in ours(narrator.watch()) if each["event"] == "segment"] == []
+    segment.caption("Good morning, all.")
+    narrator.event(SegmentChanged(2.1, segment))
+    segment.state, segment.spoken_from = "speaking", 2.2
+    (spoken,) = ours(narrator.event(SegmentChanged(2.2, segment)))
+    assert spoken["segment"]["revisions"] == ["Hello everybody"]
+    assert spoken["segment"]["lag"] == 0.7
+    assert [each for each in ours(narrator.watch()) if each["event"] == "segment"] == []
+    segment.state = "spoken"
+    assert "bot-transcription" in kinds(narrator.event(SegmentChanged(3.0, segment)))
+    (row,) = json.loads(narrator.snapshot(muted=False))["data"]["transcript"]
+    assert (row["kind"], row["state"]) == ("segment", "spoken")

@@ -125,6 +125,11 @@ const BODIES = {
     entry.why_ended ? h("p", { class: "why" }, t("talk.turnEnded", { why: entry.why_ended })) : null,
   ],
   agent: (entry) => [h("p", { class: "who" }, t("talk.agent"), badges(entry)), words(entry)],
+  segment: (entry) => [
+    h("p", { class: "who" }, `${entry.speaker} · ${entry.source} → ${entry.target}`),
+    h("p", { class: "text", dir: "auto", lang: entry.source }, entry.text),
+    entry.translation ? h("p", { class: "text", dir: "auto", lang: entry.target }, entry.translation) : null,
+  ],
   tool: (entry) => tool(entry),
   handoff: (entry) => [
     h("p", {}, t("talk.handoff", { agent: entry.agent, previous: entry.previous })),
