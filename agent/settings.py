@@ -176,6 +176,22 @@ class ListeningSettings(BaseModel):
         return Listening(language=self.language, expect=self.expect, delay=self.delay)
 
 
+class LoadSettings(BaseModel):
+    """How far a server may be loaded before it refuses further calls; 0 looks at none of it.
+
+    Attributes:
+        lag: How late its event loop may be in one look of twenty (ms).
+        loop: Share of a core that the event loop may use, with the call that is asked for (0–1).
+        process: Share of the machine's cores that the process may use, likewise.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lag: float = Field(default=50.0, ge=0, le=10_000)
+    loop: float = Field(default=0.85, ge=0, le=1)
+    process: float = Field(default=0.95, ge=0, le=1)
+
+
 class Settings(BaseSettings):
     """All settings.
 
@@ -193,6 +209,7 @@ class Settings(BaseSettings):
         ask: Where the model is that answers questions to recordings, if apart.
         listening: What the transcriber is told, where the agent does not say it.
         timeouts: How long to wait.
+        load: How far a server may be loaded before it refuses further calls.
         log: How much is logged.
     """
 
@@ -216,6 +233,7 @@ class Settings(BaseSettings):
     ask: ProviderSettings = ProviderSettings()
     listening: ListeningSettings = ListeningSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
+    load: LoadSettings = LoadSettings()
     log: Literal["error", "warning", "info", "debug"] = "warning"
 
     @field_validator("mistral_url", "sandbox_url")

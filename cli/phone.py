@@ -45,6 +45,7 @@ from vivavoce.phone.entrance import Entrance
 from vivavoce.phone.exposure import place
 from vivavoce.phone.opening import Sentence
 from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.records import RecordsError
@@ -359,7 +360,13 @@ class Desk:
         self._console.print(f"[dim]{escape(who)}: {escape(call.reason)}[/]")
 
 
-def make_phone(agents: Sequence[Agent[Any]], models: Models, setup: Setup, desk: Desk) -> Phone:
+def make_phone(
+    agents: Sequence[Agent[Any]],
+    models: Models,
+    setup: Setup,
+    desk: Desk,
+    gate: Gate | None = None,
+) -> Phone:
     """Make the telephone of a set-up, whose calls a desk shows.
 
     Raises:
@@ -375,6 +382,7 @@ def make_phone(agents: Sequence[Agent[Any]], models: Models, setup: Setup, desk:
         recordings=desk.recordings,
         disclosure=setup.disclosure,
         consent=setup.consent,
+        gate=gate,
         entrances=setup.entrances,
         began=desk.began,
         ended=desk.ended,
@@ -420,9 +428,11 @@ async def run_phone(
     stop = asyncio.Event()
     on_signals(stop.set)
     records = setup.records.make()
+    gate = Gate(Bounds(**settings.load.model_dump()))
     async with records or contextlib.nullcontext(), open_models(settings) as models:
         desk = Desk(console, models.names, folder, as_json=as_json, records=records)
-        phone = make_phone(agents, models, setup, desk)
+        phone = make_phone(agents, models, setup, desk, gate)
+        gate.start()
         try:
             async with phone:
                 if not as_json:
@@ -435,6 +445,7 @@ async def run_phone(
                     return 0
                 return await _dial(phone, dial, setup, desk, stop, console)
         finally:
+            gate.close()
             await desk.close()
 
 

@@ -24,6 +24,7 @@ from vivavoce.cli.models import open_models
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow
+from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.desk import Desk, LiveCall
 from vivavoce.web.exposure import Exposure, ExposureError
@@ -227,12 +228,15 @@ async def run_server(
     records = setup.records.make()
     if records is not None and folder is not None:
         raise RecordsError("--out and [records] are two places: give one of both")
+    gate = Gate(Bounds(**settings.load.model_dump()))
     try:
         async with records or contextlib.nullcontext(), open_models(settings) as models:
+            gate.start()
             desk = Desk(
                 agents,
                 models,
                 limits=setup.limits,
+                gate=gate,
                 servers=setup.servers,
                 recordings=folder,
                 records=records,
@@ -263,6 +267,7 @@ async def run_server(
             await server.close()
             return 0
     finally:
+        gate.close()
         await tasks.close()
         await board.close()
 

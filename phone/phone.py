@@ -24,6 +24,7 @@ from vivavoce.phone.station import HANDLER, Station
 from vivavoce.phone.transport import PhoneTransport
 from vivavoce.phone.voicemail import Answerer
 from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.load import Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.tasks import Tasks
 
@@ -78,6 +79,7 @@ class Phone:
             a sentence in the call's language; or give your own, or one for each language.
         consent: Asked before a call is recorded; it is recorded only after a yes, by voice or
             key. Likewise a sentence; False records unasked, which most laws forbid.
+        gate: Measures whether one more call fits; None: `exposure.max_calls` alone bounds them.
         entrances: Other ways in, such as `AudioSocket` and `ChanWebSocket`.
         began: Told of each call before its first event.
         ended: Told of each call once it is over.
@@ -98,6 +100,7 @@ class Phone:
         recordings: Path | None = None,
         disclosure: Sentence = False,
         consent: Sentence = False,
+        gate: Gate | None = None,
         entrances: Sequence[Entrance] = (),
         began: Hook | None = None,
         ended: Hook | None = None,
@@ -135,7 +138,7 @@ class Phone:
         self._closed = False
         # Who came by another way, and has no trunk, needs no SIP port: a PBX may be there.
         self._by_sip = bool(trunks) or exposure is not None or not entrances
-        self.station = Station(self._take, trunks=trunks, exposure=exposure)
+        self.station = Station(self._take, trunks=trunks, exposure=exposure, gate=gate)
         self._operator = Operator(self.station, models, self._trunks, policy or Policy())
 
     async def __aenter__(self) -> Self:

@@ -32,6 +32,7 @@ from vivavoce.phone.sip.transport import Transports
 from vivavoce.phone.sip.trunk import Trunk, formats
 from vivavoce.phone.sip.ua import UserAgent
 from vivavoce.phone.sip.uri import Uri
+from vivavoce.pipelines.load import Gate
 from vivavoce.pipelines.tasks import Tasks
 
 log = logging.getLogger("vivavoce")
@@ -70,6 +71,8 @@ class Station:
         trunks: Where calls come from and go to; none: this machine alone.
         exposure: How it is reached.
         look_up: Answers questions of DNS; by default as the system is configured.
+        gate: Measures whether one more call fits, beside `max_calls`; the station does not start
+            it. One that comes in when none does is told so (503 with Retry-After).
 
     Raises:
         PhoneError: The configuration does not hold together, or lets anybody in.
@@ -85,7 +88,9 @@ class Station:
         trunks: Sequence[Trunk] = (),
         exposure: Exposure | None = None,
         look_up: Asking | None = None,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate
         self._exposure = exposure or Exposure()
         guard(self._exposure, trunks)
         if not trunks and not self._exposure.phones:
@@ -143,6 +148,7 @@ class Station:
                 phones=dict(self._exposure.phones) or None,
                 realm=self._exposure.realm,
                 max_calls=self._exposure.max_calls,
+                full=self._no_room,
                 session_timer=SessionTimer(self._exposure.session_timer),
             )
         except OSError as error:
@@ -227,6 +233,8 @@ class Station:
             raise DialError(0, f"{number}: {error}") from error
         line.attach(call)
         self._lines[call] = line
+        if self._gate is not None:
+            self._gate.begin()
         self._wire.do(decided)
         stands = False
         try:
@@ -313,6 +321,13 @@ class Station:
             return Address(mine.transport, own_address(address.version), mine.port)
         return mine
 
+    def _no_room(self) -> bool:
+        """Whether what is measured leaves no room for a call that comes in."""
+        why = "" if self._gate is None else self._gate.full()
+        if why:
+            log.warning("a call is refused: %s", why)
+        return bool(why)
+
     def _news(self, news: Decision) -> None:
         match news:
             case sip.Incoming():
@@ -337,6 +352,8 @@ class Station:
                     line.take(news)
                     if isinstance(news, sip.Ended):
                         del self._lines[news.call]
+                        if self._gate is not None:
+                            self._gate.end()
                         self._tasks.spawn(line.close(), "close a line")
         self._changed.set()
 
@@ -344,6 +361,8 @@ class Station:
         line = PhoneLine(self, direction=Direction.IN, trunk=call.trunk or "")
         line.attach(call)
         self._lines[call] = line
+        if self._gate is not None:
+            self._gate.begin()
         self._tasks.spawn(self._serve(line, call), f"call {line.call_id[:12]}")
 
     async def _serve(self, line: PhoneLine, call: Call) -> None:

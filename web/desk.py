@@ -21,6 +21,7 @@ from vivavoce.agent import Agent
 from vivavoce.agent.languages import base
 from vivavoce.agent.record import record
 from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.load import AGAIN, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.leg import Leg
@@ -140,6 +141,7 @@ class Desk:
         records: Where calls are kept; None: nowhere. Opened and closed by who made it.
         choose_voice: Whether a client may choose the agent's voice.
         wait: Seconds that a call waits for a caller who is gone.
+        gate: Measures whether one more call fits; None: `limits` alone bounds them.
         version: Ours, for clients.
         began: Told of each call before its first event.
         ended: Told of each call once it is over and `record` is there.
@@ -159,6 +161,7 @@ class Desk:
         records: Store | None = None,
         choose_voice: bool = False,
         wait: float = WAIT,
+        gate: Gate | None = None,
         version: str = "",
         began: Hook | None = None,
         ended: Hook | None = None,
@@ -181,6 +184,7 @@ class Desk:
         self.draining = False
         self._choose_voice = choose_voice
         self._wait = wait
+        self.gate = gate
         self._began, self._ended = began, ended
         self._keeper = None if records is None else Keeper(records)
         self._tasks = Tasks()
@@ -189,7 +193,8 @@ class Desk:
     @property
     def busy(self) -> bool:
         """Whether no call can begin."""
-        return self.draining or self.admission.calls >= self.limits.calls
+        full = self.gate is not None and bool(self.gate.full())
+        return self.draining or self.admission.calls >= self.limits.calls or full
 
     def agent_for(self, wish: Wish) -> Agent[Any]:
         """Return who answers.
@@ -263,14 +268,22 @@ class Desk:
         """
         if self.draining:
             raise DeskError(503, "closing", "this server is shutting down: call another", 10.0)
+        if self.gate is not None and (why := self.gate.full()):
+            # Before any of those that run suffers.
+            log.warning("a call is refused: %s", why)
+            raise DeskError(503, "busy", "this server has no room for a call: try again", AGAIN)
         refusal = self.admission.begin(wish.address, wish.caller, time.monotonic())
         if refusal is not None:
             status, code = (503, "busy") if refusal.busy else (429, "too_many_calls")
             raise DeskError(status, code, refusal.message, refusal.retry)
+        if self.gate is not None:
+            self.gate.begin()
 
     def release(self, wish: Wish) -> None:
         """Count a call out that `admit` has let in."""
         self.admission.end(wish.address, wish.caller, time.monotonic())
+        if self.gate is not None:
+            self.gate.end()
 
     def by_leg(self, name: str) -> LiveCall:
         """Return the call that has a connection.

@@ -49,6 +49,7 @@ class UserAgent:
             what no trunk sends is dropped unheard.
         realm: What phones see in the challenge.
         max_calls: Most calls at once.
+        full: Asked before a call is taken, beside `max_calls`: whether there is no room for it.
         timers: Base intervals of RFC 3261.
         session_timer: Our wish for session timers.
         admission: Allow-lists and rates; by default made from the trunks.
@@ -67,6 +68,7 @@ class UserAgent:
         phones: Mapping[str, str] | None = None,
         realm: str = "vivavoce",
         max_calls: int = 100,
+        full: Callable[[], bool] = lambda: False,
         timers: Timers | None = None,
         session_timer: SessionTimer | None = None,
         admission: Admission | None = None,
@@ -82,6 +84,7 @@ class UserAgent:
             self._exchange.public = self._seen_as
         self._guard = Guard(realm, phones, bytes.fromhex(token(32))) if phones else None
         self._max_calls = max_calls
+        self._no_room = full
         self._calls: dict[tuple[str, str], Call] = {}
         self._around = Surroundings(
             self._exchange,
@@ -383,7 +386,7 @@ class UserAgent:
         request, exchange = transaction.request, self._exchange
         trunk = self._trunks.get(verdict.trunk) if verdict.trunk is not None else None
         offer = sdp_in(request)
-        if self._closing or len(self._calls) >= self._max_calls:
+        if self._closing or len(self._calls) >= self._max_calls or self._no_room():
             exchange.refuse(transaction, 503, now, [("Retry-After", "10")])
             return
         if trunk is not None and self._full(trunk):

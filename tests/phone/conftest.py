@@ -134,13 +134,16 @@ async def station():
     """A factory: ``await station(bot.take, trunk options…, exposure={…})``, closed afterwards."""
     async with AsyncExitStack() as stack:
 
-        async def make(answer=None, *, exposure=None, trunks=None, **given: Any) -> Station:
+        async def make(
+            answer=None, *, exposure=None, trunks=None, gate=None, **given: Any
+        ) -> Station:
             options: dict[str, Any] = {"listen": ("udp:127.0.0.1:0",), "rtp": range(40_000, 48_000)}
             return await stack.enter_async_context(
                 Station(
                     answer,
                     trunks=[local_trunk(**given)] if trunks is None else trunks,
                     exposure=Exposure(**{**options, **(exposure or {})}),
+                    gate=gate,
                 )
             )
 

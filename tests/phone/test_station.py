@@ -14,6 +14,7 @@ from tests.phone.conftest import Bot, local_trunk, only, spray
 from tests.phone.peers import HERE, right
 from vivavoce.phone import DialError, Direction, Exposure, PhoneError, Srtp, Station, Trunk
 from vivavoce.phone.sip.leg import CallError
+from vivavoce.pipelines.load import Bounds, Gate
 
 
 def towards(other: Station, **given) -> list[Trunk]:
@@ -183,6 +184,22 @@ async def test_a_far_end_that_falls_silent(station):
     line._endpoint.session.sending = False  # as when its network is gone
     assert await callee.lines[0].over(10)
     assert callee.lines[0].farewell == "no audio came from the far end"
+
+
+async def test_a_process_without_room_refuses_a_call_and_keeps_those_it_has(station):
+    callee, gate = Bot(), Gate(Bounds(cost=0.3))
+    there = await station(callee.take, gate=gate)
+    here = await station(trunks=towards(there))
+    lines = [await here.dial("1"), await here.dial("1")]
+    with pytest.raises(DialError) as caught:
+        await here.dial("1")
+    assert caught.value.code == 503
+    assert not any(line.ended for line in lines)
+    lines[0].hang_up()
+    async with asyncio.timeout(10):
+        while gate.full():  # noqa: ASYNC110 - no event tells it
+            await asyncio.sleep(0.02)
+    await here.dial("1")
 
 
 async def test_a_call_that_is_over_does_nothing(station):

@@ -13,6 +13,7 @@ import pytest
 import yarl
 
 from tests.web.calls import Browser, get, host, request, serving
+from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.web import desk as desk_module
 from vivavoce.web.exposure import Exposure
 from vivavoce.web.limits import Limits
@@ -188,6 +189,24 @@ async def test_call_tokens_open_the_door_once():
         status, got = await request("POST", f"{server.url}/api/tokens", json=made, headers=key)
         assert status == 200
         assert signer.read(got["token"], now).caller == "bob"
+
+
+async def test_a_process_without_room_refuses_a_call_before_the_others_suffer():
+    body = {"sdp": await offer(), "type": "offer"}
+    gate = Gate(Bounds(cost=0.5))
+    async with serving(gate=gate) as server:
+        url = f"{server.url}/api/offer"
+        assert (await request("POST", url, json=body))[0] == 200
+        status, got = await request("POST", url, json={**body, "sdp": await offer()})
+        assert status == 503
+        assert got["error"]["code"] == "busy"
+        assert (await get(f"{server.url}/api/health"))[1]["status"] == "busy"
+        await next(iter(server.desk.calls.values())).hang_up()
+        for _ in range(200):
+            if not server.desk.calls and not gate.full():
+                break
+            await asyncio.sleep(0.05)
+        assert gate.full() == ""
 
 
 async def test_a_token_is_not_used_up_by_a_server_that_is_busy():
