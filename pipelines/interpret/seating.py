@@ -56,6 +56,7 @@ class Person:
         joined: When they came (s).
         left: When they left for good (s); None while they have their seat.
         there: Whether they can be reached now.
+        kind: How they came: "webrtc", "phone in", ….
     """
 
     id: str
@@ -66,17 +67,19 @@ class Person:
     joined: float
     left: float | None = None
     there: bool = True
+    kind: str = ""
 
     def to_dict(self, *, speaking: bool = False) -> dict[str, Any]:
         """Return it as clients and records have it."""
         return {
             "id": self.id,
             "name": self.name,
-            "language": self.language,
-            "speaks": self.speaks,
-            "hears": self.hears,
-            "there": self.there and self.left is None,
+            "speaks": self.language if self.speaks else None,
+            "hears": self.language,
+            "mode": self.hears,
             "speaking": speaking,
+            "there": self.there and self.left is None,
+            "kind": self.kind,
             "joined": round(self.joined, 3),
             "left": None if self.left is None else round(self.left, 3),
         }
@@ -112,6 +115,7 @@ class Seating:
         self._most, self._most_speakers = people, speakers
         self._lecture, self._longest = lecture, longest
         self._seated: dict[str, Person] = {}
+        self._fading: dict[str, Person] = {}
         self._count = 0
         self._emptied: float | None = 0.0
         self._unspoken: float | None = None  # since when nobody speaks who did
@@ -222,11 +226,19 @@ class Seating:
         self.changes += 1
         return True
 
-    def leave(self, ident: str, now: float) -> Person | None:
-        """Take somebody's seat back; None if they have left already."""
+    def leave(self, ident: str, now: float, *, fading: bool = False) -> Person | None:
+        """Take somebody's seat back; None if they have left already.
+
+        Args:
+            ident: Whose seat.
+            now: The time.
+            fading: What they said last is still to be heard by the others, until they are `gone`.
+        """
         person = self._seated.pop(ident, None)
         if person is None:
             return None
+        if fading and person.speaks:
+            self._fading[ident] = person
         person.left, person.there = now, False
         self.past.append(person)
         if not self._seated:
@@ -235,6 +247,10 @@ class Seating:
             self._unspoken = now
         self.changes += 1
         return person
+
+    def gone(self, ident: str) -> None:
+        """The last of what somebody said who has left was heard; idempotent."""
+        self._fading.pop(ident, None)
 
     def over(self, now: float) -> str:
         """Return why the session is over; "" while it goes on."""
@@ -278,7 +294,7 @@ class Seating:
         # Who hears the original reads it, too: their own language's captions go with it.
         return {
             Route(speaker.id, listener.language)
-            for speaker in self._seated.values()
+            for speaker in (*self._seated.values(), *self._fading.values())
             if speaker.speaks
             and speaker.id != ident
             and base(speaker.language) != base(listener.language)

@@ -107,6 +107,18 @@ def test_names_are_clean_and_nobody_shares_one():
     assert names == ["Ann", "Ann 2", "C", "X Y", "z" * 40]
 
 
+def test_what_somebody_said_last_is_still_heard_when_they_have_left():
+    seats = room()
+    ann, luc = seats.join(0.0, language="en", name="Ann"), seats.join(0.0, language="fr")
+    seats.leave(ann.id, 5.0, fading=True)
+    assert seats.routes() == {Route(ann.id, "fr")}  # and nothing is translated for her any more
+    assert seats.join(6.0, language="en", name="Ann").name == "Ann"
+    seats.gone(ann.id)
+    assert Route(ann.id, "fr") not in seats.routes()
+    seats.leave(luc.id, 7.0)
+    assert seats.routes() == set()
+
+
 def test_it_ends_when_all_have_left_or_nobody_comes():
     seats = room()
     assert not seats.over(UNVISITED - 1)
