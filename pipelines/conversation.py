@@ -28,6 +28,7 @@ from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.mouth import Mouth, Speech
+from vivavoce.pipelines.observing import logs
 from vivavoce.pipelines.patience import Patience
 from vivavoce.pipelines.stage import Context, Noting
 from vivavoce.pipelines.transport import Transport
@@ -228,6 +229,7 @@ class Conversation:
         Raises:
             RuntimeError: If the pipeline does not start.
         """
+        logs.call_id.set(self.call.id)
         runner = WorkerRunner(handle_sigint=False, check_dangling_tasks=False)
         started = asyncio.Event()
 

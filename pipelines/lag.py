@@ -26,13 +26,15 @@ class Lags:
     Attributes:
         count: How many there were.
         longest: The longest one (s).
+        total: Their sum (s).
     """
 
-    __slots__ = ("_bins", "count", "longest")
+    __slots__ = ("_bins", "count", "longest", "total")
 
     def __init__(self) -> None:
         self.count = 0
         self.longest = 0.0
+        self.total = 0.0
         self._bins = [0] * _BINS
 
     def add(self, seconds: float) -> None:
@@ -42,8 +44,16 @@ class Lags:
             self._bins[0] += 1
             return
         self.longest = max(self.longest, seconds)
+        self.total += seconds
         place = math.ceil(math.log(seconds / _FINEST) / math.log(_RATIO))
         self._bins[min(place, _BINS - 1)] += 1
+
+    def at_most(self, seconds: float) -> int:
+        """Return how many were no longer than that (s); up to a tenth of it too low a bound."""
+        if seconds <= _FINEST:
+            return self._bins[0]
+        last = math.floor(math.log(seconds / _FINEST) / math.log(_RATIO) + 1e-9)
+        return sum(self._bins[: last + 1])
 
     def percentile(self, percent: float) -> float:
         """Return the delay (s) that so many percent of them do not exceed; 0 if there are none.
@@ -67,10 +77,13 @@ class LoopLag:
     """What one call saw of its event loop's lag, from `start` to `close`.
 
     Not for a loop whose time is simulated: its timer never lets such a loop rest.
+
+    Args:
+        lags: Where it is entered; its own if None.
     """
 
-    def __init__(self) -> None:
-        self._lags = Lags()
+    def __init__(self, lags: Lags | None = None) -> None:
+        self._lags = Lags() if lags is None else lags
         self._timer: _Timer | None = None
 
     def start(self) -> None:
