@@ -26,9 +26,10 @@ from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.tasks import Tasks
-from vivavoce.web.desk import Desk, LiveCall
+from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Exposure, ExposureError
 from vivavoce.web.limits import Limits
+from vivavoce.web.live import LiveCall
 from vivavoce.web.records import RecordsError
 from vivavoce.web.server import CallServer
 from vivavoce.web.store_settings import StoreSettings

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
-from vivavoce.web.desk import DeskError, LiveCall
 from vivavoce.web.listener import BLOCK, RATE, Listener
+from vivavoce.web.live import DeskError, LiveCall
 from vivavoce.web.rtvi import event
 from vivavoce.web.socket import open_socket
 from vivavoce.web.tokens import Operator
@@ -134,9 +134,7 @@ class Audience:
             await self._sweep()
 
     @contextlib.contextmanager
-    def _joined(
-        self, live: LiveCall, conversation: Conversation, listener: Listener
-    ) -> Iterator[Watch]:
+    def _joined(self, live: LiveCall, conversation: Talk, listener: Listener) -> Iterator[Watch]:
         watch = self._watches.get(live.id)
         if watch is None:
             watch = self._watches[live.id] = Watch(live, conversation, self._redact)

@@ -37,7 +37,7 @@ from pipecat.serializers.vonage import VonageFrameSerializer
 
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.web import rtvi
-from vivavoce.web.desk import DeskError, Wish
+from vivavoce.web.live import DeskError, Wish
 from vivavoce.web.socket import carry, open_socket, refuse
 from vivavoce.web.stream import StreamLeg
 

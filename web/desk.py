@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import hmac
 import logging
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,10 +21,12 @@ from vivavoce.agent.record import record
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.load import AGAIN, Gate
 from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.leg import Leg
 from vivavoce.web.limits import Admission, Limits
 from vivavoce.web.line import WAIT, Line, wall
+from vivavoce.web.live import DeskError, LiveCall, Wish
 from vivavoce.web.narrator import Narrator
 from vivavoce.web.store import Store
 from vivavoce.web.store_keeper import Keeper
@@ -44,86 +44,6 @@ MOST_KEPT = 200
 ENDING = 10.0
 """Seconds in which the calls end when the server does."""
 UNREACHED = "the caller was never reached"
-
-
-class DeskError(Exception):
-    """A call cannot begin or go on.
-
-    Attributes:
-        status: HTTP's status that says so.
-        code: A word for programs.
-        retry: Seconds after which it may be tried again; 0 for never.
-    """
-
-    def __init__(self, status: int, code: str, text: str, retry: float = 0.0) -> None:
-        super().__init__(text)
-        self.status, self.code, self.retry = status, code, retry
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a client asks of its call.
-
-    Attributes:
-        agent: Who is to answer; "" for the first one.
-        language: What they are to speak.
-        voice: In which voice, where that may be chosen.
-        address: Where the client is.
-        caller: Who it is, where a token says so.
-        called: What it called: a number, a page's origin.
-    """
-
-    agent: str = ""
-    language: str = ""
-    voice: str = ""
-    address: str = ""
-    caller: str = ""
-    called: str = ""
-
-
-@dataclass(eq=False)
-class LiveCall:
-    """A call, from its leave to begin to the end of its record.
-
-    Attributes:
-        id: Names it.
-        resume: Whoever has it is the caller, and may come back with it.
-        wish: What was asked for.
-        line: What carries it.
-        agent: Who answered.
-        began: When.
-        conversation: Once the client is reached.
-        record: Once it is over.
-        recording: Where it is recorded.
-    """
-
-    id: str
-    resume: str
-    wish: Wish
-    line: Line
-    agent: Agent[Any]
-    began: datetime
-    recording: Path | None = None
-    conversation: Conversation | None = None
-    record: dict[str, Any] | None = None
-    ended_at: float = 0.0
-    task: asyncio.Task[None] | None = field(default=None, repr=False)
-
-    @property
-    def over(self) -> bool:
-        """Whether it has ended."""
-        return self.record is not None
-
-    def is_caller(self, token: str) -> bool:
-        """Whether a token is this call's."""
-        return hmac.compare_digest(token.encode(), self.resume.encode())
-
-    async def hang_up(self, reason: str = "the caller hung up") -> None:
-        """End it."""
-        if self.conversation is not None:
-            await self.conversation.call.hang_up(reason, after_speech=False)
-        elif self.task is not None:
-            self.task.cancel()
 
 
 Hook = Callable[[LiveCall], None]
@@ -221,7 +141,7 @@ class Desk:
         *,
         speaks_rtvi: bool = True,
         prepare: Callable[[Agent[Any]], Agent[Any]] | None = None,
-        attached: Callable[[LiveCall, Conversation], None] | None = None,
+        attached: Callable[[LiveCall, Talk], None] | None = None,
     ) -> LiveCall:
         """Begin a call over a connection; it runs by itself from then on.
 
@@ -371,7 +291,7 @@ class Desk:
         live: LiveCall,
         *,
         speaks_rtvi: bool,
-        attached: Callable[[LiveCall, Conversation], None] | None,
+        attached: Callable[[LiveCall, Talk], None] | None,
     ) -> None:
         try:
             leg = live.line.leg
@@ -401,7 +321,7 @@ class Desk:
             if self._ended is not None and live.conversation is not None:
                 self._ended(live)
 
-    def _converse(self, live: LiveCall, *, speaks_rtvi: bool) -> Conversation:
+    def _converse(self, live: LiveCall, *, speaks_rtvi: bool) -> Talk:
         conversation = Conversation(
             live.agent,
             self.models,
@@ -421,7 +341,7 @@ class Desk:
         live.line.follow(conversation, narrator)
         return conversation
 
-    def _record(self, live: LiveCall, conversation: Conversation) -> dict[str, Any]:
+    def _record(self, live: LiveCall, conversation: Talk) -> dict[str, Any]:
         entry = record(
             conversation.call,
             agent=live.agent.name,

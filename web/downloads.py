@@ -15,7 +15,7 @@ from aiohttp import web
 from vivavoce.pipelines.audio.riff import AudioFileError, WavFormat, read_format
 from vivavoce.pipelines.interpret.downloads import FORMS, TIMES, DownloadError, subtitles
 from vivavoce.pipelines.interpret.dub import Dub, header
-from vivavoce.web.desk import DeskError, LiveCall
+from vivavoce.web.live import DeskError, LiveCall
 from vivavoce.web.records import RecordsError
 
 if TYPE_CHECKING:

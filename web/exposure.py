@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from vivavoce.web.desk import DeskError
+from vivavoce.web.live import DeskError
 from vivavoce.web.tokens import Claims, Signer, TokenError, Used
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})

@@ -29,10 +29,10 @@ from vivavoce.agent.languages import LanguageError
 from vivavoce.agent.transcript import Utterance
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler
-from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.frames import CallerTurnFrame
 from vivavoce.pipelines.local import Passage
 from vivavoce.pipelines.recorder import Recorder
+from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.pipelines.transport import Carried
 from vivavoce.web import rtvi
@@ -108,7 +108,7 @@ class Line:
         self._output = Passage("WebOutput")
         self._recorder: Recorder | None = None
         self._resampler: Resampler | None = None
-        self._conversation: Conversation | None = None
+        self._conversation: Talk | None = None
         self._narrator: Narrator | None = None
         self._ready = False
         self._commands: asyncio.Queue[rtvi.Command] = asyncio.Queue(WAITING)
@@ -199,7 +199,7 @@ class Line:
             old.told = None
             self._tasks.spawn(old.close(), "close an old connection")
 
-    def follow(self, conversation: Conversation, narrator: Narrator | None) -> None:
+    def follow(self, conversation: Talk, narrator: Narrator | None) -> None:
         """Take the call, before it runs, and begin to tell its client what happens.
 
         Args:
@@ -275,7 +275,7 @@ class Line:
         if self._ready and self._leg is not None:
             self._leg.write(text)
 
-    async def _narrate(self, conversation: Conversation, narrator: Narrator) -> None:
+    async def _narrate(self, conversation: Talk, narrator: Narrator) -> None:
         async for event in conversation.call:
             for text in narrator.event(event):
                 self._tell(text)

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 
 from vivavoce.web.audience import Audience
-from vivavoce.web.desk import DeskError, LiveCall
+from vivavoce.web.live import DeskError, LiveCall
 from vivavoce.web.recent import STRETCHES, Recent
 from vivavoce.web.records import Bucket, Found, Query, RecordsError
 from vivavoce.web.roster import Vocabulary, row

@@ -15,10 +15,10 @@ from aiohttp import web
 from vivavoce.phone.media.codec import Codec, make_codec
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler
-from vivavoce.pipelines.conversation import Conversation
-from vivavoce.web.desk import DeskError, LiveCall
+from vivavoce.pipelines.talk import Talk
 from vivavoce.web.functions import Functions
 from vivavoce.web.line import WATCH
+from vivavoce.web.live import DeskError, LiveCall
 from vivavoce.web.realtime import FORMATS, Session, error, new_id
 from vivavoce.web.server import bearer
 from vivavoce.web.socket import carry, open_socket, refuse
@@ -65,13 +65,13 @@ class RealtimeLeg(StreamLeg):
     def write(self, text: str) -> None:
         """Drop it: this client speaks another protocol."""
 
-    def follow(self, live: LiveCall, conversation: Conversation) -> None:
+    def follow(self, live: LiveCall, conversation: Talk) -> None:
         """Begin to tell what happens in the call."""
         self.live = live
         self._tasks.spawn(self._narrate(conversation), "realtime narrator")
         self._tasks.spawn(self._watch(), "realtime watch")
 
-    async def _narrate(self, conversation: Conversation) -> None:
+    async def _narrate(self, conversation: Talk) -> None:
         async for event in conversation.call:
             self.tell(self.session.event(event, conversation.call))
 

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Reply, Utterance
-from vivavoce.web.desk import LiveCall
+from vivavoce.web.live import LiveCall
 from vivavoce.web.recent import matches, split
 
 LONGEST = 120

@@ -13,9 +13,10 @@ from typing import Any, Self
 from aiohttp import web
 
 from vivavoce.web.assets import OPERATOR, assets
-from vivavoce.web.desk import Desk, DeskError, LiveCall, Wish
+from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
+from vivavoce.web.live import DeskError, LiveCall, Wish
 from vivavoce.web.records import RecordsError
 from vivavoce.web.store_sending import send
 from vivavoce.web.tokens import LIFETIME, Claims

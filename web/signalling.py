@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from vivavoce.web.desk import DeskError, LiveCall
+from vivavoce.web.live import DeskError, LiveCall
 from vivavoce.web.sdp import OfferError, read_candidate, read_offer
 from vivavoce.web.webrtc import Peer
 

@@ -20,8 +20,8 @@ from vivavoce.phone.media.codec import CodecError, Opus
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.web import rtvi
-from vivavoce.web.desk import DeskError, LiveCall
 from vivavoce.web.leg import BLOCK
+from vivavoce.web.live import DeskError, LiveCall
 from vivavoce.web.stream import HEARTBEAT, StreamLeg
 
 if TYPE_CHECKING:

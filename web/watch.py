@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web import rtvi
-from vivavoce.web.desk import LiveCall
 from vivavoce.web.line import NETWORK, WATCH, wall
 from vivavoce.web.listener import Listener
+from vivavoce.web.live import LiveCall
 from vivavoce.web.narrator import Narrator
 
 Redact = Callable[[dict[str, Any]], dict[str, Any]]
@@ -36,7 +36,7 @@ class Watch:
         listeners: Who follows it.
     """
 
-    def __init__(self, live: LiveCall, conversation: Conversation, redact: Redact) -> None:
+    def __init__(self, live: LiveCall, conversation: Talk, redact: Redact) -> None:
         self._live, self._call = live, conversation.call
         self._redact = redact
         self._narrator = Narrator(self._call, wall, recording=live.recording is not None)

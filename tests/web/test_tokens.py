@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.web.desk import DeskError
 from vivavoce.web.exposure import Door, Exposure, ExposureError
+from vivavoce.web.live import DeskError
 from vivavoce.web.tokens import LONGEST_ROOM, Signer, TokenError, Used
 from vivavoce.web.turn import IceServers
 

@@ -1,0 +1,94 @@
+"""A live call: what a client asked for, what carries it, and what is left of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from vivavoce.agent import Agent
+from vivavoce.pipelines.talk import Talk
+from vivavoce.web.line import Line
+
+
+class DeskError(Exception):
+    """A call cannot begin or go on.
+
+    Attributes:
+        status: HTTP's status that says so.
+        code: A word for programs.
+        retry: Seconds after which it may be tried again; 0 for never.
+    """
+
+    def __init__(self, status: int, code: str, text: str, retry: float = 0.0) -> None:
+        super().__init__(text)
+        self.status, self.code, self.retry = status, code, retry
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client asks of its call.
+
+    Attributes:
+        agent: Who is to answer; "" for the first one.
+        language: What they are to speak.
+        voice: In which voice, where that may be chosen.
+        address: Where the client is.
+        caller: Who it is, where a token says so.
+        called: What it called: a number, a page's origin.
+    """
+
+    agent: str = ""
+    language: str = ""
+    voice: str = ""
+    address: str = ""
+    caller: str = ""
+    called: str = ""
+
+
+@dataclass(eq=False)
+class LiveCall:
+    """A call, from its leave to begin to the end of its record.
+
+    Attributes:
+        id: Names it.
+        resume: Whoever has it is the caller, and may come back with it.
+        wish: What was asked for.
+        line: What carries it.
+        agent: Who answered.
+        began: When.
+        conversation: Once the client is reached.
+        record: Once it is over.
+        recording: Where it is recorded.
+    """
+
+    id: str
+    resume: str
+    wish: Wish
+    line: Line
+    agent: Agent[Any]
+    began: datetime
+    recording: Path | None = None
+    conversation: Talk | None = None
+    record: dict[str, Any] | None = None
+    ended_at: float = 0.0
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        return self.record is not None
+
+    def is_caller(self, token: str) -> bool:
+        """Whether a token is this call's."""
+        return hmac.compare_digest(token.encode(), self.resume.encode())
+
+    async def hang_up(self, reason: str = "the caller hung up") -> None:
+        """End it."""
+        if self.conversation is not None:
+            await self.conversation.call.hang_up(reason, after_speech=False)
+        elif self.task is not None:
+            self.task.cancel()
