@@ -21,6 +21,7 @@ from vivavoce.agent.record import record
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.load import AGAIN, Gate
 from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.observing.observer import Observer
 from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.leg import Leg
@@ -62,6 +63,7 @@ class Desk:
         choose_voice: Whether a client may choose the agent's voice.
         wait: Seconds that a call waits for a caller who is gone.
         gate: Measures whether one more call fits; None: `limits` alone bounds them.
+        observer: Follows the calls, for metrics and traces; opened and closed by who made it.
         version: Ours, for clients.
         began: Told of each call before its first event.
         ended: Told of each call once it is over and `record` is there.
@@ -82,6 +84,7 @@ class Desk:
         choose_voice: bool = False,
         wait: float = WAIT,
         gate: Gate | None = None,
+        observer: Observer | None = None,
         version: str = "",
         began: Hook | None = None,
         ended: Hook | None = None,
@@ -104,7 +107,7 @@ class Desk:
         self.draining = False
         self._choose_voice = choose_voice
         self._wait = wait
-        self.gate = gate
+        self.gate, self.observer = gate, observer
         self._began, self._ended = began, ended
         self._keeper = None if records is None else Keeper(records)
         self._tasks = Tasks()
@@ -186,6 +189,14 @@ class Desk:
         Raises:
             DeskError: There are too many, of all or of theirs.
         """
+        try:
+            self._admit(wish)
+        except DeskError as refusal:
+            if self.observer is not None:
+                self.observer.refused("web", refusal.code)
+            raise
+
+    def _admit(self, wish: Wish) -> None:
         if self.draining:
             raise DeskError(503, "closing", "this server is shutting down: call another", 10.0)
         if self.gate is not None and (why := self.gate.full()):
@@ -306,6 +317,13 @@ class Desk:
             if self._keeper is not None:
                 make = partial(self._record, live, conversation)
                 self._keeper.began(conversation.call, make)
+            if self.observer is not None:
+                self.observer.began(
+                    conversation,
+                    leg.kind if leg is not None else "",
+                    figures=live.figures,
+                    agent=live.agent.name,
+                )
             if self._began is not None:
                 self._began(live)
             await conversation.run()
@@ -313,6 +331,8 @@ class Desk:
             self.calls.pop(live.id, None)
             self.release(live.wish)
             self._keep(live)
+            if self.observer is not None and live.conversation is not None:
+                self.observer.ended(live.conversation)
             try:
                 await asyncio.shield(self._tasks.spawn(live.line.finish(), f"end of {live.id}"))
             finally:

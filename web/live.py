@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -85,6 +86,11 @@ class LiveCall:
     def is_caller(self, token: str) -> bool:
         """Whether a token is this call's."""
         return hmac.compare_digest(token.encode(), self.resume.encode())
+
+    def figures(self) -> tuple[object, Mapping[str, Any]]:
+        """Return its present connection, and how good that is; None and nothing without one."""
+        leg = self.line.leg
+        return leg, {} if leg is None else leg.figures()
 
     async def hang_up(self, reason: str = "the caller hung up") -> None:
         """End it."""
