@@ -24,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from vivavoce.agent.ledger import STAGES
 from vivavoce.pipelines.lag import Lags
+from vivavoce.pipelines.observing.pulse import Pulse
 from vivavoce.pipelines.observing.tally import SERVED, Gain, Turn
 
 DELAYS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.6, 2.0, 3.0, 5.0)
@@ -101,7 +102,7 @@ class Meter:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        self.lag = Lags()
+        self.lag = Pulse()
         self._bounds: dict[str, Bound] = {}
 
         def count(name: str, text: str, *labels: str) -> Counter:
@@ -357,8 +358,9 @@ class _Lag(Collector):
 
     def collect(self) -> Iterable[Metric]:
         family, lags = self._family(), self._lags
-        buckets: list[Any] = [[f"{bound:g}", lags.at_most(bound)] for bound in STALLS]
-        family.add_metric([], [*buckets, ["+Inf", lags.count]], sum_value=lags.total)
+        buckets: list[Any] = [(f"{bound:g}", float(lags.at_most(bound))) for bound in STALLS]
+        buckets.append(("+Inf", float(lags.count)))
+        family.add_metric([], buckets, sum_value=lags.total)
         return [family]
 
     def _family(self) -> HistogramMetricFamily:

@@ -148,9 +148,9 @@ def plan_turn(
     turn = Span("turn", latency.stopped, latency.stopped + latency.total, dict(attributes))
     turn.attributes["vivavoce.turn"] = number
     turn.attributes["vivavoce.latency_us"] = latency.total
-    for stage, worked in latency.hidden.items():
+    for hidden, worked in latency.hidden.items():
         if worked:
-            turn.attributes[f"vivavoce.hidden_us.{stage}"] = worked
+            turn.attributes[f"vivavoce.hidden_us.{hidden}"] = worked
     for stage, key in SERVED.items():
         if served.get(key):
             turn.attributes[f"vivavoce.served.{stage}"] = served[key]
