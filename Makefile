@@ -3,6 +3,7 @@
 # make check   format, lint, strict types
 # make bench   measurements (benchmarks/)
 # make conformance   every provider with every named fault: docs/conformance.md
+# make audit   known advisories about what is installed; make sbom: its bill of materials
 # make fuzz    look for bytes that break a parser, half a minute for each
 # make docs    the documentation as a site, in build/site
 # make dev     .venv with everything a contributor needs
@@ -14,7 +15,7 @@ BIN    := $(VENV)/bin
 ROOMS  := agent cli phone pipelines sandbox tools web
 CODE   := $(ROOMS) tests examples benchmarks conformance
 
-.PHONY: demo test check format bench conformance fuzz docs dev clean
+.PHONY: demo test check format bench conformance fuzz audit sbom docs dev clean
 
 $(VENV)/.base: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -65,7 +66,7 @@ demo: $(VENV)/.base $(VENV)/.debian
 test: dev
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-check: dev
+check: dev audit
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy $(foreach room,$(ROOMS),-p vivavoce.$(room))
@@ -83,6 +84,21 @@ conformance: dev
 $(VENV)/.fuzz: pyproject.toml | $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	@touch $@
+
+# Apart from the rest: what looks at an environment is not in it.
+build/.audit:
+	@mkdir -p build
+	@$(PYTHON) -m venv build/audit
+	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check \
+		'pip-audit>=2.9,<3' 'cyclonedx-bom>=7,<8'
+	@touch $@
+
+audit: build/.audit dev
+	@$(PYTHON) .ci/audit $(VENV) build/audit/bin/pip-audit
+
+sbom: build/.audit dev
+	@build/audit/bin/cyclonedx-py environment --output-reproducible --outfile build/sbom.json $(VENV)
+	@echo build/sbom.json
 
 fuzz: $(VENV)/.fuzz
 	@$(BIN)/python -m tests.fuzz
