@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from vivavoce.agent.ledger import Latency
+
 State = Literal["waiting", "translating", "queued", "speaking", "spoken", "written", "failed"]
 
 
@@ -35,7 +37,11 @@ class Segment:
         voice: Whose voice spoke it.
         state: How far it is; "written" where it is a caption only.
         why: What went wrong, where `state` is "failed".
-        served: Who translated and who spoke it, by stage ("thinking", "speaking").
+        served: Who transcribed, translated and spoke it, by stage ("hearing", "thinking",
+            "speaking").
+        latency: Where the lag went, once it is spoken: "transcription" of its last word,
+            "endpointing" (waiting for the cut), "thinking" (the first token), "clause" (the
+            rest of the translation), "speech" (the first audio) and "output" (the queue).
     """
 
     number: int
@@ -58,6 +64,7 @@ class Segment:
     state: State = "waiting"
     why: str = ""
     served: dict[str, str] = field(default_factory=dict)
+    latency: Latency | None = None
     kind: Literal["segment"] = "segment"
 
     @property
@@ -105,4 +112,5 @@ class Segment:
             "state": self.state,
             "why": self.why,
             "served": dict(self.served),
+            "latency": self.latency.to_dict() if self.latency else None,
         }

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from pipecat.pipeline.worker import PipelineWorker
-
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
+from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.transport import Carried
 
 
@@ -17,13 +16,16 @@ class Talk(Carried, Protocol):
     Servers, records and command lines go by this, and need not know which of the two it is.
     """
 
+    playout: float
+    """How long after its arrival sound is heard, as the client says (s)."""
+
     @property
     def call(self) -> Call[Any]:
         """The call's public face."""
 
     @property
-    def worker(self) -> PipelineWorker:
-        """The pipecat worker beneath."""
+    def clock(self) -> Clock:
+        """What stamps everything in it."""
 
     @property
     def agent(self) -> Agent[Any]:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
-from vivavoce.agent.usage import Usage
+from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.interfaces import Finished, Thinking, Thought
+from vivavoce.pipelines.stage import Context, Noting
+
+answers_for: ContextVar[dict[str, str] | None] = ContextVar("answers_for", default=None)
+"""Where a task wants to have entered who served it, by stage."""
 
 
 class Counting:
@@ -15,12 +21,12 @@ class Counting:
 
     Args:
         thinking: The model.
-        usage: Where it is entered.
+        context: The call whose usage and ledger it is entered into.
     """
 
-    def __init__(self, thinking: Thinking, usage: Usage) -> None:
+    def __init__(self, thinking: Thinking, context: Context) -> None:
         self._thinking = thinking
-        self._usage = usage
+        self._context = context
 
     async def stream(
         self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]]
@@ -30,10 +36,17 @@ class Counting:
         Raises:
             ModelError: If the server cannot be reached, refuses, stalls or breaks off.
         """
-        self._usage.requests += 1
-        async with aclosing(self._thinking.stream(messages, tools)) as thoughts:
-            async for thought in thoughts:
-                if isinstance(thought, Finished):
-                    self._usage.prompt_tokens += thought.usage.prompt
-                    self._usage.completion_tokens += thought.usage.completion
-                yield thought
+        usage = self._context.call.usage
+        usage.requests += 1
+        told = answers_for.get()
+        noted = Noting(
+            self._context, partial(({} if told is None else told).__setitem__, "thinking")
+        )
+        with served.listening(noted):
+            async with aclosing(self._thinking.stream(messages, tools)) as thoughts:
+                async for thought in thoughts:
+                    if isinstance(thought, Finished):
+                        usage.prompt_tokens += thought.usage.prompt
+                        usage.completion_tokens += thought.usage.completion
+                        noted.used(thought.usage.prompt, thought.usage.completion)
+                    yield thought

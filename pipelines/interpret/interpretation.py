@@ -13,10 +13,12 @@ class Interpretation(Seat):
     """A session of one line: a file, a microphone, one browser or one telephone.
 
     Whoever speaks there is heard there in the other language; with `both_ways` two people at one
-    microphone speak a language each, and every utterance is translated into the other one.
+    microphone speak a language each, and every utterance is translated into the other one. The
+    speaker's own voice is not played back to them, whatever `Interpreter.original` says.
 
     Args:
-        interpreter: How it is to be done.
+        interpreter: How it is to be done. Of several targets, the first is spoken, and the
+            others are captions.
         models: With what.
         transport: What carries the call.
         call_id: Names the call; made up if None.
@@ -38,4 +40,20 @@ class Interpretation(Seat):
         voices: Voices | None = None,
         simulated: bool = False,
     ) -> None:
-        raise NotImplementedError
+        super().__init__(
+            interpreter,
+            models,
+            transport,
+            speaks="" if interpreter.both_ways else interpreter.source,
+            hears=interpreter.targets[0],
+            call_id=call_id,
+            caller=caller,
+            called=called,
+            voices=voices,
+            simulated=simulated,
+        )
+        assert self.ear is not None
+        for target in interpreter.languages if interpreter.both_ways else interpreter.targets:
+            lane = self.ear.lane(target)
+            if interpreter.both_ways or target == interpreter.targets[0]:
+                self.listen(lane.outlet())

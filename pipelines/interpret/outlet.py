@@ -16,6 +16,8 @@ LIMIT = 120.0
 """Seconds that may wait for a listener who does not listen just now."""
 BEHIND = 1.0
 """Seconds of an original that are kept for a listener; it is heard as it is spoken, or not."""
+READY = 0.04
+"""Seconds of it that are there before it is heard, and after every gap."""
 DUCKED = 10 ** (-18 / 20)
 """Gain of an original while its translation sounds: -18 dB."""
 BENEATH = 10 ** (-12 / 20)
@@ -107,12 +109,12 @@ class Outlet:
 class Beneath:
     """A speaker's own voice, as one listener hears it beneath the translation. It never waits.
 
-    "ducked" is -12 dB, and -18 dB while the translation sounds; "full" is as loud as it was,
-    and -18 dB beneath its translation; "off" is silence.
+    "ducked" is -12 dB, and -18 dB while a translation sounds; "full" is as loud as it was; "off"
+    is silence.
 
     Args:
         rate: Sample rate of what it gives (Hz).
-        original: How it is to be heard.
+        original: How it is to be heard; may be changed.
     """
 
     def __init__(self, rate: int, original: Original) -> None:
@@ -121,6 +123,7 @@ class Beneath:
         self._resampler: Resampler | None = None
         self._chunks: deque[Samples] = deque()
         self._waiting = 0
+        self._running = False
         self._gain = 0.0
 
     def feed(self, pcm: Samples, rate: int) -> None:
@@ -145,17 +148,22 @@ class Beneath:
             count: How many.
             translated: Whether a translation sounds over it.
         """
+        # Two lines' blocks never come in step: a little is kept, so that there is no gap.
+        self._running = self._waiting >= count + (0 if self._running else READY * self.rate)
+        if not self._running:
+            self._gain = 0.0
+            return np.zeros(count, np.int16)
         taken = chunks.take(self._chunks, count)
         self._waiting -= len(taken)
-        if self.original == "off":
-            wanted = 0.0
-        elif translated:
-            wanted = DUCKED
-        else:
-            wanted = 1.0 if self.original == "full" else BENEATH
-        out = np.zeros(count, np.int16)
-        if len(taken):
-            ramp = np.linspace(self._gain, wanted, len(taken), dtype=np.float32)
-            out[: len(taken)] = (taken * ramp).astype(np.int16)
+        wanted = self._wanted(translated=translated)
+        if not wanted and not self._gain:
+            return np.zeros(count, np.int16)
+        ramp = np.linspace(self._gain, wanted, count, dtype=np.float32)
         self._gain = wanted
+        out: Samples = (taken * ramp).astype(np.int16)
         return out
+
+    def _wanted(self, *, translated: bool) -> float:
+        if self.original == "ducked":
+            return DUCKED if translated else BENEATH
+        return 1.0 if self.original == "full" else 0.0

@@ -8,11 +8,15 @@ what is translated from now on. Both end as soon as they are no longer needed.
 from __future__ import annotations
 
 FASTEST = 1.3
-"""The highest speed: beyond it listeners tire, and a voice is no longer itself."""
+"""The highest speed in ordinary times: beyond it listeners tire."""
+HASTE = 1.6
+"""The highest speed of all, for a moment: still understood, and better than falling behind."""
 EASE = 0.25
 """Seconds behind that are left alone."""
 FULL = 2.0
-"""Seconds behind from which speech is as fast as it may be."""
+"""Seconds behind from which speech is as fast as it may ordinarily be."""
+FAR = (2.5, 4.5)
+"""Seconds behind from which it is hurried beyond that, and as much as can be."""
 SLEW = 0.25
 """How much the speed may change within a second: what changes slowly is not noticed."""
 BRIEFER = (1.5, 3.0)
@@ -20,9 +24,9 @@ BRIEFER = (1.5, 3.0)
 ENOUGH = 0.5
 """Share of these under which it need not be any more."""
 MEMORY = 0.25
-"""Weight of the newest segment in what a segment takes before it can be spoken."""
-FIRST = 1.2
-"""What that is taken for, before any segment has told (s)."""
+"""Weight of the newest segment in what segments take before they can be spoken."""
+FIRST = (0.8, 0.6)
+"""What that is taken for, before any has told: until the cut, and from there on (s)."""
 
 
 class Pace:
@@ -32,13 +36,13 @@ class Pace:
         target: How far behind the speaker the translation should be (s).
 
     Attributes:
-        base: How long after its last word a segment is ready to be spoken (s), on average:
-            waiting for the cut, the translation, the first audio. No pace helps against it.
+        cut: How long after its last word a segment is cut off (s), on average.
+        made: How long after that it is ready to be spoken (s): the translation, the first audio.
     """
 
     def __init__(self, target: float) -> None:
         self._target = target
-        self.base = FIRST
+        self.cut, self.made = FIRST
         self._behind = 0.0
         self._speed = 1.0
         self._level = 0
@@ -46,7 +50,7 @@ class Pace:
 
     @property
     def speed(self) -> float:
-        """How much faster than usual to speak (1.0 to `FASTEST`)."""
+        """How much faster than usual to speak (1.0 to `FASTEST`; `HASTE` if it is far behind)."""
         return self._speed
 
     @property
@@ -56,24 +60,40 @@ class Pace:
 
     @property
     def behind(self) -> float:
-        """Seconds that a segment which is ready now would come too late."""
+        """Seconds that a segment which is cut off now would come too late for want of pace."""
         return self._behind
 
-    def ready(self, delay: float) -> None:
-        """A segment could be spoken, `delay` seconds after its last word ended."""
-        self.base += MEMORY * (max(0.0, delay) - self.base)
+    def lag(self, queue: float) -> float:
+        """Return how far behind a segment that is cut off now will be spoken (s).
+
+        Args:
+            queue: Seconds of speech that come before it.
+        """
+        # What it is made in, the queue gets shorter by.
+        return self.cut + max(self.made, queue)
+
+    def ready(self, cut: float, made: float) -> None:
+        """A segment was ready to be spoken.
+
+        Args:
+            cut: How long after its last word it had been cut off (s).
+            made: How long after that it was ready (s).
+        """
+        self.cut += MEMORY * (max(0.0, cut) - self.cut)
+        self.made += MEMORY * (max(0.0, made) - self.made)
 
     def update(self, queue: float, now: float) -> None:
         """Time has passed.
 
         Args:
-            queue: Seconds of speech that would be spoken before a segment that is ready now.
+            queue: Seconds of speech that come before a segment which is cut off now.
             now: The time (s).
         """
         # What the models take is no reason to hurry: only what waits can be made up for.
-        self._behind = max(0.0, min(queue, queue + self.base - self._target))
-        share = (self._behind - EASE) / (FULL - EASE)
-        wanted = 1.0 + (FASTEST - 1.0) * min(1.0, max(0.0, share))
+        bearable = max(self._target, self.cut + self.made)
+        self._behind = max(0.0, self.lag(queue) - bearable)
+        wanted = 1.0 + (FASTEST - 1.0) * _share(self._behind, EASE, FULL)
+        wanted += (HASTE - FASTEST) * _share(self._behind, *FAR)
         most = SLEW * max(0.0, now - self._at) if self._at is not None else 0.0
         self._at = now
         self._speed += min(most, max(-most, wanted - self._speed))
@@ -83,3 +103,8 @@ class Pace:
             self._level += 1
         while self._level and self._behind < ENOUGH * BRIEFER[self._level - 1]:
             self._level -= 1
+
+
+def _share(value: float, low: float, high: float) -> float:
+    """Return how far a value is from one bound to another (0 to 1)."""
+    return min(1.0, max(0.0, (value - low) / (high - low)))
