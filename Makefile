@@ -97,7 +97,7 @@ audit: build/.audit dev
 	@$(PYTHON) .ci/audit $(VENV) build/audit/bin/pip-audit
 
 sbom: build/.audit dev
-	@build/audit/bin/cyclonedx-py environment --output-reproducible --outfile build/sbom.json $(VENV)
+	@build/audit/bin/cyclonedx-py environment --output-reproducible --output-file build/sbom.json $(VENV)
 	@echo build/sbom.json
 
 fuzz: $(VENV)/.fuzz

@@ -178,6 +178,12 @@ class Answer:
             AnswerError: If the chunk reports an error.
             ValueError: If it is no chunk.
         """
+        try:
+            return self._feed(chunk)
+        except (AttributeError, TypeError) as error:  # a list where an object belongs
+            raise ValueError(f"it is no piece of an answer: {error}") from error
+
+    def _feed(self, chunk: dict[str, Any]) -> list[TextDelta]:
         if chunk.get("error") or chunk.get("object") == "error":
             raise AnswerError(_kind(chunk), explain(json.dumps(chunk)))
         usage = chunk.get("usage")

@@ -339,7 +339,10 @@ def event_stream(data: bytes) -> None:
             stream.feed(data[at : at + 7])
 
 
-@target("a chat model's server", *_dump(CHUNK, {"error": {"message": "a", "code": 3}}))
+@target(
+    "a chat model's server",
+    *_dump(CHUNK, {"error": {"message": "a", "code": 3}}, {"choices": [{"delta": ["a"]}]}),
+)
 def chat_chunk(data: bytes) -> None:
     given = _json(data)
     if given is None:
