@@ -19,11 +19,13 @@ from vivavoce.agent import Agent
 from vivavoce.agent.languages import base
 from vivavoce.agent.record import record
 from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.interpret.rooms import Rooms
 from vivavoce.pipelines.load import AGAIN, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
 from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.interpreting import Host, Interpreting, faces
 from vivavoce.web.leg import Leg
 from vivavoce.web.limits import Admission, Limits
 from vivavoce.web.line import WAIT, Line, wall
@@ -54,7 +56,8 @@ class Desk:
     """Carries web calls. Close it when the server ends.
 
     Args:
-        agents: Who answers; the first one where nobody is asked for by name.
+        agents: Who answers, agents and interpreters; the first one where nobody is asked for by
+            name.
         models: What they hear, think and speak with.
         limits: How many calls.
         servers: STUN and TURN servers.
@@ -67,6 +70,8 @@ class Desk:
         version: Ours, for clients.
         began: Told of each call before its first event.
         ended: Told of each call once it is over and `record` is there.
+        rooms: The rooms of interpreters, where a telephone leads into them, too; closed with the
+            desk. None: of its own.
 
     Raises:
         ValueError: There is no agent, or two have one name.
@@ -74,7 +79,7 @@ class Desk:
 
     def __init__(
         self,
-        agents: Sequence[Agent[Any]],
+        agents: Sequence[Host],
         models: Models,
         *,
         limits: Limits | None = None,
@@ -88,14 +93,14 @@ class Desk:
         version: str = "",
         began: Hook | None = None,
         ended: Hook | None = None,
+        rooms: Rooms | None = None,
     ) -> None:
         if records is not None and recordings is not None:
             raise ValueError("records have a place for recordings: give one of both")
-        self.agents = {agent.name: agent for agent in agents}
-        if not agents or len(self.agents) != len(agents):
-            raise ValueError("give at least one agent, and each another name: Agent(name=...)")
+        self.agents = faces(agents)
         self.models = models
         self.limits = limits or Limits()
+        self.interpreting = Interpreting(agents, models, most=self.limits.calls, rooms=rooms)
         self.servers = servers or IceServers()
         self.records = records
         # Where a call is recorded is where its recording is kept from.
@@ -110,6 +115,8 @@ class Desk:
         self.gate, self.observer = gate, observer
         self._began, self._ended = began, ended
         self._keeper = None if records is None else Keeper(records)
+        if self._keeper is not None:
+            self.interpreting.keep(self._keeper)
         self._tasks = Tasks()
         self._running: set[asyncio.Task[None]] = set()  # calls, to the end of their farewells
 
@@ -125,6 +132,9 @@ class Desk:
         Raises:
             DeskError: There is nobody of that name, or they do not speak that language.
         """
+        agent = self.interpreting.face(wish)
+        if agent is not None:
+            return agent
         agent = self.agents.get(wish.agent) if wish.agent else next(iter(self.agents.values()))
         if agent is None:
             known = ", ".join(self.agents)
@@ -167,11 +177,16 @@ class Desk:
                 agent = copy.copy(agent)
                 agent.voice = wish.voice
             ident = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-            path = self.recordings / f"{ident}.wav" if self.recordings is not None else None
+            seat = self.interpreting.reserve(wish, leg.kind) if wish.room else None
+            recorded = self.recordings is not None and (seat is None or wish.speaks)
+            path = self.recordings / f"{ident}.wav" if self.recordings and recorded else None
             line = Line(leg, version=self.version, recording=path, wait=self._wait)
             live = LiveCall(
                 ident, secrets.token_urlsafe(24), wish, line, agent, datetime.now(UTC), path
             )
+            if seat is not None:
+                live.room, live.person = seat
+                line.deaf = not live.person.speaks
         except BaseException:
             self.release(wish)
             raise
@@ -263,14 +278,15 @@ class Desk:
             return {"call": live.id, "agent": live.agent.name, "phase": "connecting"}
         return {**self._record(live, conversation), "phase": conversation.call.phase}
 
-    def use(self, agent: Agent[Any], successor: Callable[[Agent[Any]], Agent[Any] | None]) -> None:
+    def use(self, agent: Host, successor: Callable[[Agent[Any]], Agent[Any] | None]) -> None:
         """Let a newer version of the only agent take calls, and go on with those there are.
 
         Args:
-            agent: Who answers from now on.
+            agent: Who answers from now on; a session that goes on keeps its interpreter.
             successor: Gives the newer version of who speaks in a call, or None.
         """
-        self.agents = {agent.name: agent}
+        self.agents = faces([agent])
+        self.interpreting.use([agent])
         for live in self.calls.values():
             if live.conversation is not None:
                 newer = successor(live.conversation.agent)
@@ -291,6 +307,7 @@ class Desk:
                 await live.hang_up("the server is shutting down")
         if self._running:
             await asyncio.wait(set(self._running), timeout=ENDING)
+        await self.interpreting.close()
         await self._tasks.close()
         if self._keeper is not None:
             await self._keeper.close()
@@ -314,7 +331,7 @@ class Desk:
             live.conversation = conversation
             if attached is not None:
                 attached(live, conversation)
-            if self._keeper is not None:
+            if self._keeper is not None and live.kept:
                 make = partial(self._record, live, conversation)
                 self._keeper.began(conversation.call, make)
             if self.observer is not None:
@@ -330,6 +347,7 @@ class Desk:
         finally:
             self.calls.pop(live.id, None)
             self.release(live.wish)
+            self.interpreting.left(live)
             self._keep(live)
             if self.observer is not None and live.conversation is not None:
                 self.observer.ended(live.conversation)
@@ -342,6 +360,16 @@ class Desk:
                 self._ended(live)
 
     def _converse(self, live: LiveCall, *, speaks_rtvi: bool) -> Talk:
+        conversation = self.interpreting.talk(live) or self._answer(live)
+        call = conversation.call
+        narrator = None
+        if speaks_rtvi:
+            narrator = Narrator(call, wall, recording=live.recording is not None)
+        live.line.follow(conversation, narrator)
+        return conversation
+
+    def _answer(self, live: LiveCall) -> Conversation:
+        """Have the agent answer."""
         conversation = Conversation(
             live.agent,
             self.models,
@@ -350,15 +378,10 @@ class Desk:
             caller=live.wish.caller or live.wish.address,
             called=live.wish.called,
         )
-        call = conversation.call
         for language in live.agent.languages:
             if live.wish.language and base(language) == base(live.wish.language):
-                call.language = language
+                conversation.call.language = language
                 break
-        narrator = None
-        if speaks_rtvi:
-            narrator = Narrator(call, wall, recording=live.recording is not None)
-        live.line.follow(conversation, narrator)
         return conversation
 
     def _record(self, live: LiveCall, conversation: Talk) -> dict[str, Any]:
@@ -379,6 +402,8 @@ class Desk:
             "called": live.wish.called,
             "network": leg.figures() if leg is not None else {},
         }
+        if live.room is not None and live.person is not None:
+            entry["seat"] = {"room": live.room.id, **live.person.to_dict()}
         return entry
 
     def _keep(self, live: LiveCall) -> None:

@@ -30,6 +30,7 @@ from vivavoce.agent.transcript import Utterance
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.frames import CallerTurnFrame
+from vivavoce.pipelines.interpret.listening import Listener
 from vivavoce.pipelines.local import Passage
 from vivavoce.pipelines.recorder import Recorder
 from vivavoce.pipelines.talk import Talk
@@ -39,6 +40,7 @@ from vivavoce.web import rtvi
 from vivavoce.web.leg import BLOCK, Leg
 from vivavoce.web.limits import Bucket
 from vivavoce.web.narrator import Narrator
+from vivavoce.web.webrtc import Peer
 
 log = logging.getLogger("vivavoce")
 
@@ -95,6 +97,9 @@ class Line:
         muted: The caller is not listened to.
         dropped: Messages that came too fast.
         taps: Who listens along.
+        deaf: Nobody listens to the caller: they only hear others.
+        about: Tells what a client is to know beside the snapshot; None: nothing.
+        hear: Has the caller hear another language of others; None where nobody else is there.
     """
 
     def __init__(
@@ -122,6 +127,9 @@ class Line:
         self.muted = False
         self.dropped = 0
         self.taps: set[Tap] = set()
+        self.deaf = False
+        self.about: Callable[[], str] | None = None
+        self.hear: Callable[..., None] | None = None
         self.attach(leg)
 
     # The transport.
@@ -242,7 +250,7 @@ class Line:
         return now - self._gone
 
     async def _hear(self, pcm: Int16, rate: int) -> None:
-        if self._gone is not None and time.monotonic() - self._gone > TAIL:
+        if self.deaf or (self._gone is not None and time.monotonic() - self._gone > TAIL):
             return
         if self.muted:
             pcm = np.zeros_like(pcm)
@@ -257,6 +265,12 @@ class Line:
         count = round(leg.wanted * conversation.rate)
         if count <= 0:
             return
+        if isinstance(conversation, Listener) and isinstance(leg, Peer):
+            # What many hear is encoded once for all of them; who listens along hears samples.
+            packet = None if self.taps else conversation.packet()
+            if packet is not None:
+                await leg.relay(packet)
+                return
         samples = (await conversation.play(count)).samples
         if leg.rate != conversation.rate:
             if self._resampler is None:
@@ -363,8 +377,14 @@ class Line:
                 await call.interrupt()
             case rtvi.Hold():
                 await (call.hold() if command.on else call.unhold())
+            case rtvi.Language() if self.hear is not None:
+                self.hear(language=command.language)
             case rtvi.Language():
                 call.set_language(command.language)
+            case rtvi.Captions():
+                if self.hear is None:
+                    raise ValueError("captions alone are for those who listen to others")
+                self.hear(captions=command.on)
             case rtvi.Playout():
                 conversation.playout = command.delay
             case rtvi.Beneath():
@@ -378,6 +398,12 @@ class Line:
     def _snapshot(self) -> None:
         if self._narrator is not None:
             self._tell(self._narrator.snapshot(muted=self.muted))
+            self.tell_about()
+
+    def tell_about(self) -> None:
+        """Tell the client what has changed beside its call: who else is there."""
+        if self.about is not None and self._ready:
+            self._tell(self.about())
 
     async def type(self, text: str, *, now: bool = True) -> None:
         """Take a text as a turn of the caller's.

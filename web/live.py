@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.agent import Agent
+from vivavoce.pipelines.interpret.room import Room
+from vivavoce.pipelines.interpret.seating import Hears, Person
 from vivavoce.pipelines.talk import Talk
 from vivavoce.web.line import Line
 
@@ -40,6 +42,11 @@ class Wish:
         address: Where the client is.
         caller: Who it is, where a token says so.
         called: What it called: a number, a page's origin.
+        room: The room that they join; "" for a call of their own.
+        name: What others in it see.
+        speaks: Whether they speak in it, or only listen.
+        hears: What they hear of others.
+        copies: They agree that their voice is copied for what is said in their name.
     """
 
     agent: str = ""
@@ -48,6 +55,11 @@ class Wish:
     address: str = ""
     caller: str = ""
     called: str = ""
+    room: str = ""
+    name: str = ""
+    speaks: bool = True
+    hears: Hears = "translation"
+    copies: bool = False
 
 
 @dataclass(eq=False)
@@ -64,6 +76,8 @@ class LiveCall:
         conversation: Once the client is reached.
         record: Once it is over.
         recording: Where it is recorded.
+        room: The room that they are in; None for a call of their own.
+        person: Who they are in it.
     """
 
     id: str
@@ -74,9 +88,16 @@ class LiveCall:
     began: datetime
     recording: Path | None = None
     conversation: Talk | None = None
+    room: Room | None = None
+    person: Person | None = None
     record: dict[str, Any] | None = None
     ended_at: float = 0.0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is recorded and kept: who only listens to others leaves nothing behind."""
+        return self.person is None or self.person.speaks
 
     @property
     def over(self) -> bool:

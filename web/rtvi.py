@@ -94,6 +94,13 @@ class Language(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Captions(Command):
+    """The caller reads what others say, and hears nothing of it; or hears it again."""
+
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Playout(Command):
     """How long after its arrival sound is heard (s)."""
 
@@ -179,6 +186,8 @@ def _ours(ident: str, data: dict[str, Any]) -> Command:
             return Hold(ident, what, _flag(fields, ident))
         case "language":
             return Language(ident, what, _text(fields.get("language"), "language", ident)[:16])
+        case "captions":
+            return Captions(ident, what, _flag(fields, ident))
         case "playout":
             delay = fields.get("delay")
             if isinstance(delay, bool) or not isinstance(delay, int | float) or not 0 <= delay <= 2:

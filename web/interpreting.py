@@ -1,0 +1,181 @@
+"""What the desk does for interpreters: sessions of one line, rooms and lectures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from vivavoce.agent import Agent, Interpreter
+from vivavoce.phone.media.codec import Opus
+from vivavoce.pipelines.interpret.interpretation import Interpretation
+from vivavoce.pipelines.interpret.programme import Encode
+from vivavoce.pipelines.interpret.room import Room
+from vivavoce.pipelines.interpret.rooms import Open, Rooms
+from vivavoce.pipelines.interpret.seating import Person, SeatingError
+from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.talk import Talk
+from vivavoce.web import rtvi
+from vivavoce.web.live import DeskError, LiveCall, Wish
+from vivavoce.web.store_keeper import Keeper
+
+Host = Agent[Any] | Interpreter
+"""Who takes calls."""
+
+_STATUS = {"full": 503, "taken": 409, "over": 410}
+
+
+def encoder(rate: int) -> Encode:
+    """Return an Opus encoder of 20 ms blocks, for a lecture's listeners."""
+    return Opus(rate).encode
+
+
+def faces(hosts: Sequence[Host]) -> dict[str, Agent[Any]]:
+    """Return who takes calls, by name: of an interpreter, what a call knows of it.
+
+    Raises:
+        ValueError: There is nobody, or two have one name.
+    """
+    found = {host.name: host.facade() if isinstance(host, Interpreter) else host for host in hosts}
+    if not hosts or len(found) != len(hosts):
+        raise ValueError("give at least one agent, and each another name: Agent(name=...)")
+    return found
+
+
+class Interpreting:
+    """Interpreters at a desk, and the rooms that they interpret. Close it with the desk.
+
+    Args:
+        hosts: Who takes calls; agents are none of ours.
+        models: What is heard, thought and spoken with.
+        most: How many rooms may be open at once.
+        rooms: The rooms, where a telephone leads into them, too; None: of our own.
+
+    Attributes:
+        interpreters: By name.
+        rooms: The rooms.
+    """
+
+    def __init__(
+        self, hosts: Sequence[Host], models: Models, *, most: int, rooms: Rooms | None = None
+    ) -> None:
+        self.interpreters: dict[str, Interpreter] = {}
+        self.use(hosts)
+        self.rooms = rooms or Rooms(models, most=most, encoder=encoder)
+        self._models = models
+
+    def use(self, hosts: Sequence[Host]) -> None:
+        """Let newer versions take what begins from now on."""
+        self.interpreters = {host.name: host for host in hosts if isinstance(host, Interpreter)}
+
+    def keep(self, keeper: Keeper) -> None:
+        """Have the record of each room kept, beside those of its speakers' calls."""
+        self.rooms.began.append(lambda room: keeper.began(room.call, room.record))
+        self.rooms.ended.append(lambda room: keeper.ended(room.call, room.record()))
+
+    async def close(self) -> None:
+        """End all rooms; idempotent."""
+        await self.rooms.close()
+
+    # Rooms.
+
+    def room(self, ident: str) -> Open:
+        """Return a room that is open.
+
+        Raises:
+            DeskError: There is none, or it is over.
+        """
+        opened = self.rooms.find(ident)
+        if opened is None:
+            raise DeskError(404, "no_room", "there is no such room: ask for another link")
+        if opened.room.over:
+            raise DeskError(410, "over", f"the session is over: {opened.room.over}")
+        return opened
+
+    def face(self, wish: Wish) -> Agent[Any] | None:
+        """Return the interpreter of the room that somebody wants to join, as its calls know it.
+
+        Raises:
+            DeskError: There is no such room, or nobody speaks that language in it.
+        """
+        if not wish.room:
+            return None
+        room = self.room(wish.room).room
+        if wish.agent and wish.agent != room.interpreter.name:
+            text = f"the room is interpreted by {room.interpreter.name}, not by {wish.agent}"
+            raise DeskError(404, "no_agent", text)
+        try:
+            return room.interpreter.facade(room.seating.language(wish.language))
+        except SeatingError as error:
+            raise DeskError(400, error.code, str(error)) from None
+
+    def reserve(self, wish: Wish, kind: str) -> tuple[Room, Person]:
+        """Give somebody a seat in a room.
+
+        Raises:
+            DeskError: There is no such room, or no seat for them.
+        """
+        room = self.room(wish.room).room
+        try:
+            person = room.reserve(
+                language=wish.language,
+                name=wish.name,
+                speaks=wish.speaks,
+                hears=wish.hears,
+                kind=kind,
+            )
+        except SeatingError as error:
+            status = _STATUS.get(error.code, 400)
+            retry = 5.0 if status == 503 else 0.0
+            raise DeskError(status, error.code, str(error), retry) from None
+        return room, person
+
+    # Calls.
+
+    def talk(self, live: LiveCall) -> Talk | None:
+        """Return what is carried on a call's line; None where an agent answers."""
+        about = {
+            "call_id": live.id,
+            "caller": live.wish.caller or live.wish.address,
+            "called": live.wish.called,
+        }
+        if live.room is not None and live.person is not None:
+            room, line = live.room, live.line
+            talk = room.seat(live.person, line, there=lambda: line.there, **about)
+            line.about = lambda: self._about(live)
+            line.hear = lambda **what: self._hear(live, **what)
+            room.on_change.append(line.tell_about)
+            return talk
+        interpreter = self.interpreters.get(live.agent.name)
+        if interpreter is None:
+            return None
+        return Interpretation(interpreter, self._models, live.line, **about)
+
+    def left(self, live: LiveCall) -> None:
+        """A call is over, or was never reached; idempotent."""
+        if live.room is None or live.person is None:
+            return
+        live.room.leave(live.person.id)
+        if live.line.tell_about in live.room.on_change:
+            live.room.on_change.remove(live.line.tell_about)
+
+    def _about(self, live: LiveCall) -> str:
+        """Tell a client who is in its room."""
+        assert live.room is not None
+        assert live.person is not None
+        at = round(live.room.now(), 3)
+        return rtvi.event({"event": "room", "at": at, "you": live.person.name, **live.room.state()})
+
+    def _hear(self, live: LiveCall, *, language: str = "", captions: bool | None = None) -> None:
+        """Have somebody hear something else.
+
+        Raises:
+            SeatingError: They cannot.
+        """
+        assert live.room is not None
+        assert live.person is not None
+        room, person = live.room, live.person
+        wanted = room.seating.language(language) if language else person.language
+        hears = person.hears
+        if captions is not None:
+            hears = "captions" if captions else "translation"
+        room.choose(person.id, language=wanted, hears=hears)
