@@ -16,11 +16,11 @@ from vivavoce.agent.events import AgentSaid, AgentStarted
 from vivavoce.agent.line import LineError, Sound
 from vivavoce.agent.transcript import Reply
 from vivavoce.agent.transfer import TransferRequest
-from vivavoce.pipelines.audio.resample import Resampler
+from vivavoce.pipelines.audio.resample import resample
 from vivavoce.pipelines.audio.wav import WavReader
 from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.interfaces import Speaking
+from vivavoce.pipelines.models.interfaces import Samples, Speaking
 from vivavoce.pipelines.speakable import speakable
 from vivavoce.pipelines.stage import Context, Noting
 from vivavoce.pipelines.tasks import Tasks
@@ -219,17 +219,14 @@ class Aside:
             self._context.call.transcript.drop(reply)
         over.set()
 
-    async def _samples(self, sound: Sound, rate: int) -> np.ndarray[Any, np.dtype[np.int16]]:
+    async def _samples(self, sound: Sound, rate: int) -> Samples:
         if isinstance(sound, str | PathLike):
             return await asyncio.to_thread(_read, Path(sound), self._playout.rate)
-        samples = np.frombuffer(sound, np.int16)
-        if rate == self._playout.rate:
-            return samples
-        resampler = Resampler(rate, self._playout.rate)
-        return np.concatenate([resampler.feed(samples), resampler.flush()])
+        samples: Samples = np.frombuffer(memoryview(sound), np.int16)
+        return resample(samples, rate, self._playout.rate)
 
 
-def _read(path: Path, rate: int) -> np.ndarray[Any, np.dtype[np.int16]]:
+def _read(path: Path, rate: int) -> Samples:
     """Return a WAV file's samples.
 
     Raises:
@@ -237,7 +234,7 @@ def _read(path: Path, rate: int) -> np.ndarray[Any, np.dtype[np.int16]]:
     """
     reader = WavReader(path, rate)
     try:
-        blocks: list[np.ndarray[Any, np.dtype[np.int16]]] = []
+        blocks: list[Samples] = []
         for block in reader:
             blocks.append(block)
             if sum(map(len, blocks)) > LONGEST * rate:

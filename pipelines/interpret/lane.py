@@ -23,9 +23,10 @@ from vivavoce.pipelines.interpret.pace import Pace
 from vivavoce.pipelines.interpret.reel import Reel
 from vivavoce.pipelines.interpret.translating import Translator
 from vivavoce.pipelines.interpret.trim import Trim
+from vivavoce.pipelines.interpret.trying import Alive, tried
 from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.connect import Models
-from vivavoce.pipelines.models.errors import ModelError, StageName
+from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.speakable import prepare, speakable
 from vivavoce.pipelines.stage import Context, Noting
 from vivavoce.pipelines.tasks import Tasks
@@ -35,12 +36,6 @@ TRANSLATING = 4
 """Segments that are translated at once."""
 SPEAKING = 3
 """Clauses that are synthesised at once: the one that is played, and those behind it."""
-TRIES = 3
-"""Times that a segment is tried, by each stage."""
-PATIENCE = 8.0
-"""Seconds that a model may be silent while it is waited for."""
-AGAIN = (0.2, 0.6)
-"""Seconds before it is tried again."""
 CAPTION = 0.1
 """Seconds between two captions of one segment that grows."""
 PAUSES = (0.08, 0.25)
@@ -285,7 +280,7 @@ class Lane:
                 self.pace.update(self._queue(before=piece), self._context.at)
                 segment.condensed = self.pace.condense
                 self._changed(segment)
-                await self._try("thinking", partial(self._translated, piece))
+                await tried("thinking", partial(self._translated, piece))
         except ModelError as error:
             self._fail(error)
             self._settle(piece, "failed", str(error))
@@ -293,7 +288,7 @@ class Lane:
             self._working -= 1
             piece.ready.set()
 
-    async def _translated(self, piece: Piece, alive: Callable[[], None]) -> None:
+    async def _translated(self, piece: Piece, alive: Alive) -> None:
         """Translate a segment once."""
         context, segment = self._context, piece.segment
         del piece.spans[2:]
@@ -314,32 +309,6 @@ class Lane:
         segment.caption(text.strip())
         segment.translated = context.at
         piece.spans += [Span("thinking", started, first), Span("clause", first, context.at)]
-
-    async def _try(
-        self, stage: StageName, work: Callable[[Callable[[], None]], Awaitable[None]]
-    ) -> None:
-        """Do something, again if it fails and that may help.
-
-        Args:
-            stage: Whose work it is.
-            work: Does it; calls what it is given whenever it has come further.
-
-        Raises:
-            ModelError: The last one.
-        """
-        for number in range(TRIES):
-            try:
-                async with asyncio.timeout(PATIENCE) as deadline:
-                    await work(partial(_put_off, deadline))
-            except TimeoutError:
-                error = ModelError(stage, "timeout", f"silent for {PATIENCE:g} s")
-            except ModelError as problem:
-                error = problem
-            else:
-                return
-            if error.lasting or number == TRIES - 1:
-                raise error
-            await asyncio.sleep(max(AGAIN[number], min(2.0, error.retry_after or 0.0)))
 
     # Inside: from a translation to speech.
 
@@ -377,7 +346,7 @@ class Lane:
         self._working += 1
         try:
             if not clause.complete:
-                await self._try("speaking", partial(self._synthesised, piece, clause, voice))
+                await tried("speaking", partial(self._synthesised, piece, clause, voice))
         except ModelError as error:
             self._fail(error)
             clause.broken = True
@@ -391,7 +360,7 @@ class Lane:
                 self._settle(piece, "written", piece.segment.why)
 
     async def _synthesised(
-        self, piece: Piece, clause: Clause, voice: str | Speaker | None, alive: Callable[[], None]
+        self, piece: Piece, clause: Clause, voice: str | Speaker | None, alive: Alive
     ) -> None:
         """Synthesise a clause once; never again once something of it was given."""
         context, segment = self._context, piece.segment
@@ -422,8 +391,12 @@ class Lane:
                         self.pace.ready(segment.cut - segment.ended, context.at - segment.cut)
                     clause.add(samples)
         clause.add(trim.finish())
-        if clause.received:
-            self._letter += 0.2 * (clause.received / rate / max(8, len(text)) - self._letter)
+        self._learn(len(text), clause.received / rate)
+
+    def _learn(self, letters: int, seconds: float) -> None:
+        """Note how long some letters took to say."""
+        if seconds:
+            self._letter += 0.2 * (seconds / max(8, letters) - self._letter)
 
     # Inside: what the reel tells.
 
@@ -488,8 +461,3 @@ def _name(voice: str | Speaker | None) -> str:
     if isinstance(voice, Speaker):
         return voice.voice or ("speaker" if voice.sample is not None else "")
     return voice or ""
-
-
-def _put_off(deadline: asyncio.Timeout) -> None:
-    """Begin to wait anew."""
-    deadline.reschedule(asyncio.get_running_loop().time() + PATIENCE)

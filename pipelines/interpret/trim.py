@@ -41,7 +41,8 @@ class Trim:
             given = given[max(0, len(self._silence) + int(loud[0]) - self._before) :]
         quiet = len(samples) - 1 - int(loud[-1])
         self._silence = given[len(given) - quiet :] if quiet else samples[:0]
-        return given[: len(given) - quiet]
+        surely: Samples = given[: len(given) - quiet]
+        return surely
 
     def finish(self) -> Samples:
         """Return what is left of the silence at the end; start over."""

@@ -1,0 +1,53 @@
+"""Trying: a model's work is done again where that may help, and is never waited for for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from vivavoce.pipelines.models.errors import ModelError, StageName
+
+TRIES = 3
+"""Times that something is tried."""
+PATIENCE = 8.0
+"""Seconds that a model may be silent while it is waited for."""
+AGAIN = (0.2, 0.6)
+"""Seconds before it is tried again."""
+ASKED = 2.0
+"""Seconds at most that are waited because a server asks for it."""
+
+Alive = Callable[[], None]
+"""Called whenever work has come further."""
+
+
+async def tried(stage: StageName, work: Callable[[Alive], Awaitable[None]]) -> None:
+    """Do something, again if it fails and that may help.
+
+    Args:
+        stage: Whose work it is.
+        work: Does it once; calls what it is given whenever it has come further.
+
+    Raises:
+        ModelError: The last one.
+
+    Cancellation: the work is cancelled.
+    """
+    for number in range(TRIES):
+        try:
+            async with asyncio.timeout(PATIENCE) as deadline:
+                await work(partial(_put_off, deadline))
+        except TimeoutError:
+            error = ModelError(stage, "timeout", f"silent for {PATIENCE:g} s")
+        except ModelError as problem:
+            error = problem
+        else:
+            return
+        if error.lasting or number == TRIES - 1:
+            raise error
+        await asyncio.sleep(max(AGAIN[number], min(ASKED, error.retry_after or 0.0)))
+
+
+def _put_off(deadline: asyncio.Timeout) -> None:
+    """Begin to wait anew."""
+    deadline.reschedule(asyncio.get_running_loop().time() + PATIENCE)
