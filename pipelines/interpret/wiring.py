@@ -145,7 +145,7 @@ class Wiring:
     def _hear(self, hearer: Seat | Programme, speaker: Seat, how: Original) -> Callable[[], None]:
         """Have somebody hear a speaker's own voice; return what ends it."""
         if isinstance(hearer, Seat):
-            hearer.beneath(speaker)
+            hearer.beneath(speaker, how)
             return partial(hearer.unhear, speaker)
         voice = Beneath(hearer.rate, how)
         hearer.originals.append(voice)
