@@ -42,23 +42,19 @@ QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'", "‘": "�
 
 # "I can't help with that", "en tant qu'IA": said of oneself, and of what was asked for.
 _REFUSAL = re.compile(
-    "|".join(
-        [
-            r"\b(?:can(?:no|['’])t|won['’]t|unable to|not able to|not allowed to) (?:\w+ ){0,3}"
-            r"(?:help|assist|translat|comply|provide|fulfil|answer|follow|do that|engage)",
-            r"\b(?:as|am|i['’]m) (?:only |just )?an? (?:ai\b|(?:ai )?(?:interpreter|assistant)|"
-            r"(?:large )?language model)",
-            r"\bne (?:peux|suis)\b.{0,30}(?:aider|traduire|répondre|fournir|suivre)",
-            r"\ben tant qu['’](?:ia\b|une? (?:ia\b|assistant|modèle|interprète)|interprète)",
-            r"\bno puedo\b.{0,20}(?:ayudar|traducir|responder|proporcionar|cumplir|seguir)",
-            r"\bcomo (?:ia\b|un(?:a ia\b| modelo)|intérprete|asistente)",
-            r"\bkann\b.{0,40}(?:helfen|übersetzen|beantworten|nicht (?:nach|be)kommen)",
-            r"\bals (?:ki\b|sprachmodell|dolmetscher|assistent)",
-            r"\bnon posso\b.{0,20}(?:aiut|tradur|rispond|forni|segui)",
-            r"\bnão posso\b.{0,20}(?:ajud|traduz|respond|fornec|segui)",
-            r"\bkan\b.{0,30}niet\b.{0,20}(?:help|vertal|beantwoord)",
-        ]
-    ),
+    r"\b(?:can(?:no|['’])t|won['’]t|unable to|not able to|not allowed to) (?:\w+ ){0,3}"
+    r"(?:help|assist|translat|comply|provide|fulfil|answer|follow|do that|engage)|"
+    r"\b(?:as|am|i['’]m) (?:only |just )?an? (?:ai\b|(?:ai )?(?:interpreter|assistant)|"
+    r"(?:large )?language model)|"
+    r"\bne (?:peux|suis)\b.{0,30}(?:aider|traduire|répondre|fournir|suivre)|"
+    r"\ben tant qu['’](?:ia\b|une? (?:ia\b|assistant|modèle|interprète)|interprète)|"
+    r"\bno puedo\b.{0,20}(?:ayudar|traducir|responder|proporcionar|cumplir|seguir)|"
+    r"\bcomo (?:ia\b|un(?:a ia\b| modelo)|intérprete|asistente)|"
+    r"\bkann\b.{0,40}(?:helfen|übersetzen|beantworten|nicht (?:nach|be)kommen)|"
+    r"\bals (?:ki\b|sprachmodell|dolmetscher|assistent)|"
+    r"\bnon posso\b.{0,20}(?:aiut|tradur|rispond|forni|segui)|"
+    r"\bnão posso\b.{0,20}(?:ajud|traduz|respond|fornec|segui)|"
+    r"\bkan\b.{0,30}niet\b.{0,20}(?:help|vertal|beantwoord)",
     re.IGNORECASE,
 )
 # Who says one of these may well be the speaker.
