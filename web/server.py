@@ -16,7 +16,9 @@ from vivavoce.web.assets import OPERATOR, assets
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
+from vivavoce.web.health import HealthLimits
 from vivavoce.web.live import DeskError, LiveCall, Wish
+from vivavoce.web.metrics import OPEN, look_after
 from vivavoce.web.records import RecordsError
 from vivavoce.web.store_sending import send
 from vivavoce.web.tokens import LIFETIME, Claims
@@ -38,6 +40,8 @@ class CallServer:
         exposure: How the server is reached.
         routes: More of them, behind the same checks: `aiohttp.web.get("/path", handler)`.
         drain: Seconds that calls may go on when the server ends.
+        health: From when on the server is not well, where the desk has an observer: then there
+            are `/metrics`, `/healthz` and `/readyz`.
 
     Raises:
         vivavoce.web.exposure.ExposureError: It would let anybody in.
@@ -50,11 +54,16 @@ class CallServer:
         *,
         routes: Sequence[web.AbstractRouteDef] = (),
         drain: float = 0.0,
+        health: HealthLimits | None = None,
     ) -> None:
         self.desk = desk
         self.exposure = exposure or Exposure()
         self.door = Door(self.exposure)
         self._drain = drain
+        self.metrics = None
+        if desk.observer is not None:
+            self.metrics = look_after(desk, desk.observer, health, self.door.signer)
+            self.metrics.show_connections(self)
         self._began = time.monotonic()
         self._guard: Guard | None = None
         self._runner: web.AppRunner | None = None
@@ -109,6 +118,11 @@ class CallServer:
         """How many connections are open."""
         return len(self._guard) if self._guard is not None else 0
 
+    @property
+    def refused(self) -> int:
+        """How many connections were too many."""
+        return self._guard.refused if self._guard is not None else 0
+
     async def close(self) -> None:
         """Take no more calls, end those there are, and stop; idempotent."""
         server, self._server = self._server, None
@@ -136,6 +150,8 @@ class CallServer:
         )
         operators = Operators(self)  # who look into the desk's records
         app.on_shutdown.append(operators.close)
+        if self.metrics is not None:
+            app.add_routes(self.metrics.routes())
         app.add_routes(
             [
                 web.get("/api/health", self._health),
@@ -174,7 +190,8 @@ class CallServer:
         """Check where a request comes from, and say what is wrong with one as JSON."""
         origin = ""
         try:
-            self.door.check_host(request.host)
+            if self.metrics is None or request.path not in OPEN:
+                self.door.check_host(request.host)
             if not request.path.startswith("/carriers/"):
                 origin = self.door.check_origin(request.headers.get("Origin"), request.host)
             # A page is many files, which lie in memory: two reloads are no flood.

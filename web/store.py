@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,10 @@ class Store:
         upkeep: Look after old and lost calls: for servers, not for one look.
         now: Gives the time (s since 1970).
 
+    Attributes:
+        written: How often a record was written.
+        lost: Records that cannot be kept.
+
     Raises:
         ValueError: There are recordings and no spool, or `days` is not more than 0.
     """
@@ -83,11 +88,27 @@ class Store:
         self._idle.set()
         self._open = False
         self._keeping: set[str] = set()
+        self.written = self.lost = 0
 
     @property
     def folder(self) -> Path | None:
         """Where recordings grow; None where calls are not recorded."""
         return self._spool
+
+    @property
+    def waiting(self) -> int:
+        """How many calls' records wait to be written."""
+        return len(self._waiting)
+
+    async def check(self) -> None:
+        """Find out whether a record could be written now.
+
+        Raises:
+            RecordsError: It could not.
+        """
+        await self.database.mark("")  # which writes, though there is no such call
+        if self._spool is not None and not await asyncio.to_thread(os.access, self._spool, os.W_OK):
+            raise RecordsError(f"{self._spool} cannot be written to")
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -127,6 +148,7 @@ class Store:
         if waiting is not None and record.get("live") and not waiting.get("live"):
             return  # what is over does not go on
         if waiting is None and len(self._waiting) >= _MOST:
+            self.lost += 1
             log.error("the record of call %s is lost: %d wait for the database", call, _MOST)
             return
         self._waiting[call] = record
@@ -234,6 +256,7 @@ class Store:
                 row = await asyncio.to_thread(self._row, record)
                 await self.database.write(row, self._now())
             except RefusedError:
+                self.lost += 1
                 log.exception("the record of call %s cannot be kept", call)
             except RecordsError as error:
                 if not failures:
@@ -243,8 +266,10 @@ class Store:
                 await asyncio.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
                 failures += 1
             except Exception:  # one bad record must not stop those after it
+                self.lost += 1
                 log.exception("the record of call %s cannot be kept", call)
             else:
+                self.written += 1
                 if failures:
                     log.info("records are written again")
                 failures = 0

@@ -103,6 +103,7 @@ class Signer:
         self._key = hmac.digest(secret.encode(), b"vivavoce call token", hashlib.sha256)
         self._operator = hmac.digest(secret.encode(), b"vivavoce operator token", hashlib.sha256)
         self._service = hmac.digest(secret.encode(), b"vivavoce service", hashlib.sha256)
+        self._scrape = hmac.digest(secret.encode(), b"vivavoce metrics", hashlib.sha256)
 
     def __repr__(self) -> str:
         return "<Signer>"
@@ -222,6 +223,15 @@ class Signer:
     def service_key(self) -> str:
         """The key by which an application's server asks for tokens (`POST /api/tokens`)."""
         return f"vvs-{_encode(self._service)}"
+
+    def may_scrape(self, key: str) -> bool:
+        """Whether a key is the one by which the metrics are read."""
+        return hmac.compare_digest(key.encode(), self.scrape_key.encode())
+
+    @property
+    def scrape_key(self) -> str:
+        """The key by which the metrics are read (`GET /metrics`); it opens nothing else."""
+        return f"vvm-{_encode(self._scrape)}"
 
     def _write(self, prefix: str, claims: dict[str, Any]) -> str:
         body = _encode(json.dumps(claims, separators=(",", ":")).encode())
