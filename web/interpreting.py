@@ -133,22 +133,27 @@ class Interpreting:
 
     def talk(self, live: LiveCall) -> Talk | None:
         """Return what is carried on a call's line; None where an agent answers."""
-        about = {
-            "call_id": live.id,
-            "caller": live.wish.caller or live.wish.address,
-            "called": live.wish.called,
-        }
+        wish, line = live.wish, live.line
+        caller = wish.caller or wish.address
         if live.room is not None and live.person is not None:
-            room, line = live.room, live.line
-            talk = room.seat(live.person, line, there=lambda: line.there, **about)
+            talk = live.room.seat(
+                live.person,
+                line,
+                call_id=live.id,
+                caller=caller,
+                called=wish.called,
+                there=lambda: line.there,
+            )
             line.about = lambda: self._about(live)
             line.hear = lambda **what: self._hear(live, **what)
-            room.on_change.append(line.tell_about)
+            live.room.on_change.append(line.tell_about)
             return talk
         interpreter = self.interpreters.get(live.agent.name)
         if interpreter is None:
             return None
-        return Interpretation(interpreter, self._models, live.line, **about)
+        return Interpretation(
+            interpreter, self._models, line, call_id=live.id, caller=caller, called=wish.called
+        )
 
     def left(self, live: LiveCall) -> None:
         """A call is over, or was never reached; idempotent."""

@@ -22,6 +22,7 @@ from vivavoce.agent.events import CallEnded, CallStarted, SegmentChanged
 from vivavoce.agent.interpreter import Interpreter
 from vivavoce.agent.record import record
 from vivavoce.agent.segment import Segment
+from vivavoce.agent.transcript import Failure
 from vivavoce.agent.usage import Usage
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.interpret.listening import Listener, StillLine
@@ -382,10 +383,11 @@ class Room:
         costs = [call.cost() for call in calls]
         entry["usage"] = usage.to_dict()
         entry["cost_usd"] = None if None in costs else round(sum(filter(None, costs)), 6)
-        failures = [each for call in calls for each in call.transcript.failures]
-        entries = [*self.call.transcript.entries, *failures]
-        entries.sort(key=lambda each: each.started if isinstance(each, Segment) else each.at)
-        entry["transcript"] = [each.to_dict() for each in entries]
+        timed: list[tuple[float, Segment | Failure]] = []
+        timed += [(each.started, each) for each in self.call.transcript.segments]
+        timed += [(each.at, each) for call in calls for each in call.transcript.failures]
+        timed.sort(key=lambda each: each[0])
+        entry["transcript"] = [each.to_dict() for _, each in timed]
         people = [*self.seating.past, *self.seating]
         entry |= {"caller": "", "called": self.title, "kind": self.kind}
         entry["room"] = {

@@ -276,7 +276,6 @@ class Seating:
             route
             for person in self._seated.values()
             for route in self.heard_by(person.id)
-            if route is not None
         }
 
     def spoken(self, route: Route) -> bool:

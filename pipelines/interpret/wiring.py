@@ -57,8 +57,8 @@ class Wiring:
         hearers = self._hearers(seating, made)
         self._connect_lanes(seating, speakers, hearers)
         self._connect_voices(seating, speakers, hearers)
-        for key in set(self.programmes) - set(hearers):
-            del self.programmes[key]  # type: ignore[arg-type]
+        for key in [each for each in self.programmes if each not in hearers]:
+            del self.programmes[key]
         self._read(seating, routes)
         for route in routes:
             _lane(speakers[route.speaker], route)
