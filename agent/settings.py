@@ -192,6 +192,28 @@ class LoadSettings(BaseModel):
     process: float = Field(default=0.95, ge=0, le=1)
 
 
+class TraceSettings(BaseModel):
+    """Where traces go (extra `otel`).
+
+    Attributes:
+        url: Where a collector takes OTLP over HTTP: "http://127.0.0.1:4318/v1/traces"; None: there
+            are no traces.
+        share: Which share of the calls has one (0–1).
+        texts: Whether what was said stands in them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str | None = None
+    share: float = Field(default=1.0, ge=0, le=1)
+    texts: bool = False
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: str | None) -> str | None:
+        return None if url is None else _check_url(url)
+
+
 class Settings(BaseSettings):
     """All settings.
 
@@ -210,7 +232,10 @@ class Settings(BaseSettings):
         listening: What the transcriber is told, where the agent does not say it.
         timeouts: How long to wait.
         load: How far a server may be loaded before it refuses further calls.
+        traces: Where traces go.
         log: How much is logged.
+        log_format: "text" for people, "json" for machines: an object a line.
+        log_personal: Whether JSON lines may hold numbers, addresses and what was said.
     """
 
     model_config = SettingsConfigDict(
@@ -234,7 +259,10 @@ class Settings(BaseSettings):
     listening: ListeningSettings = ListeningSettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     load: LoadSettings = LoadSettings()
+    traces: TraceSettings = TraceSettings()
     log: Literal["error", "warning", "info", "debug"] = "warning"
+    log_format: Literal["text", "json"] = "text"
+    log_personal: bool = False
 
     @field_validator("mistral_url", "sandbox_url")
     @classmethod

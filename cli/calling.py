@@ -15,6 +15,7 @@ from vivavoce.cli.program import (
     CARRY,
     FAILED,
     AgentArgument,
+    LogFormatOption,
     ModelsOption,
     app,
     read_settings,
@@ -67,6 +68,86 @@ def run(
 
 
 @app.command(rich_help_panel=CARRY)
+def interpret(
+    found: Annotated[
+        str | None,
+        typer.Argument(help="An interpreter: file.py or file.py:name; else --from and --to."),
+    ] = None,
+    spoken: Annotated[str | None, typer.Option("--from", help="The language spoken: fr.")] = None,
+    target: Annotated[str | None, typer.Option("--to", help="The language heard: en.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--in", help="What is said (WAV); else the microphone.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Record both here: the original left, the translation right."),
+    ] = None,
+    both_ways: Annotated[
+        bool, typer.Option("--both-ways", help="Both languages are spoken, and heard in the other.")
+    ] = False,
+    policy: Annotated[
+        str, typer.Option("--policy", help="simultaneous, consecutive or captions.")
+    ] = "simultaneous",
+    voice: Annotated[
+        str | None, typer.Option("--voice", help="A voice, or speaker: the speaker's own.")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option("--latency", metavar="MS", help="How far behind it should be.")
+    ] = 2_000,
+    glossary: Annotated[
+        Path | None, typer.Option("--glossary", help="Terms and translations (CSV or TOML).")
+    ] = None,
+    style: Annotated[str, typer.Option("--style", help="How it is to sound.")] = "",
+    captions: Annotated[
+        Path | None, typer.Option("--captions", help="Write the translation here (.srt, .vtt).")
+    ] = None,
+    transcript: Annotated[
+        Path | None, typer.Option("--transcript", help="Write the record here, as JSON.")
+    ] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Do not wait where nothing waits on the clock.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print an event a line, and the record last, as JSON.")
+    ] = False,
+    headphones: Annotated[
+        bool, typer.Option("--headphones", help="Do not cancel the speaker's echo: there is none.")
+    ] = False,
+    microphone: Annotated[
+        str | None, typer.Option("--microphone", help="Number or name of the one to use.")
+    ] = None,
+    speaker: Annotated[
+        str | None, typer.Option("--speaker", help="Number or name of the one to use.")
+    ] = None,
+    models: ModelsOption = None,
+) -> None:
+    """Hear a recording, or what is said at this machine, in another language while it is said."""
+    from vivavoce.cli.interpret import Wanted, chosen
+    from vivavoce.cli.interpret import interpret as carry
+
+    settings = read_settings(models=models)
+    interpreter = chosen(
+        found,
+        spoken,
+        target,
+        both_ways=both_ways,
+        policy=policy,
+        voice=voice,
+        latency=latency,
+        glossary=glossary,
+        style=style,
+    )
+    wanted = Wanted(
+        source, out, captions, transcript, fast, as_json, microphone, speaker, headphones
+    )
+    ended = asyncio.run(carry(interpreter, settings, Console(), wanted))
+    if ended.interrupted:
+        raise typer.Exit(130)
+    if ended.call.transcript.failures:
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=CARRY)
 def phone(
     agents: Annotated[list[str], typer.Argument(help="file.py, file.py:name or module:name.")],
     listen: Annotated[
@@ -100,6 +181,7 @@ def phone(
         Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
+    log_format: LogFormatOption = None,
     models: ModelsOption = None,
 ) -> None:
     """Put agents on the telephone: SIP, with or without a trunk."""
@@ -108,7 +190,7 @@ def phone(
     from vivavoce.cli.phone import read_setup, run_phone
     from vivavoce.phone import PhoneError
 
-    settings = read_settings(models=models)
+    settings = read_settings(models=models, log_format=log_format)
     flags = {
         "listen": tuple(listen or ()),
         "public": public,
@@ -166,6 +248,7 @@ def serve(
         Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
+    log_format: LogFormatOption = None,
     models: ModelsOption = None,
 ) -> None:
     """Take calls from browsers, apps and carriers' media sockets.
@@ -176,7 +259,7 @@ def serve(
     from vivavoce.cli.load import load_agent
     from vivavoce.cli.serve import read_setup, run_server
 
-    settings = read_settings(models=models)
+    settings = read_settings(models=models, log_format=log_format)
     flags = {"host": host, "port": port, "names": tuple(name or ()), "origins": tuple(origin or ())}
     ready = read_setup(setup, flags, records=records)
     found = [load_agent(where) for where in agents]
@@ -209,6 +292,9 @@ def token(
         typer.Option(help="Make an operator's token for somebody of that name instead."),
     ] = None,
     key: Annotated[bool, typer.Option("--key", help="Print the service key instead.")] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Print the key that reads /metrics instead.")
+    ] = False,
 ) -> None:
     """Make a call token for `serve`, or an operator's, signed with VIVAVOCE_WEB_SECRET."""
     import time
@@ -218,7 +304,9 @@ def token(
     try:
         signer = Signer(os.environ.get("VIVAVOCE_WEB_SECRET", ""))
         now = time.time()
-        if key:
+        if metrics:
+            print(signer.scrape_key)
+        elif key:
             print(signer.service_key)
         elif operator is not None:
             lasts = WATCH if lifetime is None else lifetime

@@ -61,3 +61,36 @@ def demo(
         print(f"vivavoce: cannot make {out}: {error.strerror}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     raise typer.Exit(asyncio.run(hold(settings, Console(), out, fast=fast)))
+
+
+@app.command(rich_help_panel=LOOK)
+def prices(
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+) -> None:
+    """Show what models cost, when that was looked up, and where."""
+    import json
+    from dataclasses import asdict
+    from functools import partial
+
+    from vivavoce.agent.prices import PROVIDERS
+
+    if as_json:
+        rows = [
+            {"provider": each.name, "model": model, **asdict(price)}
+            for each in PROVIDERS
+            for model, price in each.models.items()
+        ]
+        print(json.dumps(rows, default=str))
+        return
+    show = partial(Console().print, markup=False, highlight=False, soft_wrap=True)
+    for provider in PROVIDERS:
+        show(f"{provider.name} ({provider.url}), in US dollars", style="bold")
+        for model, price in provider.models.items():
+            parts = (
+                (price.prompt, "/M tokens read"),
+                (price.completion, "/M written"),
+                (price.minute, "/min heard"),
+                (price.characters, "/M characters"),
+            )
+            what = ", ".join(f"{figure:g}{unit}" for figure, unit in parts if figure)
+            show(f"  {model:<40}{what:<36}{price.on}  {price.source}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
@@ -43,6 +45,10 @@ ModelsOption = Annotated[
     str | None,
     typer.Option("--models", help="Where the models are: mistral, sandbox or auto."),
 ]
+LogFormatOption = Annotated[
+    str | None,
+    typer.Option("--log-format", help="text for people, json for machines: an object a line."),
+]
 AgentArgument = Annotated[
     str,
     typer.Argument(
@@ -56,11 +62,26 @@ FAILED = 2
 """The exit code of a mistake in what was given."""
 
 
-def configure_logging(level: str) -> None:
-    """Send our log, and pipecat's warnings, to the terminal's error stream."""
-    handler = RichHandler(
-        console=Console(stderr=True), show_time=False, show_path=False, markup=False
-    )
+def configure_logging(level: str, *, as_json: bool = False, personal: bool = False) -> None:
+    """Send our log, and pipecat's warnings, to the terminal's error stream.
+
+    Args:
+        level: How much of ours.
+        as_json: An object a line, for machines; else text, for people.
+        personal: Whether such lines may hold personal data.
+    """
+    handler: logging.Handler
+    if as_json:
+        from vivavoce.pipelines.observing.logs import JsonFormatter
+
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(JsonFormatter(personal=personal))
+        logging.captureWarnings(capture=True)
+        sys.excepthook = _log_fatal
+    else:
+        handler = RichHandler(
+            console=Console(stderr=True), show_time=False, show_path=False, markup=False
+        )
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("vivavoce").setLevel(level.upper())
     from loguru import logger
@@ -73,10 +94,19 @@ def configure_logging(level: str) -> None:
     )
 
 
+def _log_fatal(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Write what ends the program as a line of the log, too."""
+    logging.getLogger("vivavoce").critical("the program failed", exc_info=(kind, error, trace))
+
+
 def read_settings(**flags: Any) -> Any:
     """Read the settings and set the log up."""
     from vivavoce.agent.settings import load
 
     settings = load(flags)
-    configure_logging(settings.log)
+    configure_logging(
+        settings.log, as_json=settings.log_format == "json", personal=settings.log_personal
+    )
     return settings

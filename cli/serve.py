@@ -9,7 +9,7 @@ import os
 import signal
 import ssl
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -19,15 +19,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from vivavoce.agent import Agent
+from vivavoce.agent.prices import PRICES, Price, read_prices
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow
 from vivavoce.pipelines.load import Bounds, Gate
+from vivavoce.pipelines.observing.meter import Meter
+from vivavoce.pipelines.observing.observer import Observer
+from vivavoce.pipelines.observing.traces import Tracer
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Exposure, ExposureError
+from vivavoce.web.health import HealthLimits
 from vivavoce.web.limits import Limits
 from vivavoce.web.live import LiveCall
 from vivavoce.web.records import RecordsError
@@ -55,12 +60,16 @@ class Setup:
         limits: How much it takes.
         servers: STUN and TURN servers.
         records: What is kept of calls.
+        health: From when on it is not well.
+        prices: What models cost, where not by the price list; None: by that.
     """
 
     exposure: Exposure = field(default_factory=Exposure)
     limits: Limits = field(default_factory=Limits)
     servers: IceServers = field(default_factory=IceServers)
     records: StoreSettings = field(default_factory=StoreSettings)
+    health: HealthLimits = field(default_factory=HealthLimits)
+    prices: Mapping[str, Price] | None = None
 
 
 def read_setup(path: Path | None, flags: dict[str, Any], *, records: str = "") -> Setup:
@@ -84,7 +93,7 @@ def read_setup(path: Path | None, flags: dict[str, Any], *, records: str = "") -
             raise ServeError(f"cannot read {path}: {error}") from None
         except tomllib.TOMLDecodeError as error:
             raise ServeError(f"{path} is not valid TOML: {error}") from None
-    _known(given, {"web", "limits", "ice", "records"}, "the file")
+    _known(given, {"web", "limits", "ice", "records", "health", "prices"}, "the file")
     where = {"where": records} if records else {}
     kept = StoreSettings.read({**given.get("records", {}), **where})
     web = {**given.get("web", {}), **{k: v for k, v in flags.items() if v not in (None, ())}}
@@ -93,6 +102,8 @@ def read_setup(path: Path | None, flags: dict[str, Any], *, records: str = "") -
     limits, ice = dict(given.get("limits", {})), dict(given.get("ice", {}))
     _known(limits, {each.name for each in fields(Limits)}, "[limits]")
     _known(ice, {"urls", "secret_env", "lifetime"}, "[ice]")
+    health = dict(given.get("health", {}))
+    _known(health, {each.name for each in fields(HealthLimits)}, "[health]")
     options = {key: web[key] for key in places if key in web}
     options |= {key: tuple(options[key]) for key in _TUPLES if key in options}
     options["secret"] = _secret(str(web["secret_env"])) if "secret_env" in web else os.environ.get(
@@ -105,7 +116,15 @@ def read_setup(path: Path | None, flags: dict[str, Any], *, records: str = "") -
     if "urls" in ice:
         ice["urls"] = tuple(ice["urls"])
     try:
-        return Setup(Exposure(**options), Limits(**limits), IceServers(**ice), kept)
+        own = read_prices(given["prices"], "[prices]") if "prices" in given else None
+        return Setup(
+            Exposure(**options),
+            Limits(**limits),
+            IceServers(**ice),
+            kept,
+            HealthLimits(**health),
+            None if own is None else {**PRICES, **own},
+        )
     except ExposureError:
         raise
     except (TypeError, ValueError) as error:
@@ -213,6 +232,7 @@ async def run_server(
     Raises:
         ServeError: The port cannot be had.
         RecordsError: Records cannot be kept as the set-up says.
+        TracesError: Traces are wanted, and their packages are missing.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
     stop, again = asyncio.Event(), asyncio.Event()
@@ -230,14 +250,17 @@ async def run_server(
     if records is not None and folder is not None:
         raise RecordsError("--out and [records] are two places: give one of both")
     gate = Gate(Bounds(**settings.load.model_dump()))
+    observer = make_observer(settings, setup.prices)
     try:
         async with records or contextlib.nullcontext(), open_models(settings) as models:
             gate.start()
+            observer.open()
             desk = Desk(
                 agents,
                 models,
                 limits=setup.limits,
                 gate=gate,
+                observer=observer,
                 servers=setup.servers,
                 recordings=folder,
                 records=records,
@@ -246,7 +269,7 @@ async def run_server(
                 began=board.began,
                 ended=board.ended,
             )
-            server = CallServer(desk, setup.exposure)
+            server = CallServer(desk, setup.exposure, health=setup.health)
             try:
                 await server.open()
             except OSError as error:
@@ -271,6 +294,24 @@ async def run_server(
         gate.close()
         await tasks.close()
         await board.close()
+        await observer.close()
+
+
+def make_observer(settings: Settings, prices: Mapping[str, Price] | None = None) -> Observer:
+    """Make what follows a process's calls, for metrics and traces.
+
+    Args:
+        settings: Where traces go.
+        prices: By model; None: the price list.
+
+    Raises:
+        TracesError: Traces are wanted, and their packages are missing.
+    """
+    ours = version("vivavoce")
+    traces, tracer = settings.traces, None
+    if traces.url is not None:
+        tracer = Tracer(traces.url, share=traces.share, version=ours)
+    return Observer(Meter(ours), tracer, texts=traces.texts, prices=prices)
 
 
 async def _reload(reloader: Reloader, desk: Desk, console: Console) -> None:
