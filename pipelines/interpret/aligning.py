@@ -134,8 +134,8 @@ def kept(before: Sequence[str], now: Sequence[str]) -> list[tuple[int | None, bo
         for offset in range(end - begin):
             if kind == "equal":
                 places.append((same + start + offset, True))
-            elif kind == "replace":
-                places.append((same + min(start + offset, stop - 1), False))
+            elif start + offset < stop:
+                places.append((same + start + offset, False))
             else:
                 places.append((None, False))
     return places

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from vivavoce.agent.interpreter import Policy
 from vivavoce.agent.languages import base, check
 from vivavoce.pipelines.interpret.aligning import bare, boundary, kept, split
-from vivavoce.pipelines.interpret.grammar import Seam, closes, leans, seams
+from vivavoce.pipelines.interpret.grammar import Seam, closes, finished, leans, seams
 
 MOST_WORDS = 24
 """Words of a piece at most, while it is cut as it is said."""
@@ -107,6 +107,7 @@ class _Heard:
     # What the last text had and this one, which is only shorter, has not yet.
     missing: list[_Pending] = field(default_factory=list)
     final: bool = False
+    last: str = ""  # the word that was cut off last
 
 
 class Cutter:
@@ -185,6 +186,12 @@ class Cutter:
         ):
             heard.base, heard.differs = boundary(heard.taken, told)
         heard.told = told
+        if (
+            heard.base
+            and closes(heard.last, self._source)
+            and told[heard.base - 1] == heard.taken[-1]
+        ):
+            self._judge(withdrawn=not closes(words[heard.base - 1], self._source))
         self._revise(heard, words[heard.base :], now)
         heard.final = heard.final or final
         self._forget()
@@ -268,8 +275,11 @@ class Cutter:
         # Changes of what it had told for long are rare, and waiting for them helps nobody.
         self._reach = max(min(depth, 5), 1, self._reach * 0.95)
         if before and closes(before[-1].text, self._source) and len(now) >= len(before):
-            withdrawn = not closes(now[len(before) - 1].text, self._source)
-            self._doubt = 1.0 if withdrawn else self._doubt * 0.7
+            self._judge(withdrawn=not closes(now[len(before) - 1].text, self._source))
+
+    def _judge(self, *, withdrawn: bool) -> None:
+        """Take note of whether a mark at the end of a text stood in the next one."""
+        self._doubt = 1.0 if withdrawn else self._doubt * 0.9
 
     # Where to cut.
 
@@ -290,13 +300,14 @@ class Cutter:
     def _settled_of(self, heard: _Heard, now: float) -> int:
         words = heard.pending
         behind = math.ceil(self._reach)
+        if words and behind <= 2 and self._doubt < 0.3 and finished(words[-1].text, self._source):
+            # Who does not write marks on trial has understood the whole sentence.
+            return len(words)
         for i, word in enumerate(words):
             last = i == len(words) - 1
             far = len(words) - 1 - i >= behind
             stayed = now - word.since >= SETTLED and (not last or now - self._changed >= SETTLED)
-            ended = last and self._doubt < 0.3 and closes(word.text, self._source)
-            ended = ended and behind <= 2
-            if not (far or stayed or ended):
+            if not (far or stayed):
                 return i
         return len(words)
 
@@ -342,7 +353,8 @@ class Cutter:
             age = (now - words[0].at) / self._lag
             if length := _choose(ready, found, age):
                 return length
-            if paused and found[-1] is Seam.SENTENCE and count == len(words) <= most:
+            overdue = age >= _TERMS[Seam.TIGHT][1]
+            if paused and count <= most and (overdue or found[-1] is Seam.SENTENCE):
                 return count  # too short to be cut, but nothing follows
         if rest or count >= most:
             return _best(ready)
@@ -355,6 +367,7 @@ class Cutter:
             each.pending = each.pending[len(mine) :]
             each.taken += [word.bare for word in mine]
             each.base += len(mine)
+            each.last = mine[-1].text if mine else each.last
             left -= len(mine)
             if not left:
                 break

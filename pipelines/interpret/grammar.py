@@ -63,6 +63,9 @@ _LEANING = frozenset(
         Kind.TITLE,
     }
 )
+_UNFINISHED = frozenset(
+    {Kind.DETERMINER, Kind.PREPOSITION, Kind.OF, Kind.COORDINATOR, Kind.SUBORDINATOR, Kind.TITLE}
+)
 _BEFORE = {
     Kind.DETERMINER: Seam.LOOSE,
     Kind.PREPOSITION: Seam.PHRASE,
@@ -172,6 +175,11 @@ def leans(text: str, language: str) -> bool:
 def closes(text: str, language: str) -> bool:
     """Whether a word ends a sentence, by its mark."""
     return _mark(token(text, language), None, language) is Seam.SENTENCE
+
+
+def finished(text: str, language: str) -> bool:
+    """Whether a word ends a sentence by its mark, and by what it is could be the last of one."""
+    return closes(text, language) and token(text, language).ends not in _UNFINISHED
 
 
 def seams(words: Sequence[str], source: str, target: str) -> list[Seam]:
