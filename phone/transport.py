@@ -175,7 +175,12 @@ class PhoneTransport:
             if not blocks:
                 return line.farewell
             if self._recording is not None and self._recorder is None:
-                self._recorder = Recorder(self._recording, conversation.rate, BLOCK)
+                self._recorder = Recorder(
+                    self._recording,
+                    conversation.rate,
+                    BLOCK,
+                    lambda why: conversation.fail("recording", why),
+                )
             for pcm, rate in blocks:
                 if self._recorder is not None:
                     self._recorder.caller(pcm, rate)

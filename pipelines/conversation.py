@@ -191,6 +191,10 @@ class Conversation:
         """
         return self._mouth.ahead(seconds)
 
+    def fail(self, stage: str, message: str) -> None:
+        """Note that something of the transport's failed; the call goes on."""
+        self._context.fail(stage, message)
+
     # What the call sees.
 
     def now(self) -> float:

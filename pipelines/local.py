@@ -62,7 +62,13 @@ class LocalTransport:
     async def carry(self, conversation: Carried) -> str:
         """Carry the call and record both sides; return why it ended."""
         if self._recording is not None:
-            self._recorder = Recorder(self._recording, conversation.rate, BLOCK)
+            self._recorder = Recorder(
+                self._recording,
+                conversation.rate,
+                BLOCK,
+                lambda why: conversation.fail("recording", why),
+                required=True,
+            )
         clock = conversation.clock
         count = round(conversation.rate * BLOCK)
         heard = np.zeros(count, np.int16)

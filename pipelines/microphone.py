@@ -222,7 +222,13 @@ class MicrophoneTransport:
             MicrophoneError: If the card cannot be opened.
         """
         if self._recording is not None:
-            self._recorder = Recorder(self._recording, self._rate, 0.0)
+            self._recorder = Recorder(
+                self._recording,
+                self._rate,
+                0.0,
+                lambda why: conversation.fail("recording", why),
+                required=True,
+            )
         near = Resampler(self._rate, RATE, aligned=False)
         far = Resampler(self._rate, RATE, aligned=False)
         out = Resampler(conversation.rate, self._rate, aligned=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.pipelines.audio.resample import Resampler
-from vivavoce.pipelines.audio.wav import WavWriter
+from vivavoce.pipelines.audio.wav import AudioFileError, WavWriter
 
 Samples = NDArray[np.int16]
 
@@ -20,14 +22,42 @@ class Recorder:
     come in pairs: what was captured, then what is played at the end of it; the agent's side is
     therefore one block late, as it was in the call.
 
+    A disk that is full, or fails, ends the recording and not the call: what was written until then
+    stays a whole file, and what comes after is let go.
+
     Args:
         path: Where to; written as it grows, and readable after a crash.
         rate: Of the file (Hz).
         block: Seconds of a pair.
+        told: Told once why the recording ended too early, in one line.
+        required: Whether a file that cannot even be begun is an error: who asked for the
+            recording is there to be told so.
+
+    Attributes:
+        lost: Why the recording ended too early; empty while it goes on.
+
+    Raises:
+        AudioFileError: The file cannot be begun, and is `required`.
     """
 
-    def __init__(self, path: Path, rate: int, block: float) -> None:
-        self._writer = WavWriter(path, rate, 2)
+    def __init__(
+        self,
+        path: Path,
+        rate: int,
+        block: float,
+        told: Callable[[str], None],
+        *,
+        required: bool = False,
+    ) -> None:
+        self.lost = ""
+        self._told = told
+        self._writer: WavWriter | None = None
+        try:
+            self._writer = WavWriter(path, rate, 2)
+        except AudioFileError as error:
+            if required:
+                raise
+            self._lose(error)
         self._rate = rate
         self._caller: Resampler | None = None
         self._caller_rate = 0
@@ -37,6 +67,8 @@ class Recorder:
 
     def caller(self, pcm: Samples, rate: int) -> None:
         """Take what the caller said (int16, mono)."""
+        if self.lost:
+            return
         if self._caller is None or rate != self._caller_rate:
             if self._caller is not None:
                 self._left.append(self._caller.flush())
@@ -46,7 +78,8 @@ class Recorder:
 
     def agent(self, pcm: Samples) -> None:
         """Take what was played to the caller (int16, mono, at the file's rate)."""
-        self._right.append(pcm)
+        if not self.lost:
+            self._right.append(pcm)
 
     def rejoin(self) -> None:
         """Go on after an interruption in which only one side was taken: silence fills the other."""
@@ -59,7 +92,7 @@ class Recorder:
         left, right = np.concatenate(self._left), np.concatenate(self._right)
         count = min(len(left), len(right))
         if count:
-            self._writer.write(np.stack([left[:count], right[:count]], axis=1))
+            self._write(np.stack([left[:count], right[:count]], axis=1))
         self._left, self._right = [left[count:]], [right[count:]]
 
     def close(self) -> None:
@@ -74,6 +107,27 @@ class Recorder:
             pair = np.zeros((count, 2), np.int16)
             pair[: len(left), 0] = left
             pair[: len(right), 1] = right
-            self._writer.write(pair)
+            self._write(pair)
         self._left, self._right = [], []
-        self._writer.close()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.close()
+            except AudioFileError as error:
+                self._lose(error)
+
+    def _write(self, pair: Samples) -> None:
+        if self._writer is None:
+            return
+        try:
+            self._writer.write(pair)
+        except AudioFileError as error:
+            with contextlib.suppress(AudioFileError):  # the first reason is the one to tell
+                self._writer.close()
+            self._writer = None
+            self._left, self._right = [], []
+            self._lose(error)
+
+    def _lose(self, error: AudioFileError) -> None:
+        self.lost = str(error)
+        self._told(f"the recording ends here: {error}")

@@ -33,6 +33,9 @@ class Carried(Protocol):
     def over(self) -> str:
         """Why the call is over; empty while it goes on."""
 
+    def fail(self, stage: str, message: str) -> None:
+        """Note that something of the transport's failed; the call goes on."""
+
     async def play(self, count: int) -> Block:
         """Take the next `count` samples of the agent's speech."""
 

@@ -146,7 +146,12 @@ class Line:
         """Carry the call until it is over, or its caller stays away; return why it ended."""
         self._open.set()
         if self._recording is not None:
-            self._recorder = Recorder(self._recording, conversation.rate, BLOCK)
+            self._recorder = Recorder(
+                self._recording,
+                conversation.rate,
+                BLOCK,
+                lambda why: conversation.fail("recording", why),
+            )
         silence = np.zeros(round(16_000 * BLOCK), np.int16)
         while not conversation.over:
             leg = self._leg

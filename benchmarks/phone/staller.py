@@ -49,6 +49,9 @@ class Tone:
             self._clause.add(sound.astype(np.int16))
             self._clause._audio.clear()  # noqa: SLF001 - or it would keep all that was played
 
+    def fail(self, stage: str, message: str) -> None:
+        raise AssertionError(f"{stage}: {message}")
+
     async def play(self, count: int) -> Block:
         self._more()
         return self._playout.pull(count)

@@ -67,6 +67,9 @@ class Echo(FrameProcessor):
         else:
             await self.push_frame(frame, direction)
 
+    def fail(self, stage: str, message: str) -> None:
+        raise AssertionError(f"{stage}: {message}")
+
     async def play(self, count: int) -> Block:
         said, self._heard = self._heard[:count], self._heard[count:]
         missing = np.zeros(count - len(said), np.int16)

@@ -86,6 +86,9 @@ class Talker:
         async with asyncio.timeout(20):
             await self._began.wait()
 
+    def fail(self, stage: str, message: str) -> None:
+        raise AssertionError(f"{stage}: {message}")
+
     async def play(self, count: int) -> Block:
         samples = np.zeros(count, np.int16)
         part = self._sound[self.played : self.played + count]

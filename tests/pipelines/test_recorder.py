@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import contextlib
+import resource
+import signal
+
 import numpy as np
 import pytest
 
-from vivavoce.pipelines.audio.wav import WavReader
+from vivavoce.pipelines.audio.wav import AudioFileError, WavReader
 from vivavoce.pipelines.recorder import Recorder
 
 RATE = 24_000
@@ -31,7 +35,7 @@ def click(at: float, seconds: float, rate: int) -> np.ndarray:
 
 
 def record(path, left, left_rate, right):
-    recorder = Recorder(path, RATE, BLOCK)
+    recorder = Recorder(path, RATE, BLOCK, pytest.fail)
     for caller, agent in zip(blocks(left, left_rate), blocks(right, RATE), strict=True):
         recorder.caller(caller, left_rate)
         recorder.agent(agent)
@@ -52,7 +56,7 @@ def test_both_sides_stand_on_one_sample_clock(tmp_path, rate):
 
 @pytest.mark.parametrize("only", ["caller", "agent"])
 def test_after_an_interruption_both_sides_are_together_again(tmp_path, only):
-    recorder = Recorder(tmp_path / "call.wav", RATE, BLOCK)
+    recorder = Recorder(tmp_path / "call.wav", RATE, BLOCK, pytest.fail)
     recorder.rejoin()
     for _ in range(25):
         recorder.caller(np.zeros(960, np.int16), 48_000)
@@ -84,7 +88,7 @@ def test_the_agents_side_is_kept_bit_for_bit(tmp_path):
 
 
 def test_nothing_drifts_in_ten_minutes(tmp_path):
-    recorder = Recorder(tmp_path / "call.wav", RATE, BLOCK)
+    recorder = Recorder(tmp_path / "call.wav", RATE, BLOCK, pytest.fail)
     silence, pulse = np.zeros(320, np.int16), np.full(480, 5_000, np.int16)
     for number in range(30_000):
         recorder.caller(silence, 16_000)
@@ -97,7 +101,7 @@ def test_nothing_drifts_in_ten_minutes(tmp_path):
 
 def test_the_file_is_readable_while_it_grows(tmp_path):
     path = tmp_path / "call.wav"
-    recorder = Recorder(path, RATE, BLOCK)
+    recorder = Recorder(path, RATE, BLOCK, pytest.fail)
     for _ in range(200):
         recorder.caller(np.full(320, 1_000, np.int16), 16_000)
         recorder.agent(np.full(480, 2_000, np.int16))
@@ -108,14 +112,14 @@ def test_the_file_is_readable_while_it_grows(tmp_path):
 
 def test_a_call_in_which_nothing_was_said_leaves_a_file_that_can_be_read(tmp_path):
     path = tmp_path / "call.wav"
-    recorder = Recorder(path, RATE, BLOCK)
+    recorder = Recorder(path, RATE, BLOCK, pytest.fail)
     recorder.close()
     assert read(path).shape == (0, 2)
 
 
 def test_a_side_that_is_longer_is_kept_to_its_end(tmp_path):
     path = tmp_path / "call.wav"
-    recorder = Recorder(path, RATE, BLOCK)
+    recorder = Recorder(path, RATE, BLOCK, pytest.fail)
     recorder.caller(np.full(320, 1_000, np.int16), 16_000)
     for value in (2_000, 3_000):
         recorder.agent(np.full(480, value, np.int16))
@@ -127,10 +131,55 @@ def test_a_side_that_is_longer_is_kept_to_its_end(tmp_path):
 
 def test_closing_twice_is_closing_once(tmp_path):
     path = tmp_path / "call.wav"
-    recorder = Recorder(path, RATE, BLOCK)
+    recorder = Recorder(path, RATE, BLOCK, pytest.fail)
     recorder.caller(np.full(320, 1_000, np.int16), 16_000)
     recorder.agent(np.zeros(480, np.int16))
     recorder.close()
     size = path.stat().st_size
     recorder.close()
     assert path.stat().st_size == size
+
+
+@contextlib.contextmanager
+def a_disk_that_takes(size: int):
+    """No file of this process may grow beyond so many bytes: writing fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path):
+    why = []
+    path = tmp_path / "call.wav"
+    left, right = click(0.5, 3, RATE), click(0.7, 3, RATE)
+    with a_disk_that_takes(200_000):
+        recorder = Recorder(path, RATE, BLOCK, why.append)
+        for caller, agent in zip(blocks(left, RATE), blocks(right, RATE), strict=True):
+            recorder.caller(caller, RATE)
+            recorder.agent(agent)
+        recorder.rejoin()
+        recorder.close()
+        recorder.close()
+    assert "cannot be written" in recorder.lost
+    assert why == [f"the recording ends here: {recorder.lost}"]
+    kept = read(path)  # a whole file, up to there
+    assert 1.9 < len(kept) / RATE < 2.1
+    assert abs(int(kept[:, 0].argmax()) - 0.5 * RATE) < 10
+
+
+def test_a_file_that_cannot_be_begun(tmp_path):
+    why = []
+    path = tmp_path / "nowhere" / "call.wav"
+    with pytest.raises(AudioFileError):
+        Recorder(path, RATE, BLOCK, why.append, required=True)
+    recorder = Recorder(path, RATE, BLOCK, why.append)
+    recorder.caller(np.zeros(480, np.int16), RATE)
+    recorder.agent(np.zeros(480, np.int16))
+    recorder.rejoin()
+    recorder.close()
+    assert len(why) == 1
