@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from vivavoce.agent import Agent, Interpreter
 from vivavoce.phone.media.codec import Opus
@@ -22,6 +22,21 @@ Host = Agent[Any] | Interpreter
 """Who takes calls."""
 
 _STATUS = {"full": 503, "taken": 409, "over": 410}
+
+
+class UnreachedError(Exception):
+    """Somebody was not reached by telephone; the message says why."""
+
+
+class Telephone(Protocol):
+    """Calls people into rooms."""
+
+    async def invite(self, room: Room, number: str, *, language: str, name: str = "") -> Person:
+        """Call somebody, and seat them once they answer; cancelling hangs up.
+
+        Raises:
+            UnreachedError: Nobody answered, they may not be called, or there is no seat for them.
+        """
 
 
 def encoder(rate: int) -> Encode:
@@ -53,6 +68,7 @@ class Interpreting:
     Attributes:
         interpreters: By name.
         rooms: The rooms.
+        telephone: Calls people into them; None: nobody can be called.
     """
 
     def __init__(
@@ -61,6 +77,7 @@ class Interpreting:
         self.interpreters: dict[str, Interpreter] = {}
         self.use(hosts)
         self.rooms = rooms or Rooms(models, most=most, encoder=encoder)
+        self.telephone: Telephone | None = None
         self._models = models
 
     def use(self, hosts: Sequence[Host]) -> None:

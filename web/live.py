@@ -16,6 +16,12 @@ from vivavoce.pipelines.interpret.seating import Hears, Person
 from vivavoce.pipelines.talk import Talk
 from vivavoce.web.line import Line
 
+ASKED = (
+    *("agent", "interpreter", "language", "voice"),
+    *("room", "lecture", "name", "speaks", "hears", "captions", "copy"),
+)
+"""What a client may ask of its call."""
+
 
 class DeskError(Exception):
     """A call cannot begin or go on.
@@ -98,6 +104,13 @@ class LiveCall:
     def kept(self) -> bool:
         """Whether it is recorded and kept: who only listens to others leaves nothing behind."""
         return self.person is None or self.person.speaks
+
+    @property
+    def seat(self) -> dict[str, str]:
+        """Where they are seated, as their client is told; nothing for a call of their own."""
+        if self.room is None or self.person is None:
+            return {}
+        return {"room": self.room.id, "person": self.person.id, "name": self.person.name}
 
     @property
     def over(self) -> bool:

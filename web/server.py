@@ -142,6 +142,7 @@ class CallServer:
         from vivavoce.web.downloads import download_routes
         from vivavoce.web.operator import Operators
         from vivavoce.web.realtime_api import realtime_routes
+        from vivavoce.web.rooms import room_routes
         from vivavoce.web.signalling import signalling_routes
         from vivavoce.web.socket import socket_routes
 
@@ -162,6 +163,7 @@ class CallServer:
                 web.get("/api/calls/{id}/recording", self._recording),
                 web.post("/api/calls/{id}/end", self._end),
                 *signalling_routes(self),
+                *room_routes(self),
                 *socket_routes(self),
                 *carrier_routes(self),
                 *download_routes(self),
@@ -245,11 +247,28 @@ class CallServer:
         return self.door.claims(bearer(request), request.headers.get("Origin"))
 
     def wish(self, request: web.Request, claims: Claims | None, **given: Any) -> Wish:
-        """Return what a client asks for, within what its token allows."""
-        agent = str(given.get("agent") or "") or (claims.agent if claims else "")
+        """Return what a client asks for, within what its token allows.
+
+        Raises:
+            DeskError: It wants to speak where it may only listen, or hear what there is not.
+        """
+        agent = str(given.get("agent") or given.get("interpreter") or "")
+        agent = agent or (claims.agent if claims else "")
+        room = str(given.get("room") or given.get("lecture") or "")[:64]
+        language = given.get("language")
+        speaks = bool(given.get("speaks"))
+        if room:
+            language = given.get("speaks") or given.get("hears")
+            if speaks and claims is not None and claims.listens:
+                raise DeskError(403, "listens", "with this link one may listen, and not speak")
         return Wish(
             agent=agent[:64],
-            language=str(given.get("language") or "")[:16],
+            language=str(language or "")[:16],
+            room=room,
+            name=str(given.get("name") or "")[:200],
+            speaks=speaks or not room,
+            hears="captions" if given.get("captions") in (True, "1", "true") else "translation",
+            copies=given.get("copy") in (True, "1", "true"),
             voice=str(given.get("voice") or "")[:128],
             address=self.address(request),
             caller=claims.caller if claims else "",
@@ -299,6 +318,7 @@ class CallServer:
 
     async def _agents(self, request: web.Request) -> web.Response:
         claims = self.claims(request)
+        interpreters = self.desk.interpreting.interpreters
         agents = [
             {
                 "name": agent.name,
@@ -307,11 +327,24 @@ class CallServer:
                 "greets": agent.greets,
             }
             for agent in self.desk.agents.values()
-            if not (claims and claims.agent) or agent.name == claims.agent
+            if agent.name not in interpreters and _names(claims, agent.name)
         ]
         return web.json_response(
             {
                 "agents": agents,
+                "interpreters": [
+                    {
+                        "name": each.name,
+                        "source": each.source,
+                        "targets": list(each.targets),
+                        "both_ways": each.both_ways,
+                        "policy": each.policy,
+                        "original": each.original,
+                        "copies": each.copies,
+                    }
+                    for each in interpreters.values()
+                    if _names(claims, each.name)
+                ],
                 "default": agents[0]["name"] if agents else "",
                 "recording": self.desk.recordings is not None,
                 "records": self._kept(),
@@ -411,6 +444,11 @@ class CallServer:
                 body=asset.compressed, headers={**headers, "Content-Encoding": "gzip"}
             )
         return web.Response(body=asset.body, headers=headers)
+
+
+def _names(claims: Claims | None, name: str) -> bool:
+    """Whether a token is good for whoever bears a name."""
+    return claims is None or claims.agent in {"", name}
 
 
 def bearer(request: web.Request) -> str:

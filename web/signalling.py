@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from vivavoce.web.live import DeskError, LiveCall
+from vivavoce.web.live import ASKED, DeskError, LiveCall
 from vivavoce.web.sdp import OfferError, read_candidate, read_offer
 from vivavoce.web.webrtc import Peer
 
@@ -93,16 +93,15 @@ class Signalling:
                 "call": live.id,
                 "agent": live.agent.name,
                 "resume": live.resume,
+                **live.seat,
             }
         )
 
     async def _begin(self, request: web.Request, asked: dict[str, Any]) -> tuple[LiveCall, Peer]:
         claims = self._server.claims(request)
-        wish = self._server.wish(
-            request, claims, **{k: asked.get(k) for k in ("agent", "language", "voice")}
-        )
-        self._server.desk.agent_for(wish)
-        self._server.door.spend(claims, wish.agent)
+        wish = self._server.wish(request, claims, **{key: asked.get(key) for key in ASKED})
+        agent = self._server.desk.agent_for(wish)
+        self._server.door.spend(claims, agent.name if wish.room else wish.agent, wish.room)
         peer = Peer(self._server.desk.servers)
         try:
             return self._server.desk.begin(peer, wish), peer

@@ -21,7 +21,7 @@ from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.web import rtvi
 from vivavoce.web.leg import BLOCK
-from vivavoce.web.live import DeskError, LiveCall
+from vivavoce.web.live import ASKED, DeskError, LiveCall
 from vivavoce.web.stream import HEARTBEAT, StreamLeg
 
 if TYPE_CHECKING:
@@ -158,14 +158,14 @@ def socket_routes(server: CallServer) -> list[web.RouteDef]:
         resume = request.query.get("resume", "")
         back = server.desk.by_token(resume) if resume else None
         claims = None if back else server.claims(request)
-        fields = {key: request.query.get(key) for key in ("agent", "language", "voice")}
+        fields = {key: request.query.get(key) for key in ASKED}
         wish = server.wish(request, claims, **fields)
         if back is None:
-            server.desk.agent_for(wish)
+            agent = server.desk.agent_for(wish)
             if server.desk.busy:
                 server.desk.admit(wish)  # says what is wrong, with a status that a client sees
                 server.desk.release(wish)
-            server.door.spend(claims, wish.agent)
+            server.door.spend(claims, agent.name if wish.room else wish.agent, wish.room)
         socket = await open_socket(server, request)
         leg: StreamLeg
         match codec:
@@ -186,6 +186,7 @@ def socket_routes(server: CallServer) -> list[web.RouteDef]:
             live = back
             live.line.attach(leg)
         about = {"event": "call", "call": live.id, "agent": live.agent.name}
+        about |= live.seat
         about |= {"resume": live.resume, "codec": codec, "rate": int(rate)}  # type: ignore[dict-item]
         leg.write(rtvi.event({**about, "frame_ms": round(BLOCK * 1000)}))
         leg.begin()
