@@ -33,6 +33,8 @@ _TYPES = {
 }
 OPERATOR = "operator"
 """Where the operator's view is."""
+INTERPRET = "interpret"
+"""Where the page of interpreted sessions is."""
 _PLACES = ("page", "page/locales", "component")
 
 
@@ -60,7 +62,7 @@ class Asset:
 def assets() -> Mapping[str, Asset]:
     """Return all files by their path below the server's root; "" is the page itself.
 
-    "operator" is the operator's view.
+    "operator" is the operator's view, "interpret" the page of interpreted sessions.
 
     Paths are relative and so are the links in the files: the server may be mounted anywhere, as
     long as the page's own URL ends with "/".
@@ -74,6 +76,7 @@ def assets() -> Mapping[str, Asset]:
                 found[f"{place}/{file.name}"] = _asset(file, suffix)
     found[""] = found.pop("page/index.html")
     found[OPERATOR] = found.pop("page/operator.html")
+    found[INTERPRET] = found.pop("page/interpret.html")
     return found
 
 

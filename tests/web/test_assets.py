@@ -8,6 +8,7 @@ import pytest
 
 from vivavoce.web.assets import POLICY, assets
 
+PAGES = ("", "operator", "interpret")
 SCRIPTS = {path: each.body.decode() for path, each in assets().items() if path.endswith(".js")}
 WORDS = {name: json.loads(assets()[f"page/locales/{name}.json"].body) for name in ("en", "fr")}
 
@@ -28,7 +29,9 @@ def test_all_files_are_served():
         for file in room.joinpath(place).iterdir()
         if file.is_file()
     }
-    assert set(assets()) == there - {"page/index.html", "page/operator.html"} | {"", "operator"}
+    assert set(assets()) == there - {f"page/{name}.html" for name in ("index", *PAGES[1:])} | {
+        *PAGES
+    }
 
 
 def loaded(name):
@@ -39,7 +42,7 @@ def loaded(name):
     return [assets()[path] for path in {name, *named, *words}]
 
 
-@pytest.mark.parametrize("name", ["", "operator"])
+@pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_light(name):
     assert sum(len(each.body) for each in loaded(name)) < 300_000
     assert sum(len(each.compressed) for each in loaded(name)) < 75_000
@@ -60,7 +63,7 @@ def test_the_policy_lets_no_text_become_a_script():
     for path, script in SCRIPTS.items():
         for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert sink not in script, (path, sink)
-    for name in ("", "operator"):
+    for name in PAGES:
         html = assets()[name].body.decode()
         assert "<style" not in html
         assert not re.search(r"<script(?![^>]*\bsrc=)", html)
@@ -81,7 +84,9 @@ def test_every_import_leads_somewhere():
             assert "/".join(found) in assets(), (path, name)
 
 
-@pytest.mark.parametrize(("name", "first"), [("", "main"), ("operator", "operator")])
+@pytest.mark.parametrize(
+    ("name", "first"), [("", "main"), ("operator", "operator"), ("interpret", "interpret")]
+)
 def test_what_the_page_imports_is_loaded_at_once(name, first):
     """Else a browser learns of each module only when it has read the one before."""
     wanted = {f"page/{first}.js"}
@@ -116,7 +121,7 @@ def test_both_languages_say_the_same_things():
         assert french[key] is not None
 
 
-@pytest.mark.parametrize("path", [*SCRIPTS, "", "operator"])
+@pytest.mark.parametrize("path", [*SCRIPTS, *PAGES])
 def test_every_word_that_is_asked_for_exists(path):
     known = dict(flat(WORDS["en"]))
     text = assets()[path].body.decode()

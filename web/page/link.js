@@ -60,7 +60,7 @@ export class Link extends EventTarget {
 
   /**
    * Begin a call, or go on with one (`resume`).
-   * @param {{agent?: string, language?: string, voice?: string, resume?: string, ice?: object[]}} wanted
+   * @param {{resume?: string, ice?: object[]}} wanted with what else is asked for: agent, language, …
    * @param {MediaStreamTrack} track what the caller says
    */
   async start(wanted, track) {
@@ -190,10 +190,10 @@ export class Link extends EventTarget {
     await pc.setLocalDescription(await pc.createOffer({ iceRestart: restart }));
     const { sdp, type } = pc.localDescription;
     const resume = this.#call?.resume ?? this.#wanted.resume;
-    const { agent, language, voice } = this.#wanted;
+    const { resume: _, ice: __, ...asked } = this.#wanted;
     const body = { sdp, type };
     if (restart) body.pc_id = this.#id;
-    else body.request_data = resume ? { resume } : { agent, language, voice };
+    else body.request_data = resume ? { resume } : asked;
     const answer = await ask(new URL("api/offer", this.#base), {
       token: this.#token,
       body,

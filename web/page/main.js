@@ -319,7 +319,7 @@ async function main() {
   panel.choose("timing");
   const kept = await waiting();
   setup.load();
-  if (kept) call({ resume: kept, silent: kept.silent });
+  if (kept && !kept.booth) call({ resume: kept, silent: kept.silent });
   else stage("ready");
   // A browser that keeps a page silent until it is touched lets it sound then.
   for (const name of ["pointerdown", "keydown"]) {

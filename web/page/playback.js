@@ -13,8 +13,12 @@ export class Playback {
   #session = null;
   #frame = 0;
 
-  /** @param {{scope: object, dialogue: object, base: URL}} given */
-  constructor({ scope, dialogue, base }) {
+  /**
+   * @param {{scope: object, dialogue: object, base: URL, choose?: (stereo: Blob) => Promise<Blob>}} given
+   *   `choose` makes of the recording what is listened to
+   */
+  constructor({ scope, dialogue, base, choose = async (stereo) => stereo }) {
+    this.choose = choose;
     this.scope = scope;
     this.dialogue = dialogue;
     this.base = base;
@@ -63,17 +67,35 @@ export class Playback {
     get("transport").hidden = get("save-audio").hidden = !blob;
     get("seek").hidden = get("playhead").hidden = !blob;
     if (!blob) return;
-    this.#url = URL.createObjectURL(blob);
-    this.#audio.src = this.#url;
-    this.#audio.playbackRate = Number(get("speed").value);
     const view = new DataView(await blob.slice(0, 44).arrayBuffer());
     this.#length = view.getUint32(40, true) / view.getUint32(28, true);
     get("seek").max = this.#length.toFixed(1);
+    await this.load();
+    if (this.#session !== session) return;
     this.scope.finish(story.zero + zero, story.zero + zero + this.#length);
     for (const button of get("dialogue").querySelectorAll("button.at")) {
       button.disabled = button.closest("li").dataset.start === undefined;
     }
     this.#show();
+  }
+
+  /** Listen to what `choose` gives now, from where it was. */
+  async load() {
+    const { currentTime, paused } = this.#audio;
+    const stereo = this.#blob;
+    const chosen = await this.choose(stereo);
+    if (this.#blob !== stereo) return;
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = URL.createObjectURL(chosen);
+    this.#audio.src = this.#url;
+    this.#audio.playbackRate = Number(get("speed").value);
+    if (currentTime > 0) this.#audio.currentTime = currentTime;
+    if (!paused) this.#audio.play().catch(() => {});
+  }
+
+  /** The whole recording: stereo; null where there is none. */
+  get recording() {
+    return this.#blob;
   }
 
   async #fetch(call) {

@@ -17,14 +17,14 @@ export class Session extends EventTarget {
   #visible = () => this.#awake();
 
   /**
-   * @param {{base: URL, token?: string, context: AudioContext, voice: HTMLAudioElement}} given
+   * @param {{base: URL, token?: string, context: AudioContext, voice: HTMLAudioElement, story?: Story}} given
    *   `voice` plays what the agent says
    */
-  constructor({ base, token, context, voice }) {
+  constructor({ base, token, context, voice, story = new Story() }) {
     super();
     this.context = context;
     this.voice = voice;
-    this.story = new Story();
+    this.story = story;
     this.link = new Link({ base, token });
     // Sources come and go (another microphone, a new connection); who listens stays connected.
     this.caller = context.createGain();
@@ -79,6 +79,11 @@ export class Session extends EventTarget {
 
   type(text) {
     return this.link.send("send-text", { content: text, options: { run_immediately: true } });
+  }
+
+  /** Ask something of the session: `language`, `original`, … */
+  ask(what, data) {
+    return this.link.tell(what, data);
   }
 
   press(key) {

@@ -1,0 +1,79 @@
+// Listening to a session again: of both tracks of its recording (what was said left, what was heard
+// right) one is made, as one hears it on television, or one is taken alone.
+
+const HOP = 0.02; // s in which it is decided whether the translation sounds
+const AUDIBLE = 150; // amplitude from which it does
+const HOLD = 25; // hops that the original stays low behind it
+const BENEATH = 10 ** (-12 / 20); // gain of the original while no translation sounds
+const DUCKED = 10 ** (-18 / 20); // and while one does
+const PIECE = 1 << 20; // bytes that are worked on at a time
+
+/** A WAV file's header: 16-bit mono PCM. */
+function header(rate, bytes) {
+  const view = new DataView(new ArrayBuffer(44));
+  const text = (at, value) => [...value].forEach((c, n) => view.setUint8(at + n, c.charCodeAt(0)));
+  text(0, "RIFF");
+  view.setUint32(4, 36 + bytes, true);
+  text(8, "WAVEfmt ");
+  view.setUint32(16, 16, true);
+  view.setUint16(20, 1, true);
+  view.setUint16(22, 1, true);
+  view.setUint32(24, rate, true);
+  view.setUint32(28, rate * 2, true);
+  view.setUint16(32, 2, true);
+  view.setUint16(34, 16, true);
+  text(36, "data");
+  view.setUint32(40, bytes, true);
+  return view.buffer;
+}
+
+/** Mixes samples, pair by pair; keeps how low the original is from one piece to the next. */
+export class Mixer {
+  #low = 0;
+  #gain = BENEATH;
+
+  constructor(rate) {
+    this.hop = Math.max(1, Math.round(rate * HOP));
+  }
+
+  /** @param {Int16Array} pairs whole hops, but for the last ones @returns {Int16Array} */
+  mix(pairs) {
+    const count = pairs.length >> 1;
+    const out = new Int16Array(count);
+    for (let from = 0; from < count; from += this.hop) {
+      const to = Math.min(count, from + this.hop);
+      let high = 0;
+      for (let at = from; at < to; at += 1) high = Math.max(high, Math.abs(pairs[2 * at + 1]));
+      this.#low = high >= AUDIBLE ? HOLD : Math.max(0, this.#low - 1);
+      const wanted = this.#low ? DUCKED : BENEATH;
+      for (let at = from; at < to; at += 1) {
+        const gain = this.#gain + ((wanted - this.#gain) * (at - from)) / (to - from);
+        out[at] = Math.max(-32768, Math.min(32767, Math.round(pairs[2 * at] * gain + pairs[2 * at + 1])));
+      }
+      this.#gain = wanted;
+    }
+    return out;
+  }
+}
+
+/**
+ * Make what is listened to of a recording.
+ * @param {Blob} stereo a WAV file of two tracks of 16 bits with a header of 44 bytes
+ * @param {"dubbed"|"said"|"heard"} what both, or one track alone
+ * @returns {Promise<Blob>}
+ */
+export async function listenTo(stereo, what) {
+  const head = new DataView(await stereo.slice(0, 44).arrayBuffer());
+  const rate = head.getUint32(24, true);
+  const mixer = new Mixer(rate);
+  const step = PIECE - (PIECE % (4 * mixer.hop));
+  const parts = [];
+  for (let at = 44; at < stereo.size; at += step) {
+    const bytes = await stereo.slice(at, at + step).arrayBuffer();
+    const pairs = new Int16Array(bytes, 0, (bytes.byteLength >> 2) * 2);
+    if (what === "dubbed") parts.push(mixer.mix(pairs));
+    else parts.push(pairs.filter((_, place) => place % 2 === (what === "said" ? 0 : 1)));
+  }
+  const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  return new Blob([header(rate, size), ...parts], { type: "audio/wav" });
+}

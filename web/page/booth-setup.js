@@ -1,0 +1,229 @@
+// Before a session: who one is, what one speaks and hears, with which devices; what is kept, and
+// whether one's voice may be copied.
+
+import { fill, get, write } from "./dom.js";
+import { CallError, ask } from "./errors.js";
+import { same } from "./booth.js";
+import * as devices from "./devices.js";
+import { kept } from "./kept.js";
+import { named, t } from "./words.js";
+
+const LOOK = 5000; // ms between looks at the server's health
+const EITHER = ""; // two languages at one microphone
+
+export class Setup {
+  #base;
+  #interpreters = [];
+  #records = null;
+  #room = null; // what is joined: GET api/rooms/ID
+  #health = null;
+  #timer = 0;
+  #problem;
+  #missed = false;
+
+  /** @param {{base: URL, store: object, problem: (error: CallError | null) => void}} given */
+  constructor({ base, store, problem }) {
+    this.#base = base;
+    this.store = store;
+    this.#problem = problem;
+    const given = new URLSearchParams([...new URLSearchParams(location.search), ...new URLSearchParams(location.hash.slice(1))]);
+    this.token = given.get("token") ?? "";
+    this.place = given.has("lecture") ? { lecture: given.get("lecture") } : given.has("room") ? { room: given.get("room") } : null;
+    // A token is not for the history: what is joined stays, for a reload.
+    if (this.token) history.replaceState(null, "", `${location.pathname}${location.search}${this.place ? `#${new URLSearchParams(this.place)}` : ""}`);
+    this.token ||= this.place ? (sessionToken() ?? "") : "";
+    if (this.place) sessionToken(this.token);
+    for (const name of ["interpreter", "speaks", "hears", "input", "name-field"]) {
+      get(name).addEventListener("change", () => {
+        this.store[name] = get(name).value;
+        if (name === "interpreter" || name === "speaks") this.#languages();
+        if (name === "input") this.onmicrophone?.();
+      });
+    }
+    get("name-field").value = store["name-field"] ?? "";
+    get("output").addEventListener("change", () => (this.store.output = get("output").value));
+    get("token").addEventListener("change", (event) => {
+      this.token = event.target.value.trim();
+      this.load();
+    });
+    get("keep").checked = store.keep !== "no";
+    get("keep").addEventListener("change", (event) => (this.store.keep = event.target.checked ? "yes" : "no"));
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.devices());
+  }
+
+  /** Ask the server what there is; look at its health from then on. */
+  async load() {
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#look(), LOOK);
+    try {
+      const [agents, room] = await Promise.all([
+        this.#ask("api/agents"),
+        this.place ? this.#ask(`api/rooms/${encodeURIComponent(this.place.room ?? this.place.lecture)}`) : null,
+        this.#look(),
+      ]);
+      this.#interpreters = agents.interpreters ?? [];
+      this.#records = agents.records ?? null;
+      this.#room = room;
+      this.#missed = false;
+      get("token-field").hidden = !agents.token || Boolean(this.token);
+      this.#problem(this.about ? null : new CallError("no_interpreter"));
+    } catch (error) {
+      this.#missed = ["unreachable", "slow", "server"].includes(error.code);
+      get("token-field").hidden = !["token", "used"].includes(error.code);
+      const code = this.place && { unknown: "no_room", over: "room_over" }[error.code];
+      const wanted = error.code === "token" && !this.token;
+      this.#problem(code ? new CallError(code) : wanted ? new CallError("token_wanted") : error);
+    }
+    get("setup").classList.toggle("bare", !this.about);
+    this.words();
+  }
+
+  #ask(path) {
+    return ask(new URL(path, this.#base), { token: this.token, timeout: 5000 });
+  }
+
+  async #look() {
+    this.#health = await this.#ask("api/health").catch(() => ({ status: "gone" }));
+    if (this.#health.status !== "gone" && this.#missed) this.load();
+    this.#well();
+  }
+
+  /** The interpreter that was chosen, or the room that is joined; null while none is known. */
+  get about() {
+    if (this.place) return this.#room;
+    return this.#interpreters.find((each) => each.name === get("interpreter").value) ?? this.#interpreters[0] ?? null;
+  }
+
+  /** Whether one only listens. */
+  get listens() {
+    return this.#room?.role === "listen";
+  }
+
+  /** Write what depends on the page's language. */
+  words() {
+    this.#well();
+    this.#show();
+    this.devices();
+  }
+
+  #well() {
+    const health = this.#health;
+    if (!health) return;
+    const state = health.status === "gone" ? "gone" : health.status === "busy" ? "busy" : "ok";
+    get("health").dataset.state = state;
+    write(get("health-word"), t(`health.${state}`, { calls: health.calls ?? 0, most: health.max_calls ?? 0 }));
+    this.recording = health.recording === true;
+    write(get("kept-server"), kept(this.#records, this.recording));
+  }
+
+  /** What the session is called. */
+  get title() {
+    const { about } = this;
+    if (!about) return t("booth.page");
+    if (about.title) return about.title;
+    const target = about.targets.map((code) => named(code)).join(" · ");
+    return `${named(about.source)} ${about.both_ways || about.kind === "room" ? "⇄" : "→"} ${target}`;
+  }
+
+  #show() {
+    const ready = ["ready", "loading"].includes(document.body.dataset.stage);
+    if (ready) {
+      write(get("name"), this.title);
+      document.title = `${this.title} · Viva Voce`;
+    }
+    const { about, listens, place } = this;
+    if (!about) return;
+    const rows = this.#interpreters.map((each) => [each.name, `${named(each.source)} ${each.both_ways ? "⇄" : "→"} ${each.targets.map((code) => named(code)).join(" · ")}`]);
+    if (!place) fill(get("interpreter"), rows, get("interpreter").value || this.store.interpreter);
+    get("interpreter-field").hidden = Boolean(place) || rows.length < 2;
+    for (const id of ["speaks-label", "mic-field", "level-row", "headphones", "keep-field"]) get(id).hidden = listens;
+    get("name-label").hidden = !place;
+    get("copy-field").hidden = listens || !about.copies;
+    get("reads-field").hidden = !listens;
+    const kind = listens ? "booth.listen" : place ? "booth.join" : "booth.begin";
+    get("start").replaceChildren(...[...get("start").children].filter((each) => each.tagName === "svg"), t(kind));
+    get("hint").hidden = listens;
+    const there = (this.#room?.participants ?? []).filter((each) => each.there && each.speaks);
+    get("there").hidden = !there.length;
+    write(get("there"), there.length ? t("booth.thereNow", { names: new Intl.ListFormat(document.documentElement.lang).format(there.map((each) => each.name)) }) : "");
+    this.#languages();
+  }
+
+  #languages() {
+    const { about, listens, place } = this;
+    if (!about) return;
+    const all = about.languages ?? [about.source, ...about.targets];
+    const everybody = place && about.kind !== "lecture";
+    let spoken = everybody ? all : [about.source];
+    if (!place && about.both_ways) spoken = [EITHER];
+    const word = (code) => (code === EITHER ? t("booth.either", { one: named(about.source), other: named(about.targets[0]) }) : named(code));
+    const speaks = fill(get("speaks"), spoken.map((code) => [code, word(code)]), get("speaks").value || this.store.speaks);
+    get("speaks").disabled = spoken.length < 2;
+    const heard = listens ? all : about.targets;
+    // In a room everybody hears their own language; alone with two languages, the other one.
+    get("hears-label").hidden = !listens && (Boolean(place) || (about.both_ways && speaks === EITHER));
+    const preferred = get("hears").value || this.store.hears || (heard.find((code) => same(code, document.documentElement.lang)) ?? "");
+    fill(get("hears"), heard.map((code) => [code, listens && same(code, about.source) ? t("booth.itself", { language: named(code) }) : named(code)]), preferred);
+    get("hears").disabled = heard.length < 2;
+  }
+
+  /** What is asked of the server. */
+  get wanted() {
+    const { about, listens, place } = this;
+    const asked = { interpreter: about?.interpreter ?? about?.name, ...place };
+    const name = get("name-field").value.trim();
+    if (place && name) asked.name = name.slice(0, 64);
+    if (!listens) asked.speaks = get("speaks").value;
+    if (listens || !place) asked.hears = get("hears").value;
+    if (!listens && about?.copies && get("copy").checked) asked.copy = true;
+    if (listens && get("reads").checked) asked.captions = true;
+    return asked;
+  }
+
+  /** Say what is missing before one can begin; "" if nothing is. */
+  get missing() {
+    const field = get("name-field");
+    const missing = Boolean(this.place) && !this.listens && !field.value.trim();
+    field.setAttribute("aria-invalid", String(missing));
+    write(get("name-why"), missing ? t("booth.nameNeeded") : "");
+    if (missing) field.focus();
+    return missing;
+  }
+
+  get keep() {
+    return get("keep").checked && !this.listens;
+  }
+
+  /** List the devices; their names are known once the microphone was allowed. */
+  async devices() {
+    const { inputs, outputs } = await devices.list();
+    const name = (rows, word) => rows.map(([id, label], at) => [id, label || t(word, { count: at + 1 })]);
+    fill(get("input"), inputs.length ? name(inputs, "setup.microphoneNumber") : [["", t("setup.anyMicrophone")]], this.store.input);
+    get("output-field").hidden = !devices.canChooseOutput() || outputs.length < 2;
+    fill(get("output"), name(outputs, "setup.speakerNumber"), this.store.output);
+  }
+
+  /** Show how loud the microphone hears (0–1); null hides the meter. */
+  level(value) {
+    const meter = get("level");
+    meter.hidden = value === null;
+    get("try").hidden = value !== null;
+    if (value === null) return write(get("level-word"), "");
+    meter.firstElementChild.style.transform = `scaleX(${value.toFixed(3)})`;
+    const now = String(Math.round(100 * value));
+    if (Math.abs(Number(meter.getAttribute("aria-valuenow")) - Number(now)) > 5) meter.setAttribute("aria-valuenow", now);
+    this.loudest = Math.max(value, (this.loudest ?? 0) * 0.995);
+    return write(get("level-word"), t(this.loudest > 0.35 ? "setup.heard" : "setup.speak"));
+  }
+}
+
+// A room's token opens it again after a reload: this tab keeps it.
+function sessionToken(token) {
+  try {
+    if (token === undefined) return sessionStorage.getItem("vivavoce.room");
+    sessionStorage.setItem("vivavoce.room", token);
+  } catch {
+    // Then a reload asks for it.
+  }
+  return null;
+}

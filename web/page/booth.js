@@ -1,0 +1,147 @@
+// The booth: what an interpreted session told, in order: pieces of speech with their translations,
+// who is there, how far the translation is behind. It takes messages and the time, and says what
+// changed; it knows neither the network nor the screen.
+
+import { Story } from "./story.js";
+
+const CHAIN = 40; // pieces at the end among which what is understood now may begin
+
+/** A segment's name: pieces of one speaker into one language are numbered. */
+export const key = ({ speaker, target, number }) => `${speaker}/${target}/${number}`;
+
+/** Whether two languages are one: "fr-CA" and "fr". */
+export const same = (one, other) => (one || "").split("-")[0] === (other || "").split("-")[0];
+
+/** What two captions have in common at their beginning, whole words only. Pure. */
+export function common(before, now) {
+  let end = 0;
+  for (let at = 0; at <= before.length && at <= now.length; at += 1) {
+    const stands = (text) => at === text.length || /\s/.test(text[at]);
+    if (stands(before) && stands(now)) end = at;
+    if (before[at] !== now[at]) break;
+  }
+  return end;
+}
+
+export class Booth extends Story {
+  constructor() {
+    super();
+    this.segments = new Map(); // by `key`, in the order in which they came
+    this.partials = new Map(); // what is understood and not cut off yet: {speaker, text, at}, by speaker
+    this.room = null; // who is there: the last `room` event
+    this.lanes = new Map(); // by speaker: the language whose pieces are shown
+  }
+
+  take(event, now) {
+    const rows = event.event === "snapshot" ? (event.transcript ?? []) : [];
+    const given = rows.length ? { ...event, transcript: rows.filter((row) => row.kind !== "segment") } : event;
+    const told = super.take(given, now);
+    switch (event.event) {
+      case "snapshot":
+        this.segments.clear();
+        this.partials.clear();
+        for (const row of rows) if (row.kind === "segment") this.#put(row, now);
+        if (event.room) this.room = event.room;
+        told.changed.add("room");
+        break;
+      case "segment":
+        told.entries.add(this.#put(event.segment, now));
+        told.changed.add("segment");
+        if (this.segments.get(key(event.segment)).settledNow) told.changed.add("said");
+        break;
+      case "room":
+        this.room = event;
+        told.changed.add("room");
+        break;
+      case "caller_partial":
+        this.#understood(event.speaker ?? "", event.text, event.at);
+        told.changed.add("partial");
+        break;
+      case "caller_said":
+        this.partials.delete(event.speaker ?? "");
+        told.changed.add("partial");
+        break;
+      case "call_ended":
+        this.partials.clear();
+        told.changed.add("partial");
+        break;
+      default:
+    }
+    return told;
+  }
+
+  #put(segment, now) {
+    const name = key(segment);
+    const known = this.segments.get(name);
+    const settled = ["spoken", "written", "failed"].includes(segment.state);
+    const row = { ...segment, id: name, settledNow: settled && !known?.settled, settled };
+    // What was shown and was not simply the beginning of what stands there now was corrected.
+    const corrected = known && known.translation && !segment.translation.startsWith(known.translation);
+    row.struck = corrected ? { text: known.translation, at: now } : (known?.struck ?? null);
+    this.segments.set(name, row);
+    if (!this.lanes.has(segment.speaker)) this.lanes.set(segment.speaker, segment.target);
+    const waiting = this.partials.get(segment.speaker) ?? this.partials.get("");
+    if (!known && waiting) this.#understood(waiting.speaker, waiting.text, waiting.at);
+    return name;
+  }
+
+  // Of what is understood of an utterance only the words are live that were not cut off yet.
+  #understood(speaker, text, at) {
+    let rest = text;
+    const cut = [...this.segments.values()].filter((each) => !speaker || each.speaker === speaker).slice(-CHAIN);
+    for (let first = 0; first < cut.length; first += 1) {
+      if (!rest.startsWith(cut[first].text)) continue;
+      for (const each of cut.slice(first)) if (rest.startsWith(each.text)) rest = rest.slice(each.text.length).trimStart();
+      break;
+    }
+    if (rest) this.partials.set(speaker, { speaker, text: rest, at });
+    else this.partials.delete(speaker);
+  }
+
+  /** The pieces to show: of each speaker those in the language that is heard here, or else in one. */
+  shown() {
+    const rows = [...this.segments.values()];
+    const heard = new Set();
+    for (const row of rows) if (same(row.target, this.language)) heard.add(row.speaker);
+    return rows.filter((row) =>
+      heard.has(row.speaker) ? same(row.target, this.language) : row.target === this.lanes.get(row.speaker),
+    );
+  }
+
+  /** How far each piece that was spoken was behind: [{id, lag}], in order. */
+  lags() {
+    return this.shown()
+      .filter((row) => Number.isFinite(row.lag))
+      .map(({ id, lag }) => ({ id, lag }));
+  }
+
+  /** All languages of the session, the spoken ones first. */
+  tongues() {
+    const rows = [...this.segments.values()];
+    return [...new Set([...rows.map((row) => row.source), ...rows.filter((row) => row.translation).map((row) => row.target)])];
+  }
+
+  /** Who speaks, by name. */
+  speakers() {
+    return [...new Set([...this.segments.values()].map((row) => row.speaker))];
+  }
+
+  /** What to mark in the scope, on the page's clock (s): who sounded when. */
+  marks() {
+    if (this.zero === null) return [];
+    const found = [];
+    for (const row of this.shown()) {
+      if (!this.room || row.speaker === this.room.you) {
+        found.push({ kind: "said", side: "caller", start: this.zero + row.started, end: this.zero + row.ended });
+      }
+      if (row.spoken_from === null || row.spoken_from === undefined) continue;
+      const end = row.spoken_to ?? (this.phase === "ended" ? row.spoken_from : undefined);
+      found.push({ kind: "said", side: "agent", start: this.zero + row.spoken_from, end: end === undefined ? undefined : this.zero + end });
+    }
+    return found;
+  }
+
+  toJSON() {
+    return { ...super.toJSON(), transcript: [...this.segments.values()].map(({ settledNow, settled, struck, id, ...row }) => row), room: this.room };
+  }
+}
