@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from vivavoce.web.assets import OPERATOR, assets
+from vivavoce.web.assets import INTERPRET, OPERATOR, assets
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
@@ -339,6 +339,7 @@ class CallServer:
                         "targets": list(each.targets),
                         "both_ways": each.both_ways,
                         "policy": each.policy,
+                        "latency": each.latency,
                         "original": each.original,
                         "copies": each.copies,
                     }
@@ -428,6 +429,9 @@ class CallServer:
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info["path"]
+        interpreters = self.desk.interpreting.interpreters
+        if not name and interpreters and set(self.desk.agents) <= set(interpreters):
+            name = INTERPRET  # there is nobody to talk to here
         asset = assets().get(name)
         if asset is None:
             raise DeskError(404, "not_found", f"there is nothing at /{name[:80]}")
