@@ -23,6 +23,7 @@ from vivavoce.pipelines.caller import FileCaller
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.local import LocalTransport
 from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.transport import Transport
 
 
@@ -61,7 +62,27 @@ async def carry(
     conversation = Conversation(agent, models, transport)
     if begun is not None:
         begun(conversation)
-    began = datetime.now(UTC)
+    return await follow(conversation, models, console, as_json=as_json, view=view)
+
+
+async def follow(
+    talk: Talk,
+    models: Models,
+    console: Console,
+    *,
+    as_json: bool = False,
+    view: Show | None = None,
+) -> Ended:
+    """Carry a call, of an agent or of an interpreter, and show it as it happens.
+
+    Args:
+        talk: The call, which does not run yet.
+        models: With what.
+        console: Where it is shown.
+        as_json: Show it as JSON, an event a line.
+        view: How it is shown otherwise; line by line if None.
+    """
+    began, name = datetime.now(UTC), talk.agent.name
     loop = asyncio.get_running_loop()
     pressed = False
 
@@ -69,7 +90,7 @@ async def carry(
         nonlocal pressed
         pressed = True
         loop.create_task(
-            conversation.hang_up("ended at the keyboard", after_speech=False)
+            talk.hang_up("ended at the keyboard", after_speech=False)
         ).add_done_callback(lambda task: task.exception())
 
     with contextlib.suppress(NotImplementedError, RuntimeError):
@@ -78,16 +99,16 @@ async def carry(
 
     async def show() -> None:
         if as_json:
-            async for event in conversation.call:
+            async for event in talk.call:
                 print(json.dumps(event.to_dict(), ensure_ascii=False), flush=True)
             return
         with view or Show(console) as shown:
-            async for event in conversation.call:
+            async for event in talk.call:
                 shown.event(event)
 
     showing = asyncio.create_task(show(), name="show")
     try:
-        call = await conversation.run()
+        call = await talk.run()
         await showing
     finally:
         showing.cancel()
@@ -96,9 +117,9 @@ async def carry(
             loop.remove_signal_handler(signal.SIGTERM)
     entry = record(
         call,
-        agent=agent.name,
+        agent=name,
         began=began,
-        seconds=conversation.now(),
+        seconds=talk.now(),
         models=models.names,
     )
     return Ended(call, entry, pressed)

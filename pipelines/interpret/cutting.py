@@ -154,6 +154,11 @@ class Cutter:
         """Words that were told and have not been cut off."""
         return sum(len(each.pending) for each in self._segments)
 
+    def letters(self, at: float) -> int:
+        """Return how many letters wait of words that were told at a moment and not before."""
+        pending = (word for each in self._segments for word in each.pending)
+        return sum(len(word.text) + 1 for word in pending if word.at == at)
+
     def waited(self, now: float) -> float:
         """Return how long the first word that is left has waited (s); 0 if there is none."""
         first = next((each.pending[0] for each in self._segments if each.pending), None)

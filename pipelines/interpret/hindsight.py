@@ -55,9 +55,15 @@ class Hindsight:
         late = at - self._stretches[-1][0] - LETTER * len(text)
         self.delay += MEMORY * (min(LATEST, max(EARLIEST, late)) - self.delay)
 
-    def said(self, seen: float) -> float:
-        """Return when a word had been said that was first understood at `seen`."""
-        guess = seen - self.delay
+    def said(self, seen: float, behind: int = 0) -> float:
+        """Return when a word had been said.
+
+        Args:
+            seen: When it was first understood.
+            behind: Letters of the words behind it that were understood at the same moment: some
+                transcribers tell many words at once, and these were not all said at once.
+        """
+        guess = seen - self.delay - LETTER * behind
         best: float | None = None
         for start, end in reversed(self._stretches):
             if start > seen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -105,7 +105,9 @@ class Lane:
         segments: All segments so far, in order.
         count: The number of the last one.
         pace: How fast and how briefly it speaks.
-        said: Gives when a word had been said that was understood at a moment (s).
+        said: Gives when a word had been said that was understood at a moment (s), before so many
+            letters that were understood then, too.
+        hearer: Gives who transcribes.
     """
 
     def __init__(
@@ -125,7 +127,7 @@ class Lane:
         self.segments: list[Segment] = []
         self.count = count
         self.pace = Pace(interpreter.latency / 1000)
-        self.said: Callable[[float], float] = lambda seen: seen
+        self.said: Callable[[float, int], float] = lambda seen, _behind: seen
         self.hearer: Callable[[], str] = str
         self._context = context
         self._silent = interpreter.policy == "captions"
@@ -240,12 +242,16 @@ class Lane:
     # Inside: from words to a translation.
 
     def _take(self, cuts: list[Cut]) -> None:
-        for cut in cuts:
+        for place, cut in enumerate(cuts):
             now = self._context.at
             before = self.segments[-1].ended if self.segments else 0.0
-            ended = max(before, min(now, self.said(cut.ended)))
-            first = LETTER * len(cut.words[0].text)
-            started = min(ended, max(before, self.said(cut.started) - first))
+            rest = (word for later in cuts[place + 1 :] for word in later.words)
+            behind = sum(len(word.text) + 1 for word in rest if word.at == cut.ended)
+            behind += self._cutter.letters(cut.ended)
+            ended = max(before, min(now, self.said(cut.ended, behind)))
+            alone = [word.text for word in cut.words if word.at == cut.started]
+            first = self.said(cut.started, 0) - LETTER * len(" ".join(alone))
+            started = min(ended, max(before, min(first, ended - LETTER * len(cut.text))))
             self.count += 1
             segment = Segment(
                 number=self.count,

@@ -261,6 +261,10 @@ class Seat:
             self._over = "the call reached its longest duration"
         return self._over
 
+    def fail(self, stage: str, message: str) -> None:
+        """Note that something of the transport's failed; the call goes on."""
+        self.context.fail(stage, message)
+
     async def play(self, count: int) -> Block:
         """Take the next `count` samples of what the participant hears."""
         aside = self._aside.pull(count)
