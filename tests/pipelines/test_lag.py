@@ -99,3 +99,13 @@ def test_each_loop_has_its_own():
     assert asyncio.run(look()) >= 1
     assert asyncio.run(look()) >= 1
     assert lag._timers == {}
+
+
+def test_lags_can_be_read_as_a_histogram():
+    lags = Lags()
+    for late in (0.0, 0.0009, 0.004, 0.02, 0.5):
+        lags.add(late)
+    assert lags.total == pytest.approx(0.5249)
+    assert [lags.at_most(bound) for bound in (1e-4, 0.001, 0.005, 0.1, 1.0, 60.0)] == [
+        1, 2, 3, 4, 5, 5,
+    ]  # fmt: skip
