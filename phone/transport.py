@@ -193,7 +193,7 @@ class PhoneTransport:
         """Let the caller speak with somebody else to the end."""
         # Nobody asked the other one whether they may be recorded.
         self._recording = None
-        self._end_recording()
+        await self._end_recording()
         why = "the line was closed"
         try:
             why = await Bridge(self.line, other).run(lambda: conversation.over)
@@ -266,14 +266,14 @@ class PhoneTransport:
                 self._joined[0].hang_up()
             await self.line.over(GOODBYE)
         await self._tasks.close()
-        self._end_recording()
+        await self._end_recording()
 
     # -- inside
 
-    def _end_recording(self) -> None:
-        if self._recorder is not None:
-            self._recorder.close()
-            self._recorder = None
+    async def _end_recording(self) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            await recorder.finish()
 
     async def _speak(self, line: TelephoneLine, conversation: Carried) -> None:
         """Give the line what it lacks for its next packet, and no more."""

@@ -98,4 +98,4 @@ class LocalTransport:
         """Finish the recording; idempotent."""
         self._caller.close()
         if self._recorder is not None:
-            self._recorder.close()
+            await self._recorder.finish()

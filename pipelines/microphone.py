@@ -328,7 +328,7 @@ class MicrophoneTransport:
             except TimeoutError:
                 log.warning("the sound card does not let go of the call; going on without it")
         if self._recorder is not None:
-            self._recorder.close()
+            await self._recorder.finish()
 
 
 def _format(microphone: Device, speaker: Device) -> tuple[int, int, int]:

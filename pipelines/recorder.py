@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
@@ -96,7 +97,28 @@ class Recorder:
         self._left, self._right = [left[count:]], [right[count:]]
 
     def close(self) -> None:
-        """Write what is left and end the file; idempotent."""
+        """Write what is left and end the file; idempotent. It waits for the disk: see `finish`."""
+        writer = self._end()
+        if writer is not None:
+            try:
+                writer.close()
+            except AudioFileError as error:
+                self._lose(error)
+
+    async def finish(self) -> None:
+        """Do the same on an event loop that other calls run on: a thread waits for the disk.
+
+        Cancelling it leaves the thread to finish the file.
+        """
+        writer = self._end()
+        if writer is not None:
+            try:
+                await asyncio.to_thread(writer.close)
+            except AudioFileError as error:
+                self._lose(error)
+
+    def _end(self) -> WavWriter | None:
+        """Write what is left; return what is to be closed."""
         if self._caller is not None:
             self._left.append(self._caller.flush())
             self._caller = None
@@ -110,11 +132,7 @@ class Recorder:
             self._write(pair)
         self._left, self._right = [], []
         writer, self._writer = self._writer, None
-        if writer is not None:
-            try:
-                writer.close()
-            except AudioFileError as error:
-                self._lose(error)
+        return writer
 
     def _write(self, pair: Samples) -> None:
         if self._writer is None:

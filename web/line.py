@@ -184,9 +184,9 @@ class Line:
 
     async def close(self) -> None:
         """Finish the recording; the leg stays open until `finish`, to tell of the end."""
-        if self._recorder is not None:
-            self._recorder.close()
-            self._recorder = None
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            await recorder.finish()
 
     # Legs.
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 import resource
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -183,3 +186,25 @@ def test_a_file_that_cannot_be_begun(tmp_path):
     recorder.rejoin()
     recorder.close()
     assert len(why) == 1
+
+
+async def test_the_loop_does_not_wait_for_the_disk(tmp_path, monkeypatch):
+    began, go_on = threading.Event(), threading.Event()
+    fsync = os.fsync
+
+    def slow(number):
+        began.set()
+        assert go_on.wait(20)
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    recorder = Recorder(tmp_path / "call.wav", RATE, BLOCK, pytest.fail)
+    recorder.caller(click(0.1, 0.2, RATE), RATE)
+    recorder.agent(click(0.1, 0.2, RATE))
+    finishing = asyncio.create_task(recorder.finish())
+    assert await asyncio.to_thread(began.wait, 20)
+    assert not finishing.done()  # and we are here all the same
+    go_on.set()
+    await finishing
+    await recorder.finish()
+    assert len(read(tmp_path / "call.wav")) == round(0.2 * RATE) + round(BLOCK * RATE)
