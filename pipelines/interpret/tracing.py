@@ -29,6 +29,9 @@ from vivavoce.pipelines.turns.heard import weight
 
 Boundary = Literal["begin", "centre", "end"]
 
+BLURRED = 0.05
+"""Seconds by which two segments may overlap: speech that is made faster has no sharp edges."""
+
 _ENDS = (".", "!", "?", "…", "。", "؟", "।")
 
 
@@ -194,7 +197,7 @@ def covered(segments: Sequence[Segment], said: Sequence[str]) -> Coverage:
         or (
             earlier.spoken_to is not None
             and later.spoken_from is not None
-            and later.spoken_from < earlier.spoken_to - 1e-6
+            and later.spoken_from < earlier.spoken_to - BLURRED
         )
     ]
     silent = [one.number for one in segments if one.text.strip() and one.spoken_to is None]
