@@ -26,6 +26,7 @@ from vivavoce.phone.voicemail import Answerer
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.load import Gate
 from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.observing.observer import Observer
 from vivavoce.pipelines.tasks import Tasks
 
 log = logging.getLogger("vivavoce")
@@ -81,6 +82,7 @@ class Phone:
             key. Likewise a sentence; False records unasked, which most laws forbid.
         gate: Measures whether one more call fits; None: `exposure.max_calls` alone bounds them.
         entrances: Other ways in, such as `AudioSocket` and `ChanWebSocket`.
+        observer: Follows the calls, for metrics and traces; opened and closed by who made it.
         began: Told of each call before its first event.
         ended: Told of each call once it is over.
 
@@ -102,6 +104,7 @@ class Phone:
         consent: Sentence = False,
         gate: Gate | None = None,
         entrances: Sequence[Entrance] = (),
+        observer: Observer | None = None,
         began: Hook | None = None,
         ended: Hook | None = None,
     ) -> None:
@@ -132,7 +135,7 @@ class Phone:
             self._manners = Manners(disclosure, consent)
         except ValueError as error:
             raise PhoneError(str(error)) from None
-        self._began, self._ended = began, ended
+        self._began, self._ended, self._observer = began, ended, observer
         self._tasks = Tasks()
         self._dialled: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -265,6 +268,8 @@ class Phone:
         agent = self.agent_for(line)
         if agent is None:
             log.info("%r: %s is nobody's number", line, line.number)
+            if self._observer is not None:
+                self._observer.refused(f"phone {line.direction.value}", "no_agent")
             line.reject(404)
             return
         if self._ring_time and await line.over(self._ring_time):
@@ -298,6 +303,11 @@ class Phone:
             call.remember(key, value)
         transport.told = call.pressed
         _connections[call] = _Connection(transport, opening)
+        if self._observer is not None:
+            kind = f"phone {line.direction.value}"
+            self._observer.began(
+                conversation, kind, figures=lambda: (line, _figures(line)), agent=agent.name
+            )
         if self._began is not None:
             self._began(conversation, line)
         return conversation
@@ -307,7 +317,23 @@ class Phone:
         try:
             await conversation.run()
         finally:
+            if self._observer is not None:
+                self._observer.ended(conversation)
             line.hang_up()
             await connection.opening.close()
             if self._ended is not None:
                 self._ended(conversation, line)
+
+
+def _figures(line: TelephoneLine) -> dict[str, float | None]:
+    """Return how good a line is, as the legs of web calls tell it."""
+    now = line.statistics()
+    if now is None:
+        return {}
+    return {
+        "jitter_ms": now.jitter * 1000,
+        "lost": now.lost,
+        "received": now.heard.packets.received,
+        "concealed_ms": now.heard.concealed * 1000,
+        "round_trip_ms": None if now.round_trip is None else now.round_trip * 1000,
+    }

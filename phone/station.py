@@ -7,7 +7,7 @@ import contextlib
 import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Self
 
 from vivavoce.phone.board import Direction
@@ -124,6 +124,11 @@ class Station:
     def lines(self) -> list[PhoneLine]:
         """The calls that are not over."""
         return list(self._lines.values())
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Calls that came in and were refused, by why: busy, closing, trunk_full."""
+        return {} if self._ua is None else dict(self._ua.refused)
 
     async def __aenter__(self) -> Self:
         await self.open()

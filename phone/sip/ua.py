@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -96,6 +97,8 @@ class UserAgent:
         self._places: dict[str, Place] = {}
         self._registrations: dict[str, Registration] = {}
         self._closing = False
+        self.refused: Counter[str] = Counter()
+        """Calls that came in and were refused, by why."""
         for trunk in self._trunks.values():
             place = self._places[trunk.name] = Place(self._exchange, trunk, self._admission.learn)
             if trunk.register:
@@ -387,9 +390,11 @@ class UserAgent:
         trunk = self._trunks.get(verdict.trunk) if verdict.trunk is not None else None
         offer = sdp_in(request)
         if self._closing or len(self._calls) >= self._max_calls or self._no_room():
+            self.refused["closing" if self._closing else "busy"] += 1
             exchange.refuse(transaction, 503, now, [("Retry-After", "10")])
             return
         if trunk is not None and self._full(trunk):
+            self.refused["trunk_full"] += 1
             exchange.refuse(transaction, 486, now)
             return
         if request.body and not offer:
