@@ -5,6 +5,7 @@ from vivavoce.agent.testing.draw import draw
 from vivavoce.agent.testing.engine import SimulationError
 from vivavoce.agent.testing.expect import Expectation, expect
 from vivavoce.agent.testing.guard import ModelsBlockedError, allow_models
+from vivavoce.agent.testing.interpreted import Session, Translations, interpret
 from vivavoce.agent.testing.steps import (
     Model,
     Replies,
@@ -24,16 +25,19 @@ __all__ = [
     "ModelsBlockedError",
     "Replies",
     "ScriptError",
+    "Session",
     "SimulationError",
     "Step",
     "StepLike",
     "ToolCall",
+    "Translations",
     "Turn",
     "allow_models",
     "call_tool",
     "draw",
     "expect",
     "fail",
+    "interpret",
     "say",
     "simulate",
     "wait",

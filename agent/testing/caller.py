@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import KEYS, Call
@@ -20,7 +20,15 @@ from vivavoce.agent.transcript import Entry, Reply, ToolUse, Transcript, Utteran
 
 Deps = TypeVar("Deps")
 
-RECENT: deque[Caller[Any]] = deque(maxlen=8)
+
+class Drawn(Protocol):
+    """A simulation that a report can show."""
+
+    def draw(self, width: int = 78) -> str:
+        """Return it as a text in two columns."""
+
+
+RECENT: deque[Drawn] = deque(maxlen=8)
 """The last calls that were simulated, for whoever reports a failure."""
 
 

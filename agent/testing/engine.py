@@ -93,7 +93,7 @@ def open_engine(
     call_id: str,
 ) -> Engine:
     """Make the engine of one simulated call; call it on the event loop that will run it."""
-    made = _load().open_engine(
+    made = load_module(ENGINE).open_engine(
         agent, replies, deps=deps, audio=audio, models=models, call_id=call_id
     )
     return cast("Engine", made)
@@ -109,12 +109,13 @@ async def ask_model(models: object, messages: list[dict[str, Any]]) -> str:
     Raises:
         SimulationError: If `models` is none, or its server fails.
     """
-    return cast("str", await _load().ask_model(models, messages))
+    return cast("str", await load_module(ENGINE).ask_model(models, messages))
 
 
-def _load() -> ModuleType:
+def load_module(name: str) -> ModuleType:
+    """Import a module of the room that this one may not know."""
     with warnings.catch_warnings():
         # Pipecat warns of itself when it is imported, which would fail a test that takes
         # warnings for errors.
         warnings.simplefilter("ignore", DeprecationWarning)
-        return importlib.import_module(ENGINE)
+        return importlib.import_module(name)

@@ -354,7 +354,7 @@ class TextEngine:
             )
 
 
-def _hush() -> None:
+def hush() -> None:
     """Have pipecat tell only what is wrong, where nobody has set its log up."""
     try:
         logger.remove(0)
@@ -378,7 +378,7 @@ def open_engine(
     call_id: str,
 ) -> TextEngine:
     """Make the engine of one simulated call."""
-    _hush()
+    hush()
     if audio:
         from vivavoce.pipelines.simulation.spoken import SpokenEngine
 
