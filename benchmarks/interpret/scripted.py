@@ -142,6 +142,45 @@ def speech(seconds: float, *, seed: int, first: int = 0, free: bool = True) -> S
     return made
 
 
+def dialogue(seconds: float, *, seed: int) -> dict[str, Speech]:
+    """Make two who talk with each other: "en" and "fr", turn by turn, each of one to five lines.
+
+    A turn begins up to three seconds behind the one before it, or cuts in on its last words;
+    either way the translation of that one is still being spoken.
+    """
+    dice = random.Random(seed)
+    long = {"en": speech(seconds, seed=seed, free=False)}
+    long["fr"] = speech(seconds, seed=seed, first=100_000, free=False)
+    made = {"en": Speech(), "fr": Speech()}
+    texts = {language: _lines(one) for language, one in long.items()}
+    index = dict.fromkeys(made, 0)
+    at, who = 0.6, "en"
+    while at < seconds:
+        for _ in range(dice.randint(1, 5)):
+            line = texts[who][index[who] % len(texts[who])]
+            index[who] += 1
+            at = made[who].say(line if who == "en" else translated(line), at) + 0.4
+        who = "fr" if who == "en" else "en"
+        # Never before one's own last word.
+        at = max(at + dice.uniform(-4.0, 3.0), made[who].seconds + 0.4)
+    for one in made.values():
+        one.seconds = at
+    return made
+
+
+def _lines(said: Speech) -> list[str]:
+    """Return what was said, stretch by stretch."""
+    words = iter(said.words)
+    lines: list[list[str]] = [[] for _ in said.stretches]
+    for line, (_, end) in zip(lines, said.stretches, strict=True):
+        ended = 0.0
+        while ended < end - 1e-6:
+            word = next(words)
+            line.append(word.text)
+            ended = word.ended
+    return [" ".join(line) for line in lines]
+
+
 class ScriptedHearing:
     """Understands a speaker's words, each `delay` seconds behind its end. Implements `Hearing`.
 
