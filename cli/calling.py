@@ -181,6 +181,9 @@ def phone(
         Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
+    metrics: Annotated[
+        str, typer.Option("--metrics", help="Let metrics be read at ADDRESS:PORT.")
+    ] = "",
     log_format: LogFormatOption = None,
     models: ModelsOption = None,
 ) -> None:
@@ -205,7 +208,7 @@ def phone(
         print(f"vivavoce: cannot make {out}: {error.strerror}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     try:
-        ready = read_setup(setup, flags, allow or (), records=records)
+        ready = read_setup(setup, flags, allow or (), records=records, metrics=metrics)
         if campaign is not None:
             running = run_campaign(
                 found,

@@ -23,6 +23,7 @@ from vivavoce.agent import Agent
 from vivavoce.agent.record import record
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
+from vivavoce.cli.observing import make_observer, open_metrics
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow
 from vivavoce.phone import (
@@ -47,6 +48,7 @@ from vivavoce.phone.opening import Sentence
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.observing.observer import Observer
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.records import RecordsError
 from vivavoce.web.store import Store
@@ -55,7 +57,7 @@ from vivavoce.web.store_settings import StoreSettings
 
 _SECTIONS = {
     "phone", "trunk", "policy", "phones", "retries", "campaign", "audiosocket", "chan_websocket",
-    "records",
+    "records", "metrics",
 }  # fmt: skip
 _MANNERS = ("disclosure", "consent")
 _PATHS = ("tls_certificate", "tls_authorities")
@@ -79,6 +81,7 @@ class Setup:
         entrances: Other ways in.
         campaign: How the people of a campaign are called.
         records: What is kept of calls.
+        metrics: Where metrics are read (`ADDRESS:PORT`); "" for nowhere.
     """
 
     exposure: Exposure | None
@@ -90,10 +93,16 @@ class Setup:
     entrances: tuple[Entrance, ...] = ()
     campaign: Options = field(default_factory=Options)
     records: StoreSettings = field(default_factory=StoreSettings)
+    metrics: str = ""
 
 
 def read_setup(
-    path: Path | None, flags: dict[str, Any], allow: Sequence[str] = (), *, records: str = ""
+    path: Path | None,
+    flags: dict[str, Any],
+    allow: Sequence[str] = (),
+    *,
+    records: str = "",
+    metrics: str = "",
 ) -> Setup:
     """Read a telephone's TOML file; flags win over it.
 
@@ -102,6 +111,7 @@ def read_setup(
         flags: What the command line said, by the key in `[phone]`; None and () are left out.
         allow: Networks (CIDR) that may call in, beside the file's trunks.
         records: Where records are kept, as the command line said; "" for what the file says.
+        metrics: Where metrics are read, likewise.
 
     Raises:
         RecordsError: Something in its `[records]` is wrong.
@@ -120,6 +130,7 @@ def read_setup(
     kept = StoreSettings.read({**given.get("records", {}), **where})
     phone = {**given.get("phone", {}), **{k: v for k, v in flags.items() if v not in (None, ())}}
     _known(phone, {*_EXPOSURE, *_PATHS, *_MANNERS, "rtp", "ring_time"}, "[phone]")
+    _known(given.get("metrics", {}), {"listen"}, "[metrics]")
     trunks = [_trunk(entry) for entry in given.get("trunk", [])]
     if allow:
         trunks.append(_peers(allow))
@@ -144,6 +155,7 @@ def read_setup(
         entrances,
         campaign,
         kept,
+        metrics or str(given.get("metrics", {}).get("listen", "")),
     )
 
 
@@ -366,6 +378,7 @@ def make_phone(
     setup: Setup,
     desk: Desk,
     gate: Gate | None = None,
+    observer: Observer | None = None,
 ) -> Phone:
     """Make the telephone of a set-up, whose calls a desk shows.
 
@@ -383,6 +396,7 @@ def make_phone(
         disclosure=setup.disclosure,
         consent=setup.consent,
         gate=gate,
+        observer=observer,
         entrances=setup.entrances,
         began=desk.began,
         ended=desk.ended,
@@ -423,18 +437,25 @@ async def run_phone(
     Raises:
         PhoneError: The telephone is set up wrongly.
         RecordsError: Records cannot be kept as the set-up says.
+        ExposureError: Others could read the metrics.
+        TracesError: Traces are wanted, and their packages are missing.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
     stop = asyncio.Event()
     on_signals(stop.set)
     records = setup.records.make()
     gate = Gate(Bounds(**settings.load.model_dump()))
+    observer = make_observer(settings)
     async with records or contextlib.nullcontext(), open_models(settings) as models:
         desk = Desk(console, models.names, folder, as_json=as_json, records=records)
-        phone = make_phone(agents, models, setup, desk, gate)
+        phone = make_phone(agents, models, setup, desk, gate, observer)
         gate.start()
+        observer.open()
         try:
-            async with phone:
+            site = open_metrics(
+                setup.metrics, phone, models, observer, gate, records, desk.recordings
+            )
+            async with phone, site:
                 if not as_json:
                     where = places(phone, setup)
                     console.print(f"[bold]{agents[0].name}[/] listens on {where}")
@@ -447,6 +468,7 @@ async def run_phone(
         finally:
             gate.close()
             await desk.close()
+            await observer.close()
 
 
 def on_signals(told: Callable[[], object]) -> None:

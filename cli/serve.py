@@ -22,13 +22,11 @@ from vivavoce.agent import Agent
 from vivavoce.agent.prices import PRICES, Price, read_prices
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
+from vivavoce.cli.observing import make_observer
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow
 from vivavoce.pipelines.load import Bounds, Gate
-from vivavoce.pipelines.observing.meter import Meter
-from vivavoce.pipelines.observing.observer import Observer
-from vivavoce.pipelines.observing.traces import Tracer
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Exposure, ExposureError
@@ -295,23 +293,6 @@ async def run_server(
         await tasks.close()
         await board.close()
         await observer.close()
-
-
-def make_observer(settings: Settings, prices: Mapping[str, Price] | None = None) -> Observer:
-    """Make what follows a process's calls, for metrics and traces.
-
-    Args:
-        settings: Where traces go.
-        prices: By model; None: the price list.
-
-    Raises:
-        TracesError: Traces are wanted, and their packages are missing.
-    """
-    ours = version("vivavoce")
-    traces, tracer = settings.traces, None
-    if traces.url is not None:
-        tracer = Tracer(traces.url, share=traces.share, version=ours)
-    return Observer(Meter(ours), tracer, texts=traces.texts, prices=prices)
 
 
 async def _reload(reloader: Reloader, desk: Desk, console: Console) -> None:

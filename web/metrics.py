@@ -54,6 +54,11 @@ class Metrics:
     def __init__(self, observer: Observer, health: Health, signer: Signer | None = None) -> None:
         self.observer, self.health, self._signer = observer, health, signer
 
+    @property
+    def guarded(self) -> bool:
+        """Whether the metrics need a key."""
+        return self._signer is not None
+
     def routes(self) -> list[web.RouteDef]:
         """Return what is where."""
         return [

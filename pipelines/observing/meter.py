@@ -198,9 +198,10 @@ class Meter:
         self._ended.labels(kind, end_of(reason)).inc()
         self._duration.labels(kind).observe(max(0.0, seconds))
 
-    def refused(self, kind: str, reason: str) -> None:
-        """A call was not let in."""
-        self._refused.labels(self._bounded("kind", kind), self._bounded("refusal", reason)).inc()
+    def refused(self, kind: str, reason: str, count: int = 1) -> None:
+        """Calls were not let in."""
+        labels = self._bounded("kind", kind), self._bounded("refusal", reason)
+        self._refused.labels(*labels).inc(count)
 
     def unpriced(self, models: Iterable[str]) -> None:
         """A call is over whose models have no known price."""

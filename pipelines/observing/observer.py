@@ -87,6 +87,7 @@ class Observer:
         self.meter = meter or Meter()
         self._tracer, self._texts, self._prices = tracer, texts, prices
         self._following: dict[Call[Any], _Following] = {}
+        self._looks: list[Callable[[], None]] = []
         self._lag = LoopLag(self.meter.lag)
         self._tasks = Tasks()
 
@@ -174,8 +175,14 @@ class Observer:
         """A call was not let in, for one of few reasons."""
         self.meter.refused(kind, reason)
 
+    def also(self, look: Callable[[], None]) -> None:
+        """Have something else counted, whenever somebody wants the figures."""
+        self._looks.append(look)
+
     def collect(self) -> None:
         """Count what has come in the calls that go on."""
+        for look in self._looks:
+            look()
         for found in self._following.values():
             self._count(found)
 
