@@ -57,6 +57,8 @@ CLOSURE = 0.08
 """Silence that ends the speech all the same (s)."""
 JUDGED = 8 * RATE
 """Samples of the end of a turn that the end-of-turn model listens to."""
+STRIDE = 1000
+"""Our numbers for each segment of the transcriber's: for its parts, and what is written between."""
 KEPT = 20 * 2 * RATE
 """Bytes of the beginning that are kept, in case a transcriber refuses what is asked of it."""
 
@@ -113,10 +115,9 @@ class Ear:
         self._endpointing = Endpointing(turns, language or interpreter.source)
         self._hindsight = Hindsight(interpreter.listening.delay)
         self._router = None if language else Router(interpreter.languages, guessed)
-        self._numbers: dict[int, int] = {}
+        self._newest = self._typed = 0
         self._texts: dict[int, str] = {}  # of the segments that are not final, by our numbers
         self._counts: dict[str, int] = {}  # of the segments that lanes had, by target
-        self._count = 0
         self._ring = Ring(JUDGED) if self._smart_turn else None
         self._fed = 0
         self._fed_at = 0.0
@@ -205,8 +206,8 @@ class Ear:
     def typed(self, text: str) -> None:
         """Take words that the speaker wrote, as a turn of theirs."""
         if not self._closed and text.strip():
-            self._count += 1
-            self._route(-self._count, text.strip(), final=True)
+            self._typed += 1
+            self._route(self._newest * STRIDE + STRIDE // 2 + self._typed, text.strip(), final=True)
             self._turn_over()
 
     @property
@@ -245,7 +246,7 @@ class Ear:
         if text != self._partial:
             self._partial = text
             self._context.emit(CallerPartial(now, text))
-        self._route(segment, text, final=False)
+        self._route(self._number(segment), text, final=False)
 
     def on_final(self, segment: int, text: str) -> None:
         """A segment's final text."""
@@ -253,7 +254,7 @@ class Ear:
             return
         self._partial = ""
         self._kept = None
-        self._route(segment, text, final=True)
+        self._route(self._number(segment), text, final=True)
         # It may lead to the next flush, for which the transcriber is not ready inside of this.
         asyncio.get_running_loop().call_soon(self._understood, text)
 
@@ -306,27 +307,27 @@ class Ear:
         if self._endpointing.waiting:
             hearing.flush()
 
-    def _route(self, segment: int, text: str, *, final: bool) -> None:
+    def _number(self, segment: int) -> int:
+        """Return our number for a transcriber's segment: in their order, with room between."""
+        if segment > self._newest:
+            self._newest, self._typed = segment, 0
+        return segment * STRIDE
+
+    def _route(self, number: int, text: str, *, final: bool) -> None:
         """Give words to the lanes that translate them."""
         if final and text.strip() and self.echoes(text):
             text = ""
-        if self._router is not None:
-            for routed in self._router.heard(segment, text, final=final):
-                self._endpointing.language = routed.language
-                for lane in list(self.lanes.values()):
-                    if base(lane.source) == base(routed.language):
-                        lane.heard(routed.number, routed.text, final=routed.final)
-                self._remember(routed.number, routed.text, final=routed.final)
+        if self._router is None:
+            for lane in list(self.lanes.values()):
+                lane.heard(number, text, final=final)
+            self._remember(number, text, final=final)
             return
-        number = self._numbers.get(segment)
-        if number is None:
-            self._count += 1
-            number = self._numbers[segment] = self._count
-        for lane in list(self.lanes.values()):
-            lane.heard(number, text, final=final)
-        self._remember(number, text, final=final)
-        if final:
-            del self._numbers[segment]
+        for routed in self._router.heard(number, text, final=final):
+            self._endpointing.language = routed.language
+            for lane in list(self.lanes.values()):
+                if base(lane.source) == base(routed.language):
+                    lane.heard(routed.number, routed.text, final=routed.final)
+            self._remember(routed.number, routed.text, final=routed.final)
 
     def _remember(self, number: int, text: str, *, final: bool) -> None:
         """Keep what is understood of a segment, for a lane that is made in the middle of it."""

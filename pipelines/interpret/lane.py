@@ -72,6 +72,7 @@ class Piece:
     Attributes:
         segment: The segment.
         cut: What was said.
+        first: When its first word ended (s).
         spans: What was done for it, in causal order (s since the session began).
         ready: Set once it is translated, or will not be.
         clauses: What is spoken of it, in order.
@@ -79,6 +80,7 @@ class Piece:
 
     segment: Segment
     cut: Cut
+    first: float
     spans: list[Span]
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     clauses: list[Clause] = field(default_factory=list)
@@ -181,7 +183,7 @@ class Lane:
 
     @property
     def lag(self) -> float:
-        """How far a segment that is cut now will be behind the speaker (s), as estimated."""
+        """How far behind its first word a segment that is cut now will be (s), as estimated."""
         return self.pace.lag(self._queue())
 
     def outlet(self, *, limit: float = LIMIT) -> Outlet:
@@ -267,7 +269,8 @@ class Lane:
             if hearer := self.hearer():
                 segment.served["hearing"] = hearer
             spans = [Span("transcription", ended, cut.ended), Span("endpointing", cut.ended, now)]
-            piece = Piece(segment, cut, spans)
+            first = min(ended, started + LETTER * len(cut.words[0].text))
+            piece = Piece(segment, cut, first, spans)
             self.segments.append(segment)
             self._open.append(piece)
             self._due.put_nowait(piece)
@@ -394,7 +397,7 @@ class Lane:
                     samples = trim.feed(chunk)
                     if len(samples) and not any(each.received for each in piece.clauses):
                         piece.spans.append(Span("speech", started, context.at))
-                        self.pace.ready(segment.cut - segment.ended, context.at - segment.cut)
+                        self.pace.ready(segment.cut - piece.first, context.at - segment.cut)
                     clause.add(samples)
         clause.add(trim.finish())
         self._learn(len(text), clause.received / rate)

@@ -11,7 +11,7 @@ FASTEST = 1.3
 """The highest speed in ordinary times: beyond it listeners tire."""
 HASTE = 1.6
 """The highest speed of all, for a moment: still understood, and better than falling behind."""
-EASE = 0.25
+EASE = 0.1
 """Seconds behind that are left alone."""
 FULL = 2.0
 """Seconds behind from which speech is as fast as it may ordinarily be."""
@@ -25,7 +25,7 @@ ENOUGH = 0.5
 """Share of these under which it need not be any more."""
 MEMORY = 0.25
 """Weight of the newest segment in what segments take before they can be spoken."""
-FIRST = (0.8, 0.6)
+FIRST = (2.0, 0.6)
 """What that is taken for, before any has told: until the cut, and from there on (s)."""
 
 
@@ -33,10 +33,12 @@ class Pace:
     """Steers one lane's speech.
 
     Args:
-        target: How far behind the speaker the translation should be (s).
+        target: How far behind the speaker the translation should be (s): from the end of a word
+            to where its translation begins.
 
     Attributes:
-        cut: How long after its last word a segment is cut off (s), on average.
+        cut: How long after its first word a segment is cut off (s), on average: as its words are
+            spoken as they were said, one behind the other, that is what each of them waits.
         made: How long after that it is ready to be spoken (s): the translation, the first audio.
     """
 
@@ -64,7 +66,7 @@ class Pace:
         return self._behind
 
     def lag(self, queue: float) -> float:
-        """Return how far behind a segment that is cut off now will be spoken (s).
+        """Return how far behind itself each word of a segment cut off now will be spoken (s).
 
         Args:
             queue: Seconds of speech that come before it.
@@ -76,7 +78,7 @@ class Pace:
         """A segment was ready to be spoken.
 
         Args:
-            cut: How long after its last word it had been cut off (s).
+            cut: How long after its first word it had been cut off (s).
             made: How long after that it was ready (s).
         """
         self.cut += MEMORY * (max(0.0, cut) - self.cut)

@@ -41,7 +41,8 @@ class Routed(NamedTuple):
 
     Attributes:
         language: What they are in.
-        number: Names the stretch; counts up, and belongs to one language.
+        number: Names the stretch: the segment's number, and more for each stretch of it before;
+            it belongs to one language.
         text: All of it that is known so far.
         final: Whether that is all.
     """
@@ -54,9 +55,9 @@ class Routed(NamedTuple):
 
 @dataclass(slots=True)
 class _Stretch:
+    number: int
     taken: list[str] = field(default_factory=list)  # bare words of the stretches before it
     language: str = ""
-    number: int = 0
 
 
 class Router:
@@ -75,11 +76,10 @@ class Router:
         self._tell = tell
         self.language = self._languages[0]
         self._open: dict[int, _Stretch] = {}
-        self._count = 0
 
     def heard(self, segment: int, text: str, *, final: bool = False) -> list[Routed]:
         """Take all that is understood of a transcriber's segment; return what goes where."""
-        stretch = self._open.setdefault(segment, _Stretch())
+        stretch = self._open.setdefault(segment, _Stretch(segment))
         routed: list[Routed] = []
         words = self._rest(stretch, text)
         if not stretch.language and not self._decide(stretch, words, final=final):
@@ -88,7 +88,7 @@ class Router:
             routed.append(self._routed(stretch, words[:at], final=True))
             stretch.taken += [bare(word) for word in words[:at]]
             words = words[at:]
-            stretch.language = ""
+            stretch.number += 1
             self._decide(stretch, words, final=True)
         routed.append(self._routed(stretch, words, final=final))
         if final:
@@ -110,8 +110,6 @@ class Router:
         if not final and certainty < SURE and len(words) < MOST:
             return False
         stretch.language = self.language = language
-        self._count += 1
-        stretch.number = self._count
         return True
 
     def _switches(self, stretch: _Stretch, words: list[str], *, final: bool) -> int | None:
