@@ -131,4 +131,6 @@ class LiveCall:
         if self.conversation is not None:
             await self.conversation.call.hang_up(reason, after_speech=False)
         elif self.task is not None:
+            # A task that is cancelled before its first step never comes to what it owes at its end.
+            await asyncio.sleep(0)
             self.task.cancel()

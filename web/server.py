@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import logging
 import time
@@ -12,6 +13,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from vivavoce.pipelines.load import AGAIN
 from vivavoce.web.assets import INTERPRET, OPERATOR, assets
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Door, Exposure
@@ -27,6 +29,7 @@ log = logging.getLogger("vivavoce")
 
 STOP = 5.0
 """Seconds in which requests end when the server does."""
+_SPENT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC}  # the machine's
 _OPEN = ("/api/health", "/carriers/")  # paths that need no call token by themselves
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -212,9 +215,15 @@ class CallServer:
             response = problem(DeskError(error.status, code or "bad_request", error.reason))
         except (TimeoutError, ConnectionError):
             response = problem(DeskError(408, "too_slow", "the request did not come in time"))
-        except Exception:
-            log.exception("%s %s failed", request.method, request.path)
-            response = problem(DeskError(500, "defect", "something is wrong here: see the log"))
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _SPENT:
+                log.error("%s %s: %s", request.method, request.path, error.strerror)  # noqa: TRY400 (no defect of ours)
+                text = "this server has no room for a call: try again"
+                response = problem(DeskError(503, "busy", text, AGAIN))
+            else:
+                log.exception("%s %s failed", request.method, request.path)
+                text = "something is wrong here: see the log"
+                response = problem(DeskError(500, "defect", text))
         if not response.prepared:
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
             response.headers.setdefault("Referrer-Policy", "no-referrer")

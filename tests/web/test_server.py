@@ -6,7 +6,10 @@ import asyncio
 import contextlib
 import io
 import json
+import os
+import resource
 import time
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -207,6 +210,49 @@ async def test_a_process_without_room_refuses_a_call_before_the_others_suffer():
                 break
             await asyncio.sleep(0.05)
         assert gate.full() == ""
+
+
+@contextlib.contextmanager
+def no_file_descriptors_left():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = []
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())), before[1])
+    )
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        for one in held:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+async def test_out_of_file_descriptors_no_call_begins_and_none_is_lost(caplog):
+    bodies = [{"sdp": await offer(), "type": "offer"} for _ in range(3)]
+    async with serving() as server, aiohttp.ClientSession() as http:
+
+        async def call(body):
+            async with http.post(f"{server.url}/api/offer", json=body) as response:
+                return response.status, await response.json()
+
+        assert (await call(bodies[0]))[0] == 200
+        first = next(iter(server.desk.calls))
+        with no_file_descriptors_left():
+            status, told = await call(bodies[1])  # over the connection that there is
+            assert (status, told["error"]["code"]) == (503, "busy")
+        assert first in server.desk.calls
+        status, _ = await call(bodies[2])
+        assert status == 200
+        assert "Traceback" not in caplog.text
+        for live in list(server.desk.calls.values()):
+            await live.hang_up()
+        for _ in range(200):
+            if not server.desk.calls:
+                break
+            await asyncio.sleep(0.05)
 
 
 async def test_a_token_is_not_used_up_by_a_server_that_is_busy():
