@@ -44,7 +44,7 @@ export function draw(lags, aim) {
   rows.forEach((value, at) => {
     const tall = Math.max(2, TALL - y(value));
     const last = at === rows.length - 1;
-    svg.append(shape("rect", { x: (at * each + 1).toFixed(1), y: (TALL - tall).toFixed(1), width: Math.max(1.5, each - 2.5).toFixed(1), height: tall.toFixed(1), rx: 1.5, class: last ? "bar last" : "bar" }));
+    svg.append(shape("rect", { x: (at * each + 1).toFixed(1), y: (TALL - tall).toFixed(1), width: Math.max(1.5, each - 2.5).toFixed(1), height: tall.toFixed(1), rx: 1.5, class: last ? "lag-bar last" : "lag-bar" }));
   });
   const parts = [svg];
   if (aim) {

@@ -76,7 +76,7 @@ export class Lines {
     for (const each of this.#list.querySelectorAll(":scope > .live")) each.remove();
     for (const { speaker, text } of this.#booth.partials.values()) {
       this.#list.append(
-        h("li", { class: "segment live", "aria-hidden": true }, h("span", { class: "at" }, "…"), h("p", { class: "said interim", dir: "auto" }, this.#several && speaker ? h("b", { class: "who" }, speaker) : null, text)),
+        h("li", { class: "segment live", "aria-hidden": true }, h("span", { class: "at" }, "…"), h("p", { class: "source interim", dir: "auto" }, this.#several && speaker ? h("b", { class: "who" }, speaker) : null, text)),
       );
     }
   }
@@ -129,7 +129,7 @@ function line(row, named) {
       "aria-current": speaking ? "true" : null,
     },
     h("button", { type: "button", class: "at", disabled: true, "aria-label": t("after.playFrom", { at: clock(row.started, true) }) }, clock(row.started)),
-    h("p", { class: "said", lang: row.source, dir: "auto" }, named ? h("b", { class: "who" }, row.speaker) : null, row.text),
+    h("p", { class: "source", lang: row.source, dir: "auto" }, named ? h("b", { class: "who" }, row.speaker) : null, row.text),
     meaning(row),
     h("p", { class: "lag" }, lag(row)),
   );

@@ -1,7 +1,7 @@
 // Before a session: who one is, what one speaks and hears, with which devices; what is kept, and
 // whether one's voice may be copied.
 
-import { fill, get, write } from "./dom.js";
+import { fill, get, setIcon, write } from "./dom.js";
 import { CallError, ask } from "./errors.js";
 import { same } from "./booth.js";
 import * as devices from "./devices.js";
@@ -20,6 +20,7 @@ export class Setup {
   #timer = 0;
   #problem;
   #missed = false;
+  #asked = false; // by the link: to listen only
 
   /** @param {{base: URL, store: object, problem: (error: CallError | null) => void}} given */
   constructor({ base, store, problem }) {
@@ -29,8 +30,10 @@ export class Setup {
     const given = new URLSearchParams([...new URLSearchParams(location.search), ...new URLSearchParams(location.hash.slice(1))]);
     this.token = given.get("token") ?? "";
     this.place = given.has("lecture") ? { lecture: given.get("lecture") } : given.has("room") ? { room: given.get("room") } : null;
+    this.#asked = given.has("listen") || (given.has("lecture") && !given.has("speak"));
     // A token is not for the history: what is joined stays, for a reload.
-    if (this.token) history.replaceState(null, "", `${location.pathname}${location.search}${this.place ? `#${new URLSearchParams(this.place)}` : ""}`);
+    given.delete("token");
+    if (this.token) history.replaceState(null, "", `${location.pathname}${given.size ? `#${given}` : ""}`);
     this.token ||= this.place ? (sessionToken() ?? "") : "";
     if (this.place) sessionToken(this.token);
     for (const name of ["interpreter", "speaks", "hears", "input", "name-field"]) {
@@ -96,7 +99,13 @@ export class Setup {
 
   /** Whether one only listens. */
   get listens() {
-    return this.#room?.role === "listen";
+    return this.#asked || this.#room?.role === "listen";
+  }
+
+  /** How far behind the translation should be (s). */
+  get aim() {
+    const name = this.about?.interpreter ?? this.about?.name;
+    return (this.#interpreters.find((each) => each.name === name)?.latency ?? 0) / 1000;
   }
 
   /** Write what depends on the page's language. */
@@ -141,7 +150,8 @@ export class Setup {
     get("copy-field").hidden = listens || !about.copies;
     get("reads-field").hidden = !listens;
     const kind = listens ? "booth.listen" : place ? "booth.join" : "booth.begin";
-    get("start").replaceChildren(...[...get("start").children].filter((each) => each.tagName === "svg"), t(kind));
+    get("start").replaceChildren(t(kind));
+    setIcon(get("start"), listens ? "phones" : place ? "phone" : "mic");
     get("hint").hidden = listens;
     const there = (this.#room?.participants ?? []).filter((each) => each.there && each.speaks);
     get("there").hidden = !there.length;

@@ -112,7 +112,7 @@ async function begin({ resume = null } = {}) {
     languages: setup.about.languages ?? [setup.about.source, ...setup.about.targets],
     source: setup.about.source,
     original: setup.about.original ?? "ducked",
-    aim: (setup.about.latency ?? 0) / 1000,
+    aim: setup.aim,
     listens: setup.listens,
     captions: Boolean(setup.wanted.captions),
   };
