@@ -99,6 +99,7 @@ class LiveCall:
     record: dict[str, Any] | None = None
     ended_at: float = 0.0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
+    leaving: bool = False
 
     @property
     def kept(self) -> bool:
@@ -130,7 +131,8 @@ class LiveCall:
         """End it."""
         if self.conversation is not None:
             await self.conversation.call.hang_up(reason, after_speech=False)
-        elif self.task is not None:
+        elif self.task is not None and not self.leaving:
+            self.leaving = True  # a second time, it would interrupt the farewell
             # A task that is cancelled before its first step never comes to what it owes at its end.
             await asyncio.sleep(0)
             self.task.cancel()
