@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
-import resource
-import signal
 import threading
 
 import numpy as np
 import pytest
 
+from tests.disk import a_disk_that_takes
 from vivavoce.pipelines.audio.wav import AudioFileError, WavReader
 from vivavoce.pipelines.recorder import Recorder
 
@@ -141,19 +139,6 @@ def test_closing_twice_is_closing_once(tmp_path):
     size = path.stat().st_size
     recorder.close()
     assert path.stat().st_size == size
-
-
-@contextlib.contextmanager
-def a_disk_that_takes(size: int):
-    """No file of this process may grow beyond so many bytes: writing fails as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path):

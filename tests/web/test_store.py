@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.disk import a_disk_that_takes
 from tests.web.storage import postgres
 from vivavoce.pipelines.audio.wav import WavWriter
 from vivavoce.web.records import Query, RecordsError
@@ -395,3 +396,23 @@ async def test_a_database_that_breaks_off_gets_it_later(kept, tmp_path, caplog):
         await store.flush()
         (entry,) = (await store.search(Query("hello"))).entries
         assert entry.last == ("hello" if other is None else "hello again")
+
+
+async def test_a_full_disk_keeps_records_waiting_and_stops_nobody(tmp_path, caplog):
+    async with making(lambda: SqliteDatabase(tmp_path / "calls.sqlite3"), tmp_path) as store:
+        store.put(call("a", "hello"))
+        await store.flush()
+        long = " ".join(f"word{number}" for number in range(50_000))
+        with a_disk_that_takes(100_000):
+            store.put(call("b", f"{long} good evening"))
+            store.put(call("a", "hello again"))
+            for _ in range(400):
+                if "records wait" in caplog.text:
+                    break
+                await asyncio.sleep(0.05)
+            assert "records wait" in caplog.text
+            assert (await store.search(Query("hello"))).entries  # what is there can be read
+        await store.flush()
+        assert [each.call for each in (await store.search(Query("evening"))).entries] == ["b"]
+        assert (await store.search(Query("hello"))).entries[0].last == "hello again"
+        assert store.lost == 0
