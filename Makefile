@@ -35,10 +35,10 @@ $(VENV)/.debian: | $(VENV)
 	@sh .ci/debian libflite1
 	@touch $@
 
-# Real phones, a registrar, a browser and a database for the tests.
+# Real phones, a registrar, a browser, a database and a Prometheus for the tests.
 $(VENV)/.peers: | $(VENV)
 	@sh .ci/debian libflite1 sip-tester baresip-core kamailio linphone-cli chromium postgresql \
-		libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
+		libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils prometheus
 	@touch $@
 
 # PJSIP as a peer: GPL, so in a folder of its own that nothing of ours imports. Pythons without
@@ -64,7 +64,7 @@ demo: $(VENV)/.base $(VENV)/.debian
 	@$(BIN)/vivavoce demo
 
 test: dev
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: dev audit
 	$(BIN)/ruff format --check $(CODE)

@@ -1,0 +1,1 @@
+"""What is observed: calls on a real server, a real Prometheus that scrapes it, and its figures."""
