@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -74,6 +76,39 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.nodeid.startswith(REAL_TIME):
             item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+# Of several test processes two hold the calls in real time, which mostly wait, and the others do
+# what is pure, which only wants CPU: so neither kind waits for the other.
+WAITING = 2
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _assign_work_unit(self, node: Any) -> None:
+            waits = self.nodes.index(node) < WAITING
+            fits = (scope for scope in self.workqueue if scope.startswith(REAL_TIME) == waits)
+            if (scope := next(fits, None)) is not None:
+                self.workqueue.move_to_end(scope, last=False)
+            super()._assign_work_unit(node)
+
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    # What only wants CPU gives way to what happens in real time. Nobody but root may take a
+    # priority back, and without that nobody gives it away.
+    if os.environ.get("PYTEST_XDIST_WORKER") and os.geteuid() == 0:
+        pure = not item.nodeid.startswith(REAL_TIME)
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, 10 if pure else 0)
+    return (yield)
 
 
 @pytest.fixture(scope="session")
