@@ -63,7 +63,7 @@ class Dub:
         for number, on in enumerate(sounds.tolist()):
             self._low = self._hold if on else max(0, self._low - 1)
             wanted = self._ducked if self._low else self._beneath
-            gain = np.linspace(self._gain, wanted, hops.shape[1], dtype=np.float32)
+            gain = np.linspace(self._gain, wanted, hops.shape[1], endpoint=False, dtype=np.float32)
             self._gain = wanted
             out[number] = hops[number, :, 0] * gain + hops[number, :, 1]
         return np.clip(np.rint(out), -32_768, 32_767).astype(np.int16).reshape(-1)

@@ -131,7 +131,8 @@ export class Setup {
     if (!about) return t("booth.page");
     if (about.title) return about.title;
     const target = about.targets.map((code) => named(code)).join(" · ");
-    return `${named(about.source)} ${about.both_ways || about.kind === "room" ? "⇄" : "→"} ${target}`;
+    const title = `${named(about.source)} ${about.both_ways || about.kind === "room" ? "⇄" : "→"} ${target}`;
+    return title[0].toUpperCase() + title.slice(1);
   }
 
   #show() {

@@ -145,7 +145,8 @@ async function begin({ resume = null } = {}) {
     get("quality").hidden = false;
     const quality = judge(network.rows.slice(-10));
     get("quality").dataset.quality = quality;
-    write(get("quality-word"), t(`net.${quality}Meaning`));
+    get("quality").title = t(`net.${quality}Meaning`);
+    write(get("quality-word"), t(`net.${quality}`));
   }, context);
 }
 
@@ -160,6 +161,7 @@ function serve(made, resumed) {
   room.serve(made, about);
   draw([], about.aim);
   get("silence").hidden = false;
+  write(get("silence"), t("booth.nothing"));
   write(get("name"), about.title);
   document.title = `${about.title} · Viva Voce`;
   mute(false);
@@ -262,6 +264,8 @@ async function finished(made, error) {
   elapsed(made);
   scope.finish(story.zero ?? 0, (story.zero ?? 0) + (story.length ?? 1));
   stage("after");
+  get("silence").hidden = story.segments.size > 0;
+  write(get("silence"), t("booth.nothingSaid"));
   write(get("ended"), story.reason ? t("booth.ended", { reason: story.reason }) : "");
   if (error) problem(error);
   after.open(made, playback);

@@ -1,0 +1,188 @@
+"""The pure modules of the interpreted sessions' page, run by node."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib.resources import as_file, files
+
+import numpy as np
+
+from tests.web.test_modules import node
+from vivavoce.agent.segment import Segment
+from vivavoce.pipelines.interpret.dub import Dub
+
+MODULES = {"booth": "booth.js", "dub": "booth-dub.js", "lag": "booth-lag.js"}
+
+
+def run(code, given=None):
+    """Run JavaScript that sets `result`; `given` is its input."""
+    with as_file(files("vivavoce.web").joinpath("page")) as page:
+        imports = [
+            f"import * as {name} from {json.dumps((page / file).as_uri())};"
+            for name, file in MODULES.items()
+        ]
+        script = "\n".join(
+            [
+                *imports,
+                f"const given = {json.dumps(given)};",
+                "let result;",
+                code,
+                "process.stdout.write(JSON.stringify(result));",
+            ]
+        )
+        done = subprocess.run(
+            [node(), "--no-warnings", "--input-type=module", "-"],
+            input=script,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def segment(number, text, translation="", state="translating", **given):
+    row = Segment(number, "A", "fr", given.pop("target", "en"), text, 1.0, 2.0).to_dict()
+    return {**row, "translation": translation, "state": state, **given}
+
+
+def told(row):
+    return {"event": "segment", "at": 2.5, "segment": row}
+
+
+TELL = """
+const told = new booth.Booth();
+told.language = "en";
+const steps = given.map((event, at) => {
+  const { changed, entries } = told.take(event, 10 + at);
+  return { changed: [...changed], entries: [...entries], live: [...told.partials.values()].map((each) => each.text),
+           struck: [...told.segments.values()].map((each) => each.struck?.text ?? null) };
+});
+"""
+
+
+def test_a_caption_that_grows_is_no_correction_and_another_one_is():
+    steps = run(
+        TELL + "result = steps;",
+        [
+            told(segment(1, "Bonjour.")),
+            told(segment(1, "Bonjour.", "Good")),
+            told(segment(1, "Bonjour.", "Good morning")),
+            told(segment(1, "Bonjour.", "Hello.")),
+            told(segment(1, "Bonjour.", "Hello.", "spoken")),
+            told(segment(1, "Bonjour.", "Hello.", "spoken")),
+        ],
+    )
+    assert [step["struck"] for step in steps] == [[None]] * 3 + [["Good morning"]] * 3
+    assert ["said" in step["changed"] for step in steps] == [False] * 4 + [True, False]
+    assert steps[0]["entries"] == ["A/en/1"]
+
+
+def test_what_was_cut_off_is_not_live_any_more():
+    steps = run(
+        TELL + "result = steps.map((step) => step.live);",
+        [
+            {"event": "caller_partial", "at": 1, "text": "Bonjour à tous"},
+            told(segment(1, "Bonjour à tous")),
+            {"event": "caller_partial", "at": 2, "text": "Bonjour à tous et bienvenue au musée"},
+            told(segment(2, "et bienvenue")),
+            {"event": "caller_partial", "at": 3, "text": "Bonjour à tous et bienvenue au musée de"},
+            {"event": "caller_said", "at": 4, "utterance": {"id": "u1", "kind": "caller"}},
+        ],
+    )
+    assert steps == [
+        ["Bonjour à tous"],
+        [],
+        ["et bienvenue au musée"],
+        ["au musée"],
+        ["au musée de"],
+        [],
+    ]
+
+
+def test_of_each_speaker_the_language_that_is_heard_is_shown():
+    rows = [
+        told(segment(1, "Bonjour.", "Buenos días.", target="es")),
+        told(segment(1, "Bonjour.", "Hello.")),
+        told({**segment(1, "Hi.", "Hola.", target="es"), "speaker": "B"}),
+    ]
+    shown = run(TELL + "result = told.shown().map((row) => row.translation);", rows)
+    assert shown == ["Hello.", "Hola."]  # what nobody translates into it is shown all the same
+    languages = run(TELL + "result = told.tongues();", rows)
+    assert languages == ["fr", "es", "en"]
+
+
+def test_a_snapshot_restores_the_session_with_who_is_there():
+    room = {"event": "room", "you": "Ada", "participants": []}
+    snapshot = {
+        "event": "snapshot",
+        "at": 9,
+        "language": "en",
+        "phase": "speaking",
+        "room": room,
+        "transcript": [
+            segment(1, "Bonjour.", "Hello.", "spoken", lag=1.5),
+            {"kind": "failure", "stage": "thinking", "message": "no answer", "at": 3},
+            segment(2, "Merci.", "Thanks.", "speaking", lag=2.5, revisions=["Thank"]),
+        ],
+    }
+    found = run(
+        TELL
+        + "result = { lags: told.lags().map((each) => each.lag), kinds: [...told.entries.values()]"
+        ".map((each) => each.kind), you: told.room.you, json: told.toJSON().transcript };",
+        [told(segment(9, "Old.")), snapshot],
+    )
+    assert found["lags"] == [1.5, 2.5]
+    assert (found["kinds"], found["you"]) == (["failure"], "Ada")
+    assert [row["number"] for row in found["json"]] == [1, 2]
+    assert "struck" not in found["json"][0]
+
+
+def test_what_two_captions_share_ends_at_a_word():
+    pairs = [
+        ("Good morning to all", "Good morning everyone", "Good morning"),
+        ("Children", "Childhood", ""),
+        ("The garden", "The garden is open", "The garden"),
+        ("", "Hello", ""),
+        ("Same.", "Same.", "Same."),
+    ]
+    given = [pair[:2] for pair in pairs]
+    found = run("result = given.map(([a, b]) => b.slice(0, booth.common(a, b)));", given)
+    assert found == [pair[2] for pair in pairs]
+
+
+def test_the_figures_of_lags():
+    found = run("result = given.map((each) => lag.figures(each));", [[], [2.0], [1, 4, 2, 3]])
+    assert found == [
+        None,
+        {"last": 2.0, "median": 2.0, "worst": 2.0},
+        {"last": 3, "median": 2.5, "worst": 4},
+    ]
+
+
+def test_the_page_dubs_as_the_server_does():
+    dice = np.random.default_rng(3)
+    rate = 8_000
+    pairs = dice.integers(-20_000, 20_000, (rate, 2)).astype(np.int16)
+    pairs[: rate // 4, 1] = 0
+    pairs[rate // 2 :, 1] = dice.integers(-90, 90, rate // 2)
+    dub = Dub(rate)
+    wanted = np.concatenate([dub.feed(pairs), dub.flush()])
+    code = """
+    const pairs = new Int16Array(given);
+    const head = new DataView(new ArrayBuffer(44));
+    head.setUint32(24, 8000, true);
+    const stereo = new Blob([head.buffer, pairs]);
+    const read = async (what) => {
+      const made = await (await dub.listenTo(stereo, what)).arrayBuffer();
+      return { bytes: new DataView(made).getUint32(40, true), samples: [...new Int16Array(made, 44)] };
+    };
+    result = { dubbed: await read("dubbed"), said: await read("said"), heard: await read("heard") };
+    """
+    found = run(code, pairs.reshape(-1).tolist())
+    assert found["dubbed"]["bytes"] == 2 * rate
+    assert np.abs(np.array(found["dubbed"]["samples"]) - wanted.astype(int)).max() <= 1
+    assert found["said"]["samples"] == pairs[:, 0].tolist()
+    assert found["heard"]["samples"] == pairs[:, 1].tolist()
