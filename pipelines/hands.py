@@ -74,7 +74,7 @@ class Hands:
         """
         self._context = context
         # Not the stage's: what must not be left half done outlives the pipeline.
-        self._tasks = Tasks()
+        self._tasks = Tasks(context.call.id)
         self._over = False
         self._push = push
         self._book = Executions()

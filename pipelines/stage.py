@@ -91,7 +91,7 @@ class Context:
         """Note that something failed, of a class ("timeout"). A cause is logged once in a call."""
         if message not in self._reported:
             self._reported.add(message)
-            log.error("call %s: %s", self.call.id, message)
+            log.error("call %s: %s", self.call.id, message, extra={"call": self.call.id})
         failure = Failure(stage, message, self.at, error)
         self.call.transcript.add(failure)
         self.emit(Failed(self.at, failure))
@@ -154,7 +154,7 @@ class Stage(FrameProcessor):
     def __init__(self, context: Context, name: str) -> None:
         super().__init__(name=name, enable_direct_mode=True)
         self.context = context
-        self.tasks = Tasks()
+        self.tasks = Tasks(context.call.id)
 
     async def cleanup(self) -> None:
         """End the stage's tasks."""

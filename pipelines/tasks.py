@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable
 from typing import Any
 
+from vivavoce.pipelines.observing.logs import call_id
+
 log = logging.getLogger("vivavoce")
 
 
@@ -15,9 +17,13 @@ class Tasks:
 
     An exception in one of them is a defect of ours: it is logged with its traceback and does not
     end the call.
+
+    Args:
+        call: Which call they serve, for the log; "" for the one that their spawner serves.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, call: str = "") -> None:
+        self._call = call
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def __len__(self) -> int:
@@ -25,7 +31,12 @@ class Tasks:
 
     def spawn(self, work: Awaitable[Any], name: str) -> asyncio.Task[Any]:
         """Start a task and keep it until it is done."""
-        task = asyncio.ensure_future(work)
+        # A task takes over the context of who spawns it, which may be a socket's reader.
+        serving = call_id.set(self._call or call_id.get())
+        try:
+            task = asyncio.ensure_future(work)
+        finally:
+            call_id.reset(serving)
         task.set_name(name)
         self._tasks.add(task)
         task.add_done_callback(self._done)

@@ -84,7 +84,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": self._clean(record.getMessage())[:LONGEST],
         }
-        if call := call_id.get():
+        if call := getattr(record, "call", "") or call_id.get():
             row["call"] = call
             if trace := traces.get(call):
                 row["trace_id"] = trace

@@ -6,9 +6,10 @@ when a call ends. Only where traces are made is a call's course followed.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -118,6 +119,42 @@ class Observer:
             figures: How good its connection is.
             agent: Who answers.
         """
+        with _unharmed(conversation.call):
+            self._begin(conversation, kind, figures, agent)
+
+    def ended(self, conversation: Observed) -> None:
+        """A call is over; of one that did not begin here, and the second time, nothing is done."""
+        found = self._following.pop(conversation.call, None)
+        if found is not None:
+            with _unharmed(conversation.call):
+                self._end(found)
+
+    def refused(self, kind: str, reason: str) -> None:
+        """A call was not let in, for one of few reasons."""
+        self.meter.refused(kind, reason)
+
+    def also(self, look: Callable[[], None]) -> None:
+        """Have something else counted, whenever somebody wants the figures."""
+        self._looks.append(look)
+
+    def collect(self) -> None:
+        """Count what has come in the calls that go on."""
+        for look in self._looks:
+            look()
+        for found in self._following.values():
+            with _unharmed(found.conversation.call):
+                self._count(found)
+
+    @property
+    def calls(self) -> int:
+        """How many calls go on."""
+        return len(self._following)
+
+    # Inside.
+
+    def _begin(
+        self, conversation: Observed, kind: str, figures: Figures | None, agent: str
+    ) -> None:
         call = conversation.call
         origin = time.time_ns() - round(conversation.clock.now() * 1e9)
         trace = None
@@ -146,11 +183,8 @@ class Observer:
         if trace is not None and trace.id:
             self._tasks.spawn(self._follow(found), f"trace {call.id}")
 
-    def ended(self, conversation: Observed) -> None:
-        """A call is over; of one that did not begin here, and the second time, nothing is done."""
-        found = self._following.pop(conversation.call, None)
-        if found is None:
-            return
+    def _end(self, found: _Following) -> None:
+        conversation = found.conversation
         call = conversation.call
         self._count(found)
         if found.known:
@@ -170,28 +204,6 @@ class Observer:
             over = found.origin + round(conversation.clock.now() * 1e9)
             found.trace.end(over, attributes, error=error)
             traces.pop(call.id, None)
-
-    def refused(self, kind: str, reason: str) -> None:
-        """A call was not let in, for one of few reasons."""
-        self.meter.refused(kind, reason)
-
-    def also(self, look: Callable[[], None]) -> None:
-        """Have something else counted, whenever somebody wants the figures."""
-        self._looks.append(look)
-
-    def collect(self) -> None:
-        """Count what has come in the calls that go on."""
-        for look in self._looks:
-            look()
-        for found in self._following.values():
-            self._count(found)
-
-    @property
-    def calls(self) -> int:
-        """How many calls go on."""
-        return len(self._following)
-
-    # Inside.
 
     def _count(self, found: _Following) -> None:
         trace = found.trace.id if found.trace is not None else ""
@@ -218,3 +230,12 @@ class Observer:
             return
         spans = found.trail.take(found.conversation.clock.now(), began, final=final)
         trace.add(spans, found.trail.failures(began), found.origin)
+
+
+@contextlib.contextmanager
+def _unharmed(call: Call[Any]) -> Iterator[None]:
+    """Keep a defect in counting from ending the call that is counted."""
+    try:
+        yield
+    except Exception:
+        log.exception("call %s is not counted rightly", call.id)

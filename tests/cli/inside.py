@@ -32,7 +32,7 @@ def run_inside(
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
         # The log of this process belongs to the tests.
-        patch.setattr(program, "configure_logging", lambda _level: None)
+        patch.setattr(program, "configure_logging", lambda _level, **_how: None)
         try:
             main.main()
             code = 0

@@ -195,7 +195,7 @@ def test_a_mistake_is_one_line_and_nothing_is_sent(
     save(tmp_path / "talk.wav", together(LINES[:1]))
     key = profile()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(program, "configure_logging", lambda _level: None)
+    monkeypatch.setattr(program, "configure_logging", lambda _level, **_how: None)
     for name, value in (("MODELS", "sandbox"), ("SANDBOX_URL", key.url), ("SANDBOX_KEY", key.key)):
         monkeypatch.setenv(f"VIVAVOCE_{name}", value)
     done = CliRunner().invoke(main.app, ["transcribe", *given])
