@@ -13,10 +13,10 @@ import numpy as np
 
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
-from vivavoce.agent.events import CallEnded, CallStarted, SegmentChanged
+from vivavoce.agent.events import CallEnded, CallStarted, Failed, SegmentChanged
 from vivavoce.agent.interpreter import Interpreter, Original
 from vivavoce.agent.line import LineError, Sound
-from vivavoce.agent.transcript import Reply
+from vivavoce.agent.transcript import Failure, Reply
 from vivavoce.agent.transfer import TransferRequest
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.interpret.programme import Follower, Programme
@@ -192,6 +192,12 @@ class Listener:
     def over(self) -> str:
         """Why the call is over; empty while it goes on."""
         return self._over
+
+    def fail(self, stage: str, message: str) -> None:
+        """Note that something of the transport's failed; the call goes on."""
+        failure = Failure(stage, message, self.now())
+        self.call.transcript.add(failure)
+        self.call.emit(Failed(failure.at, failure))
 
     def packet(self) -> bytes | None:
         """Take the next 20 ms of what they hear, encoded; None where it cannot be had like that."""

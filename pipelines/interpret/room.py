@@ -285,7 +285,7 @@ class Room:
 
     async def _end(self, reason: str) -> None:
         for made in list(self._made.values()):
-            await made.call.hang_up(reason, after_speech=False)
+            await made.hang_up(reason, after_speech=False)
         self.seating.end(self.now())
         until = self.clock.now() + LEAVING
         while any(isinstance(made, Seat) for made in self._made.values()):
