@@ -49,6 +49,7 @@ class Reel:
         self._playout = Playout(rate)
         self._stretch = Stretch(rate)
         self._in = self._out = 0.0  # samples of the clause that is played, before and after
+        self._told = 0.0
 
     @property
     def empty(self) -> bool:
@@ -115,14 +116,20 @@ class Reel:
         block = self._playout.pull(count)
         if block.audible is not None:
             offset, clause = block.audible
-            self._audible(clause, soon + offset / speed / self.rate)
+            self._audible(clause, self._moment(soon + offset / speed / self.rate))
         for clause in block.finished:
             average = self._in / self._out if self._out else 1.0
             self._in = self._out = 0.0
-            self._finished(clause, soon + count / speed / self.rate, average)
+            self._finished(clause, self._moment(soon + count / speed / self.rate), average)
         if not block.speaking and self._stretch.drained:
             # Silence is not kept: the next segment begins at once.
             self._stretch.reset()
             return False
         self._stretch.feed(block.samples, sounding=block.speaking)
         return True
+
+    def _moment(self, at: float) -> float:
+        """Return when something is heard; never before what was heard before it."""
+        # Where the speed has just changed, the two are told apart to a fraction of a window.
+        self._told = max(self._told, at)
+        return self._told

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from vivavoce.agent.languages import follow
@@ -115,7 +116,7 @@ class Router:
     def _switches(self, stretch: _Stretch, words: list[str], *, final: bool) -> int | None:
         """Return where the first sentence in another language begins; None where none does."""
         ends = [at + 1 for at, word in enumerate(words) if _END.search(word)]
-        for start, stop in zip(ends, [*ends[1:], len(words)], strict=True):
+        for start, stop in pairwise([*ends, len(words)]):
             enough = stop - start >= FEWEST and (final or stop in ends or stop - start >= MOST)
             if not enough:
                 continue

@@ -8,10 +8,9 @@ from functools import partial
 
 from vivavoce.pipelines.models.errors import ModelError, StageName
 
-TRIES = 3
-"""Times that something is tried."""
-PATIENCE = 8.0
-"""Seconds that a model may be silent while it is waited for."""
+PATIENCE = (3.0, 6.0, 10.0)
+"""Seconds that a model may be silent, in each try: what is stuck is asked again soon, since
+everything behind it waits, and what is merely slow has its time in the end."""
 AGAIN = (0.2, 0.6)
 """Seconds before it is tried again."""
 ASKED = 2.0
@@ -33,21 +32,21 @@ async def tried(stage: StageName, work: Callable[[Alive], Awaitable[None]]) -> N
 
     Cancellation: the work is cancelled.
     """
-    for number in range(TRIES):
+    for number, patience in enumerate(PATIENCE):
         try:
-            async with asyncio.timeout(PATIENCE) as deadline:
-                await work(partial(_put_off, deadline))
+            async with asyncio.timeout(patience) as deadline:
+                await work(partial(_put_off, deadline, patience))
         except TimeoutError:
-            error = ModelError(stage, "timeout", f"silent for {PATIENCE:g} s")
+            error = ModelError(stage, "timeout", f"silent for {patience:g} s")
         except ModelError as problem:
             error = problem
         else:
             return
-        if error.lasting or number == TRIES - 1:
+        if error.lasting or patience == PATIENCE[-1]:
             raise error
         await asyncio.sleep(max(AGAIN[number], min(ASKED, error.retry_after or 0.0)))
 
 
-def _put_off(deadline: asyncio.Timeout) -> None:
+def _put_off(deadline: asyncio.Timeout, patience: float) -> None:
     """Begin to wait anew."""
-    deadline.reschedule(asyncio.get_running_loop().time() + PATIENCE)
+    deadline.reschedule(asyncio.get_running_loop().time() + patience)

@@ -13,7 +13,7 @@ from vivavoce.agent.testing.engine import PATIENCE, SimulationError
 from vivavoce.agent.testing.steps import Model
 from vivavoce.pipelines.interpret.interpretation import Interpretation
 from vivavoce.pipelines.models.connect import Models
-from vivavoce.pipelines.models.interfaces import Hearing, Speaking, Thinking
+from vivavoce.pipelines.models.interfaces import Hearing
 from vivavoce.pipelines.simulation.engine import hush
 from vivavoce.pipelines.simulation.line import SimulatedLine
 from vivavoce.pipelines.simulation.senses import LevelVad, TrackHearing
@@ -35,10 +35,9 @@ class InterpretedEngine:
         model: Translates.
         call_id: Names the call.
         hearing: Makes the transcription of a track, instead of one that never errs.
-        thinking: The chat model, instead of `model`.
-        speaking: Text to speech, instead of steady tones.
 
     Attributes:
+        models: What the session works with; may be changed before `start`.
         track: What is said.
         line: Carries it.
     """
@@ -50,17 +49,15 @@ class InterpretedEngine:
         *,
         call_id: str = "simulated",
         hearing: Callable[[Track], Hearing] = TrackHearing,
-        thinking: Thinking | None = None,
-        speaking: Speaking | None = None,
     ) -> None:
         self._interpreter, self._call_id = interpreter, call_id
         self._scripted = ScriptedThinking(model, self._pulse)
         self.track = Track()
         self.line = SimulatedLine(self.track, lambda _frame: None, self._pulse, virtual=True)
-        self._models = Models(
+        self.models = Models(
             hearing=lambda _wishes: hearing(self.track),
-            thinking=thinking or self._scripted,
-            speaking=speaking or ToneVoice(self.line.wake),
+            thinking=self._scripted,
+            speaking=ToneVoice(self.line.wake),
             names=dict.fromkeys(("hearing", "thinking", "speaking"), "scripted"),
             vad=LevelVad,
         )
@@ -91,7 +88,7 @@ class InterpretedEngine:
         try:
             self._stack.enter_context(virtual_time())
             self._session = Interpretation(
-                self._interpreter, self._models, self.line, call_id=self._call_id, simulated=True
+                self._interpreter, self.models, self.line, call_id=self._call_id, simulated=True
             )
             self._running = asyncio.create_task(self._session.run(), name="simulated session")
             self._running.add_done_callback(lambda _: self._pulse())
@@ -176,7 +173,8 @@ class InterpretedEngine:
             error, self._scripted.broken = self._scripted.broken, None
             raise error
         if running.done():
-            running.result()
+            reason = running.result().reason
+            raise SimulationError(f"the interpreter did not {what}: the session is over ({reason})")
         if not done():
             raise SimulationError(f"the interpreter did not {what} within {within:g} s")
 

@@ -98,7 +98,12 @@ class TrackHearing:
         text = " ".join(self._track.said(self._begun, understood))
         if text and text != self._told:
             self._told = text
-            self._listener.on_partial(self._segment, text)
+            self.tell(self._segment, text)
+
+    def tell(self, segment: int, text: str) -> None:
+        """Tell all that is understood of a segment so far."""
+        if self._listener is not None:
+            self._listener.on_partial(segment, text)
 
     def flush(self) -> int:
         """Ask for the final text of what was sent since the last flush; return its number."""
