@@ -41,7 +41,7 @@ _TERMS: dict[Seam, tuple[int, float]] = {
     Seam.CLAUSE: (3, 0.2),
     Seam.PHRASE: (4, 0.4),
     Seam.LOOSE: (4, 0.8),
-    Seam.HELD: (6, 1.75),
+    Seam.HELD: (6, 2.25),
     Seam.TIGHT: (8, 3.0),
 }
 _NEAR = 2
@@ -354,6 +354,9 @@ class Cutter:
             hesitates = leans(words[-1].text, self._source)
             found[-1] = Seam.TIGHT if hesitates and not rest else Seam.SENTENCE
         ready = found[: min(count, most)]
+        if 0 < count < len(words) and words[count].told < 2 and ready[-1] < Seam.CLAUSE:
+            # What a place is worth shows in the word behind it, which is not sure yet.
+            ready = ready[:-1]
         if not self._whole:
             age = (now - words[0].at) / self._lag
             if length := _choose(ready, found, age):

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+from unicodedata import category
 
 from vivavoce.pipelines.interpret.grammar_words import (
     ABBREVIATIONS,
@@ -45,7 +46,6 @@ _CLOSERS = "\"'”’»)\\]\\s"
 _STOP = re.compile(rf"(?:[!?؟।॥]|(?<!\.)[.۔])[{_CLOSERS}]*$")
 _PAUSE = re.compile(rf"(?:[,;:–—،؛…]|\.\.+)[{_CLOSERS}]*$")
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+$")
-_OUTER = re.compile(r"^[\W_]+|[\W_]+$")
 _MARKS = re.compile(r"[\s\"”’»)\]]+$")
 
 _LEANING = frozenset(
@@ -92,6 +92,8 @@ _NEVER = frozenset("pas plus jamais rien personne que qu' guère aucun aucune po
 _REACH = 6
 """Words within which French "ne" finds its "pas"."""
 _HINDI_ENDS = frozenset("है हैं था थे थी थीं हूँ हूं".split())
+# What stands behind its noun, where other languages have a preposition.
+_HINDI_BEHIND = frozenset("में से को पर तक साथ पास लिए बाद".split())
 # A leading "wa" (and) is written onto its word; these begin with the letter by themselves.
 _ARABIC_OWN = frozenset(
     "وقت ولد وزير وزارة وطن وسط وضع واحد وجه وصل واجب وظيفة ورقة والد والدة".split()
@@ -129,9 +131,9 @@ def token(text: str, language: str) -> Token:
         text: The word, with its marks.
         language: The base code of its language.
     """
-    clean = _OUTER.sub("", text.lower().replace("’", "'"))
+    stripped = _stripped(text)
+    clean = stripped.lower().replace("’", "'")
     opens, ends = _kinds(clean, language)
-    stripped = _OUTER.sub("", text)
     mark = None
     if _STOP.search(text):
         mark = Seam.SENTENCE
@@ -142,6 +144,16 @@ def token(text: str, language: str) -> Token:
         opens = ends = Kind.NUMBER
     number = digits or ends is Kind.NUMBER
     return Token(text, clean, opens, ends, stripped[:1].isupper(), number, mark)
+
+
+def _stripped(text: str) -> str:
+    """Return a word without the marks around it; Hindi's vowel signs are none."""
+    begin, end = 0, len(text)
+    while begin < end and category(text[begin])[0] not in "LN":
+        begin += 1
+    while end > begin and category(text[end - 1])[0] not in "LNM":
+        end -= 1
+    return text[begin:end]
 
 
 def _kinds(clean: str, language: str) -> tuple[Kind, Kind]:
@@ -224,7 +236,9 @@ def _seam(tokens: Sequence[Token], i: int, source: str) -> Seam:
         return mark or Seam.TIGHT
     if _numeral(a, b, c):
         return Seam.TIGHT
-    if a.ends in _LEANING or b.opens is Kind.CLINGING or _subject(tokens, i):
+    # "Frau Müller", but "die Frau | kommt".
+    titled = a.ends is not Kind.TITLE or ((b.upper or not a.upper) and b.opens is Kind.CONTENT)
+    if (a.ends in _LEANING and titled) or b.opens is Kind.CLINGING or _subject(tokens, i):
         return Seam.TIGHT
     if _name(a, b, c, source):
         return Seam.TIGHT
@@ -344,4 +358,6 @@ def _hindi(tokens: Sequence[Token], found: Sequence[Seam], i: int) -> Seam:
     """Judge a gap in Hindi: the verb is last, and its auxiliary tells that it is over."""
     if found[i] in {Seam.TIGHT, Seam.CLAUSE, Seam.COMMA, Seam.SENTENCE}:
         return found[i]
-    return Seam.CLAUSE if tokens[i].clean in _HINDI_ENDS else Seam.HELD
+    if tokens[i].clean in _HINDI_ENDS:
+        return Seam.CLAUSE
+    return Seam.LOOSE if tokens[i].clean in _HINDI_BEHIND else Seam.HELD

@@ -20,6 +20,12 @@ _PARTICIPLE = re.compile(
 # "größer als", "so groß wie": not the beginning of a clause.
 _COMPARING = frozenset(["als", "wie", "dan"])
 _AND = frozenset(["und", "oder", "en", "of"])
+# What may be a relative pronoun, and what is no subject's article.
+_RELATIVE = frozenset("der die das den dem dessen deren dat".split())
+_OBJECTS = frozenset(
+    "des den dem einen einem eines einer meinen meinem meiner seinen seinem seiner ihren ihrem"
+    " ihrer unseren unserem keinen keinem diesen diesem".split()
+)
 _SUBJECTS = frozenset("ich er wir man du ik hij wij we ze jij je men".split())
 
 
@@ -38,8 +44,7 @@ def bracketed(tokens: Sequence[Token], found: Sequence[Seam], source: str) -> li
         seam = found[i]
         known = i + 1 < len(tokens) and each.mark is None
         if known and (seam > Seam.TIGHT or clause.over):
-            following = tokens[i + 2] if i + 2 < len(tokens) else None
-            seam = clause.judge(each, tokens[i + 1], following)
+            seam = clause.judge(each, tokens[i + 1 : i + 5])
         judged.append(seam)
         if seam >= Seam.CLAUSE:
             clause = _Clause(source)
@@ -52,6 +57,7 @@ class _Clause:
     def __init__(self, source: str) -> None:
         self._verbs = VERBS[source]
         self._count = 0
+        self._relates = False  # its first word may be a relative pronoun
         self._hangs = False  # its finite verb is the last word
         self._finite = False  # a verb was said
         self._helped = False  # by an auxiliary: another is to come
@@ -61,23 +67,33 @@ class _Clause:
         """Take the next word."""
         if self._count == 0 or (self._count == 1 and self._hangs is False):
             # "und weil", too.
-            self._hangs = word.opens is Kind.SUBORDINATOR
+            self._hangs = word.opens is Kind.SUBORDINATOR or (
+                self._relates and word.opens in {Kind.DETERMINER, Kind.PRONOUN}
+            )
+            self._relates = word.clean in _RELATIVE
         self._count += 1
         if self._is_verb(word):
-            self.over = (self._hangs or self._helped) and self._ends(word)
+            self.over = self._hangs or (self._helped and self._ends(word))
             if word.ends is Kind.AUXILIARY and not self._hangs:
                 self._helped = True
             self._finite = True
         else:
             # "er ruft seine Schwester an": the prefix was what was missing.
-            self.over = self._finite and not self._hangs and word.clean in SEPARABLE
+            last = word.clean in SEPARABLE or word.ends is Kind.NEGATION
+            self.over = last and self._may_be_over
 
-    def judge(self, a: Token, b: Token, c: Token | None) -> Seam:
-        """Return how well it can be cut between its last word and the next."""
-        if a.opens is Kind.PREPOSITION and b.clean not in _SUBJECTS:
+    def judge(self, a: Token, ahead: Sequence[Token]) -> Seam:
+        """Return how well it can be cut between its last word and those that come next."""
+        b, c = ahead[0], ahead[1] if len(ahead) > 1 else None
+        if a.opens is Kind.PREPOSITION and not self._goes_on(ahead):
             # "er ruft sie an | weil", but "er ruft an | der Tür".
             joined = b.opens in {Kind.SUBORDINATOR, Kind.COORDINATOR}
             return Seam.CLAUSE if joined else Seam.TIGHT
+        if a.ends is Kind.NEGATION and not self._goes_on(ahead):
+            # "er kommt nicht | weil", but "nicht | auf", and perhaps "nicht | der Lehrer".
+            if b.opens in {Kind.SUBORDINATOR, Kind.COORDINATOR}:
+                return Seam.CLAUSE
+            return Seam.LOOSE if b.opens is Kind.DETERMINER else Seam.TIGHT
         if b.opens is Kind.SUBORDINATOR:
             comparing = b.clean in _COMPARING and (c is None or c.opens is not Kind.PRONOUN)
             return Seam.HELD if comparing else Seam.CLAUSE
@@ -88,23 +104,60 @@ class _Clause:
                 return Seam.TIGHT
             if c.opens in {Kind.PRONOUN, Kind.SUBORDINATOR} or self.over:
                 return Seam.CLAUSE
+            if self._may_be_over and self._goes_on(ahead[1:]):
+                return Seam.CLAUSE
             return Seam.HELD
-        if self.over and not (b.opens is Kind.AUXILIARY or _PARTICIPLE.fullmatch(b.clean)):
+        if self.over:
+            # "gekauft | hat", "kaufen | will" go on; "der das Haus kauft | hat" does not.
+            verb = b.opens is Kind.AUXILIARY or bool(_PARTICIPLE.fullmatch(b.clean))
+            done = not _PARTICIPLE.fullmatch(a.clean) and not a.clean.endswith("en")
+            if not verb or (self._hangs and done):
+                return Seam.CLAUSE
+        if self._relating(a, b, c):
             return Seam.CLAUSE
         if b.clean in _SUBJECTS and self._finite and not self._is_verb(a):
             return Seam.CLAUSE
+        if self._may_be_over and not self._is_verb(a) and self._goes_on(ahead):
+            return Seam.CLAUSE
         return Seam.HELD
+
+    def _relating(self, a: Token, b: Token, c: Token | None) -> bool:
+        """Whether a relative clause begins: "die Frau | die das …"."""
+        if b.clean not in _RELATIVE or c is None or a.ends not in {Kind.CONTENT, Kind.TITLE}:
+            return False
+        return c.opens in {Kind.DETERMINER, Kind.PRONOUN} and not self._is_verb(a)
+
+    @property
+    def _may_be_over(self) -> bool:
+        """Whether a main clause has its verb and waits for no other."""
+        return self._finite and not self._hangs and not self._helped
+
+    def _goes_on(self, ahead: Sequence[Token]) -> bool:
+        """Whether what comes is a subject with its verb: "wir", "die alte Frau sieht"."""
+        if ahead[0].clean in _SUBJECTS:
+            return True
+        if ahead[0].opens is Kind.PRONOUN and len(ahead) > 1:
+            # "sie haben"; but "sie gesehen".
+            return self._is_verb(ahead[1]) and not _PARTICIPLE.fullmatch(ahead[1].clean)
+        if len(ahead) < 3 or ahead[0].opens is not Kind.DETERMINER or ahead[0].clean in _OBJECTS:
+            return False
+        if ahead[1].opens not in {Kind.CONTENT, Kind.TITLE} or self._is_verb(ahead[1]):
+            return False
+        later = len(ahead) > 3 and ahead[2].opens is Kind.CONTENT and self._is_verb(ahead[3])
+        return later or self._is_verb(ahead[2])
 
     def _ends(self, word: Token) -> bool:
         """Whether a verb can be the one that was waited for."""
-        if self._hangs:
-            return word.ends is Kind.AUXILIARY or not _PARTICIPLE.fullmatch(word.clean)
         return word.ends is not Kind.AUXILIARY and (
             word.clean.endswith("en") or bool(_PARTICIPLE.fullmatch(word.clean))
         )
 
     def _is_verb(self, word: Token) -> bool:
         if word.ends is Kind.AUXILIARY or word.clean in self._verbs:
+            return True
+        # "dass er es mitbringt", "aufräumen".
+        parts = ((word.clean[:i], word.clean[i:]) for i in range(2, min(8, len(word.clean))))
+        if any(first in SEPARABLE and rest in self._verbs for first, rest in parts):
             return True
         # German nouns have capitals, where the transcriber writes them.
         return not word.upper and bool(_PARTICIPLE.fullmatch(word.clean))

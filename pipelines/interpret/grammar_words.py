@@ -81,7 +81,8 @@ _TABLES: dict[str, dict[Kind, str]] = {
         " notre nos votre vos leur leurs chaque plusieurs quelques quel quelle quels quelles"
         " tout toute tous toutes aucun aucune l",
         Kind.PREPOSITION: "à dans en sur sous avec sans pour par chez entre vers contre depuis"
-        " pendant avant après devant derrière jusque jusqu malgré selon parmi hors au aux",
+        " pendant avant après devant derrière jusque jusqu malgré selon parmi hors près loin"
+        " autour au aux",
         Kind.OF: "de du des d",
         Kind.COORDINATOR: "et ou mais donc or ni car",
         Kind.SUBORDINATOR: "que qu qui dont où quand lorsque lorsqu puisque puisqu comme si s"
@@ -118,7 +119,8 @@ _TABLES: dict[str, dict[Kind, str]] = {
         " alguna algunos algunas varios varias otro otra otros otras todo toda todos todas"
         " qué cuál",
         Kind.PREPOSITION: "a en con sin por para sobre bajo entre hacia hasta desde contra"
-        " durante según ante tras mediante al",
+        " durante según ante tras mediante al cerca lejos detrás delante debajo encima"
+        " dentro alrededor",
         Kind.OF: "de del",
         Kind.COORDINATOR: "y e o u pero sino ni",
         Kind.SUBORDINATOR: "que quien quienes cuando donde porque si como aunque mientras pues"
@@ -157,7 +159,8 @@ _TABLES: dict[str, dict[Kind, str]] = {
         " altra altri altre quale quali l",
         Kind.PREPOSITION: "a in con su per tra fra da al allo alla ai agli alle nel nello nella"
         " nei negli nelle sul sullo sulla sui sugli sulle dal dallo dalla dai dagli dalle"
-        " verso senza contro durante dopo prima sotto sopra fino presso all nell sull dall",
+        " verso senza contro durante dopo prima sotto sopra fino presso vicino lontano"
+        " davanti dietro accanto all nell sull dall",
         Kind.OF: "di del dello della dei degli delle dell d",
         Kind.COORDINATOR: "e ed o oppure ma però né",
         Kind.SUBORDINATOR: "che chi cui quando dove perché se come mentre anche benché siccome"
@@ -190,7 +193,8 @@ _TABLES: dict[str, dict[Kind, str]] = {
         " nossas cada algum alguma alguns algumas vários várias outro outra outros outras"
         " todo toda todos todas qual quais",
         Kind.PREPOSITION: "em no na nos nas com sem por pelo pela pelos pelas para sobre sob"
-        " entre até desde contra durante após ante ao aos à às num numa",
+        " entre até desde contra durante após ante perto longe atrás dentro acima abaixo ao"
+        " aos à às num numa",
         Kind.OF: "de do da dos das",
         Kind.COORDINATOR: "e ou mas nem",
         Kind.SUBORDINATOR: "que quem quando onde porque se como embora enquanto pois cujo cuja"
@@ -236,7 +240,7 @@ _TABLES: dict[str, dict[Kind, str]] = {
         " wird werden werde wirst wurde wurden kann kannst können könnt konnte konnten"
         " könnte muss musst müssen müsst musste mussten will willst wollen wollt wollte"
         " wollten soll sollst sollen sollte sollten darf darfst dürfen durfte möchte möchten"
-        " möchtest würde würden hätte hätten wäre wären",
+        " möchtest würde würden worden geworden hätte hätten wäre wären",
         Kind.NEGATION: "nicht nie niemals",
         Kind.DEGREE: "sehr zu so ganz mehr weniger schon noch auch nur immer oft wirklich fast",
         Kind.CLINGING: "nichts",
@@ -350,10 +354,18 @@ def _german(stem: str) -> list[str]:
 
 
 _GERMAN_STEMS = (
-    "mach sag frag glaub denk wohn arbeit kauf verkauf spiel leb lieb lern such hör kauf zahl zeig"
+    "mach sag frag glaub denk wohn arbeit kauf verkauf spiel leb lieb lern such hör zahl zeig"
     " brauch stell leg setz reis wart red antwort öffn schick bestell bezahl besuch erklär erzähl"
     " versuch hoff freu meld führ folg fühl gehör hol koch kümmer pass plan rechn reich schau"
-    " sammel dank erreich"
+    " sammel dank erreich bau bedeut benutz beweg bild biet brat brems buch dien dreh drück duld"
+    " ehr erhol erinner ernähr feier fehl fürcht gründ grüß handel heil heirat kämpf klag kleb"
+    " klingel kost küss lach lad leist lenk lös mal merk miet misch mäh nutz näh ordn pack park"
+    " pfleg pflanz prüf putz rauch räum reinig reparier rett richt sicher sorg spar sperr spür"
+    " start steiger streich studier tanz tausch teil telefonier träum trenn trockn üb wander wasch"
+    " wechsel weck wein wirk wünsch zerstör zweifel zähl gewöhn ändert kontrollier organisier"
+    " probier interessier diskutier notier servier storn lieb änder wiederhol unterricht vermiet"
+    " verdien verpass versteck verwend entdeck entwickel entschuldig beantwort begrüß behandel"
+    " beobacht berat bemerk beschäftig"
 )
 _GERMAN_FORMS = (
     "geht gehe gehst gehen ging gingen kommt komme kommst kommen kam kamen sieht sehe siehst sehen"

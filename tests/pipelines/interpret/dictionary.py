@@ -217,8 +217,11 @@ def _owned(items: list[Item], i: int, group: Group, language: str) -> int:
 
 def _relative(items: list[Item], i: int, language: str) -> bool:
     """Whether a German "der" is "who": behind a person, before what a noun's article is not."""
-    if language != "de" or i == 0 or i + 1 >= len(items):
+    if language != "de" or i + 1 >= len(items):
         return False
+    if i == 0:
+        # A piece may begin with it.
+        return items[1].kind == "the"
     before = i - 1 if items[i - 1].kind != "mark" else i - 2
     person = before >= 0 and items[before].kind == "noun" and NOUNS[items[before].key].person
     return person and items[i + 1].kind in {"the", "number"}
@@ -397,10 +400,7 @@ def _german(items: list[Item]) -> list[Item | Group | Verb]:
 def translate(text: str, source: str, target: str) -> str:
     """Translate a text, or a piece of one."""
     items = _items(_tokens(text, source), source)
-    if source == "de":
-        ordered = _german(items)
-    else:
-        ordered = _verbs(_groups(items, source), source)
+    ordered = _german(items) if source == "de" else _verbs(_groups(items, source), source)
     words: list[str] = []
     person, at = "3s", ORDER.index(target)
     for item in ordered:
@@ -414,6 +414,10 @@ def translate(text: str, source: str, target: str) -> str:
         else:
             if item.kind == "pronoun":
                 person = item.key
+            if item.words in {("of",), ("de",)}:
+                # A piece may begin with it: "of the teacher".
+                words.append({"en": "of", "fr": "de", "es": "de"}[target])
+                continue
             table = {"time": TIMES, "near": PREPOSITIONS, "joint": JOINTS, "pronoun": PRONOUNS}
             known = table.get(item.kind, {}).get(item.key)
             words += known[at].split() if known else list(item.words)

@@ -351,9 +351,31 @@ def finish(text: str, language: str) -> str:
 # -- what is said
 
 
-def talk(rng: random.Random, count: int) -> list[list[Clause]]:
-    """Sentences of one to three clauses."""
-    return [_sentence(rng) for _ in range(count)]
+def talk(rng: random.Random, count: int, *, long: bool = False) -> list[list[Clause]]:
+    """Sentences of one to three clauses, as they are spoken; or `long` ones, as in print."""
+    return [[_spoken(each, rng, long=long) for each in _sentence(rng)] for _ in range(count)]
+
+
+def _spoken(clause: Clause, rng: random.Random, *, long: bool) -> Clause:
+    """Leave a clause two of what may be said beside its subject, verb and object."""
+    thing = clause.thing
+    if long or thing is None:
+        return clause
+    there = {
+        "adjectives": thing.adjectives,
+        "number": thing.number,
+        "owner": thing.owner,
+        "place": clause.place,
+        "time": clause.time,
+    }
+    said = [name for name, value in there.items() if value]
+    for name in rng.sample(said, max(0, len(said) - 2)):
+        if name in {"place", "time"}:
+            clause = replace(clause, **{name: None if name == "place" else ""})
+        else:
+            empty = {"adjectives": (), "number": 0, "owner": ""}[name]
+            thing = replace(thing, **{name: empty})
+    return replace(clause, thing=thing)
 
 
 def _sentence(rng: random.Random) -> list[Clause]:

@@ -37,15 +37,17 @@ class Figures:
     late: float
 
 
-def reveal(words: list[str], rng: random.Random) -> Iterator[tuple[float, str]]:
+def reveal(
+    words: list[str], rng: random.Random, *, fickle: bool = True
+) -> Iterator[tuple[float, str]]:
     """Tell a talk as a transcriber does: word by word, now and then changing its mind.
 
     A word in eight is understood wrongly at first or in part, some of them until two more words
-    are there; the mark behind a word comes with the next one.
+    are there; the mark behind a word comes with the next one. One that is not `fickle` only adds.
     """
     wrong: dict[int, tuple[str, int]] = {}
     for i, word in enumerate(words):
-        if rng.random() < 0.125:
+        if fickle and rng.random() < 0.125:
             heard = rng.choice([word[: max(1, len(word) // 2)], word + "s", rng.choice(words)])
             wrong[i] = (heard, rng.choice([1, 1, 1, 2]))
         told = list(words[: i + 1])
@@ -57,7 +59,13 @@ def reveal(words: list[str], rng: random.Random) -> Iterator[tuple[float, str]]:
 
 
 def cuts_of(
-    text: str, source: str, target: str, rng: random.Random, *, lag: float = 2.0
+    text: str,
+    source: str,
+    target: str,
+    rng: random.Random,
+    *,
+    lag: float = 2.0,
+    fickle: bool = True,
 ) -> tuple[list[Cut], list[float]]:
     """Cut a talk that is told without a pause; return the pieces and how long each word waited."""
     cutter = Cutter(source, target, target_lag=lag)
@@ -69,7 +77,7 @@ def cuts_of(
         cuts.extend(made)
         waits.extend(now - word.at for cut in made for word in cut.words)
 
-    for when, told in reveal(text.split(), rng):
+    for when, told in reveal(text.split(), rng, fickle=fickle):
         for part in (0.25, 0.5, 0.75):
             now = when - (1 - part) / RATE
             took(cutter.tick(now, speaking=True))
@@ -82,7 +90,15 @@ def cuts_of(
 
 
 def measure(
-    source: str, target: str, *, marked: bool, talks: int, sentences: int = 6, lag: float = 2.0
+    source: str,
+    target: str,
+    *,
+    marked: bool,
+    talks: int,
+    lag: float = 2.0,
+    long: bool = False,
+    fickle: bool = True,
+    seed: int = 0,
 ) -> Figures:
     """Measure some talks, each told without a pause.
 
@@ -90,21 +106,23 @@ def measure(
         source: The language that is spoken.
         target: The language of the translation.
         marked: Whether the transcriber writes marks and capitals.
-        talks: How many.
-        sentences: Sentences of each.
+        talks: How many, of six sentences each.
         lag: The cutter's target lag (s).
+        long: Whether the sentences are as long as in print.
+        fickle: Whether the transcriber changes its mind.
+        seed: Which talks.
     """
-    rng = random.Random(f"{source}{target}")
+    rng = random.Random(f"{source}{target}{seed}")
     right = kept = 0
     lengths: list[int] = []
     waits: list[float] = []
     for _ in range(talks):
-        said = talk(rng, sentences)
+        said = talk(rng, 6, long=long)
         text = " ".join(sentence(each, source) for each in said)
         truth = " ".join(sentence(each, target, figures=True) for each in said)
         if not marked:
             text = re.sub(r"[.,]", "", text).lower()
-        cuts, waited = cuts_of(text, source, target, rng, lag=lag)
+        cuts, waited = cuts_of(text, source, target, rng, lag=lag, fickle=fickle)
         found = " ".join(translate(cut.text, source, target) for cut in cuts)
         wanted = [bare(word) for word in split(truth)]
         right += len(wanted)
@@ -112,9 +130,7 @@ def measure(
         lengths += [len(cut.words) for cut in cuts]
         waits += waited
     late = statistics.quantiles(waits, n=20)[-1]
-    return Figures(
-        right, kept / right, statistics.fmean(lengths), statistics.fmean(waits), late
-    )
+    return Figures(right, kept / right, statistics.fmean(lengths), statistics.fmean(waits), late)
 
 
 def common(one: list[str], other: list[str]) -> int:
