@@ -286,8 +286,7 @@ class Lane:
         try:
             async with self._translations:
                 segment.state = "translating"
-                self.pace.update(self._queue(before=piece), self._context.at)
-                segment.condensed = self.pace.condense
+                segment.condensed = self.pace.wording(self._queue(before=piece))
                 self._changed(segment)
                 await tried("thinking", partial(self._translated, piece))
         except ModelError as error:

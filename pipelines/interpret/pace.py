@@ -7,6 +7,8 @@ what is translated from now on. Both end as soon as they are no longer needed.
 
 from __future__ import annotations
 
+from collections import deque
+
 FASTEST = 1.3
 """The highest speed in ordinary times: beyond it listeners tire."""
 HASTE = 1.6
@@ -21,6 +23,8 @@ SLEW = 0.25
 """How much the speed may change within a second: what changes slowly is not noticed."""
 BRIEFER = (1.5, 3.0)
 """Seconds behind from which wording is to be brief, and very brief."""
+LASTING = 3
+"""Segments that all have to be late before wording is."""
 ENOUGH = 0.5
 """Share of these under which it need not be any more."""
 MEMORY = 0.25
@@ -48,17 +52,13 @@ class Pace:
         self._behind = 0.0
         self._speed = 1.0
         self._level = 0
+        self._waited: deque[float] = deque(maxlen=LASTING)
         self._at: float | None = None
 
     @property
     def speed(self) -> float:
         """How much faster than usual to speak (1.0 to `FASTEST`; `HASTE` if it is far behind)."""
         return self._speed
-
-    @property
-    def condense(self) -> int:
-        """How brief the wording is to be: 0 as it is, 1 brief, 2 very brief."""
-        return self._level
 
     @property
     def behind(self) -> float:
@@ -84,6 +84,23 @@ class Pace:
         self.cut += MEMORY * (max(0.0, cut) - self.cut)
         self.made += MEMORY * (max(0.0, made) - self.made)
 
+    def wording(self, queue: float) -> int:
+        """Return how brief a segment that was cut off now is to be: 0 as it is, 1, or 2 very.
+
+        A short segment behind a long one waits, and nothing is wrong: only what the last three
+        had to wait, all of them, does not go away by itself.
+
+        Args:
+            queue: Seconds of speech that come before it.
+        """
+        self._waited.append(self._late(queue))
+        late = min(self._waited) if len(self._waited) == LASTING else 0.0
+        while self._level < len(BRIEFER) and late >= BRIEFER[self._level]:
+            self._level += 1
+        while self._level and late < ENOUGH * BRIEFER[self._level - 1]:
+            self._level -= 1
+        return self._level
+
     def update(self, queue: float, now: float) -> None:
         """Time has passed.
 
@@ -91,9 +108,7 @@ class Pace:
             queue: Seconds of speech that come before a segment which is cut off now.
             now: The time (s).
         """
-        # What the models take is no reason to hurry: only what waits can be made up for.
-        bearable = max(self._target, self.cut + self.made)
-        self._behind = max(0.0, self.lag(queue) - bearable)
+        self._behind = self._late(queue)
         wanted = 1.0 + (FASTEST - 1.0) * _share(self._behind, EASE, FULL)
         wanted += (HASTE - FASTEST) * _share(self._behind, *FAR)
         most = SLEW * max(0.0, now - self._at) if self._at is not None else 0.0
@@ -101,10 +116,11 @@ class Pace:
         self._speed += min(most, max(-most, wanted - self._speed))
         if abs(self._speed - 1.0) < 0.005 and wanted == 1.0:
             self._speed = 1.0
-        while self._level < len(BRIEFER) and self._behind >= BRIEFER[self._level]:
-            self._level += 1
-        while self._level and self._behind < ENOUGH * BRIEFER[self._level - 1]:
-            self._level -= 1
+
+    def _late(self, queue: float) -> float:
+        # What the models take is no reason to hurry: only what waits can be made up for.
+        bearable = max(self._target, self.cut + self.made)
+        return max(0.0, self.lag(queue) - bearable)
 
 
 def _share(value: float, low: float, high: float) -> float:
