@@ -18,6 +18,7 @@ FILES = {
     "pyproject.toml": "pyproject.toml",
     "Makefile": "Makefile",
     "Dockerfile": "Dockerfile",
+    "serve.toml": "serve.toml",
     "README.md": "README.md",
     "ci.yml": ".github/workflows/test.yml",
     "gitignore": ".gitignore",

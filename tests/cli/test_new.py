@@ -17,6 +17,8 @@ from tests.cli.commands import environment, run
 from vivavoce.cli import new
 from vivavoce.cli.load import load_agent
 from vivavoce.cli.new import FILES, ProjectError, create, render
+from vivavoce.cli.serve import read_setup
+from vivavoce.web.exposure import ExposureError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROOMS = sorted(
@@ -41,6 +43,16 @@ def test_a_project_is_made(tmp_path: Path) -> None:
     assert agent.name == "chez-marie"
     assert ".env\n" in (folder / ".gitignore").read_text()
     assert ".local.mk\n" in (folder / ".gitignore").read_text()
+
+
+def test_its_server_needs_nothing_but_a_secret(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = create("chez-marie", tmp_path)
+    with pytest.raises(ExposureError, match="secret"):
+        read_setup(folder / "serve.toml", {})
+    monkeypatch.setenv("VIVAVOCE_WEB_SECRET", "0123456789abcdef" * 4)
+    setup = read_setup(folder / "serve.toml", {})
+    assert setup.exposure.names == ("chez-marie.example.com",)
+    assert '"serve.toml"]' in (folder / "Dockerfile").read_text()
 
 
 def test_its_workflow_is_yaml() -> None:
