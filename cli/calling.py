@@ -44,14 +44,14 @@ def run(
     ] = False,
     models: ModelsOption = None,
 ) -> None:
-    """Let a WAV file call an agent, and record both sides."""
-    from vivavoce.cli.load import load_agent
+    """Let a WAV file call an agent, and record both sides; or have an interpreter hear it."""
+    from vivavoce.cli.load import load_host
     from vivavoce.cli.run import run_file
 
     settings = read_settings(models=models)
     ended = asyncio.run(
         run_file(
-            load_agent(agent),
+            load_host(agent),
             settings,
             Console(),
             source=source,
@@ -189,7 +189,7 @@ def phone(
 ) -> None:
     """Put agents on the telephone: SIP, with or without a trunk."""
     from vivavoce.cli.campaign import run_campaign
-    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.load import load_host
     from vivavoce.cli.phone import read_setup, run_phone
     from vivavoce.phone import PhoneError
 
@@ -200,7 +200,7 @@ def phone(
         "max_calls": max_calls,
         "ring_time": ring_time,
     }
-    found = [load_agent(where) for where in agents]
+    found = [load_host(where) for where in agents]
     try:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
@@ -259,13 +259,13 @@ def serve(
     On an address that others reach it wants a secret for call tokens (VIVAVOCE_WEB_SECRET) and
     the origins of the pages that may call.
     """
-    from vivavoce.cli.load import load_agent
+    from vivavoce.cli.load import load_host
     from vivavoce.cli.serve import read_setup, run_server
 
     settings = read_settings(models=models, log_format=log_format)
     flags = {"host": host, "port": port, "names": tuple(name or ()), "origins": tuple(origin or ())}
     ready = read_setup(setup, flags, records=records)
-    found = [load_agent(where) for where in agents]
+    found = [load_host(where) for where in agents]
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
 

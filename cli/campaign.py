@@ -8,19 +8,18 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from vivavoce.agent import Agent
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
 from vivavoce.cli.phone import Desk, Setup, make_phone, on_signals
 from vivavoce.phone.campaign import Campaign, Plan, check_policy
 from vivavoce.phone.people import read_people
 from vivavoce.phone.results import Results, Status
+from vivavoce.pipelines.hosting import Host
 
 
 def results_of(people: Path) -> Path:
@@ -29,7 +28,7 @@ def results_of(people: Path) -> Path:
 
 
 async def run_campaign(
-    agents: Sequence[Agent[Any]],
+    agents: Sequence[Host],
     settings: Settings,
     console: Console,
     setup: Setup,

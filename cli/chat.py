@@ -227,7 +227,7 @@ class Chat:
         async with aclosing(self._reloader.changes()) as changes:
             async for change in changes:
                 self._view.reloaded(change)
-                if change.error:
+                if change.error or not isinstance(change.agent, Agent):
                     continue
                 self._agent = change.agent
                 if (conversation := self._conversation) is not None:

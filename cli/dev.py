@@ -7,7 +7,9 @@ from typing import Literal
 
 from rich.console import Console
 
+from vivavoce.agent import Interpreter
 from vivavoce.agent.settings import Settings
+from vivavoce.cli.load import LoadError
 from vivavoce.cli.reload import Reloader
 
 By = Literal["browser", "talk", "chat"]
@@ -48,13 +50,16 @@ def develop(
     )
     if by == "browser":
         return asyncio.run(_page(reloader, settings, console, port=port, browse=browse))
+    agent = reloader.agent
+    if isinstance(agent, Interpreter):
+        raise LoadError(f"{where}: is an Interpreter: use `vivavoce dev` without --{by}, or talk")
     if by == "talk":
         from vivavoce.cli.talk import talk as hold_talk
 
-        return asyncio.run(hold_talk(reloader.agent, settings, console, reloader=reloader))
+        return asyncio.run(hold_talk(agent, settings, console, reloader=reloader))
     from vivavoce.cli.chat import chat
 
-    return asyncio.run(chat(reloader.agent, settings, console, reloader=reloader))
+    return asyncio.run(chat(agent, settings, console, reloader=reloader))
 
 
 async def _page(

@@ -19,7 +19,6 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from vivavoce.agent import Agent
 from vivavoce.agent.record import record
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
@@ -45,10 +44,11 @@ from vivavoce.phone.campaign import Options
 from vivavoce.phone.entrance import Entrance
 from vivavoce.phone.exposure import place
 from vivavoce.phone.opening import Sentence
-from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
+from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.records import RecordsError
 from vivavoce.web.store import Store
@@ -304,14 +304,14 @@ class Desk:
         self._starts: dict[str, datetime] = {}
         self.over = asyncio.Event()
 
-    def began(self, conversation: Conversation, line: TelephoneLine) -> None:
+    def began(self, conversation: Talk, line: TelephoneLine) -> None:
         """Follow a call."""
         self._starts[conversation.call.id] = datetime.now(UTC)
         if self._keeper is not None:
             self._keeper.began(conversation.call, lambda: self._record(conversation, line))
         self._tasks.spawn(self._follow(conversation, line), "show")
 
-    def ended(self, conversation: Conversation, line: TelephoneLine) -> None:
+    def ended(self, conversation: Talk, line: TelephoneLine) -> None:
         """Leave a call's record."""
         call, entry = conversation.call, self._record(conversation, line)
         self._starts.pop(call.id, None)
@@ -323,7 +323,7 @@ class Desk:
             print(json.dumps({"event": "record", **entry}, ensure_ascii=False), flush=True)
         self.over.set()
 
-    def _record(self, conversation: Conversation, line: TelephoneLine) -> dict[str, Any]:
+    def _record(self, conversation: Talk, line: TelephoneLine) -> dict[str, Any]:
         entry = record(
             conversation.call,
             agent=conversation.agent.name,
@@ -356,7 +356,7 @@ class Desk:
             await self._keeper.close()
         await self._tasks.close()
 
-    async def _follow(self, conversation: Conversation, line: TelephoneLine) -> None:
+    async def _follow(self, conversation: Talk, line: TelephoneLine) -> None:
         call = conversation.call
         if self._as_json:
             async for event in call:
@@ -373,7 +373,7 @@ class Desk:
 
 
 def make_phone(
-    agents: Sequence[Agent[Any]],
+    agents: Sequence[Host],
     models: Models,
     setup: Setup,
     desk: Desk,
@@ -411,7 +411,7 @@ def places(phone: Phone, setup: Setup) -> str:
 
 
 async def run_phone(
-    agents: Sequence[Agent[Any]],
+    agents: Sequence[Host],
     settings: Settings,
     console: Console,
     setup: Setup,

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from vivavoce.agent import Agent
-from vivavoce.cli.load import LoadError, load_agent
+from vivavoce.agent import Agent, Interpreter
+from vivavoce.cli.load import LoadError, load_host
+from vivavoce.pipelines.hosting import Host
 
 SLOW = 20.0
 """Seconds after which it is told that an agent is still being imported."""
@@ -31,7 +32,7 @@ class Reloaded:
         files: What had changed, relative to the agent's folder, sorted.
     """
 
-    agent: Agent[Any]
+    agent: Host
     error: str
     files: tuple[str, ...]
 
@@ -64,7 +65,7 @@ class Reloader:
         self._main = file.resolve() if from_file else None
         self._modules: dict[str, ModuleType] = {}
         self._broken = False
-        self.agent: Agent[Any] = self._load()
+        self.agent: Host = self._load()
 
     @property
     def files(self) -> frozenset[Path]:
@@ -99,6 +100,8 @@ class Reloader:
 
         That is the one of its name; `agent` itself (None) if there is none any more.
         """
+        if isinstance(self.agent, Interpreter):
+            return None  # a session goes on with the interpreter that it began with
         if self.agent.name == agent.name:
             return self.agent
         for module in self._modules.values():
@@ -140,7 +143,7 @@ class Reloader:
         path = path.resolve()
         return str(path.relative_to(self.folder) if path.is_relative_to(self.folder) else path)
 
-    def _load(self) -> Agent[Any]:
+    def _load(self) -> Host:
         """Import the agent anew; put everything back if that fails."""
         old = {
             name: module
@@ -156,7 +159,7 @@ class Reloader:
         importlib.invalidate_caches()
         linecache.checkcache()
         try:
-            agent = load_agent(self._where)
+            agent = load_host(self._where)
         except BaseException:
             for name in set(sys.modules) - before:
                 if self._owns(sys.modules[name]):

@@ -14,13 +14,14 @@ from typing import Any
 
 from rich.console import Console
 
-from vivavoce.agent import Agent, Call
+from vivavoce.agent import Agent, Call, Interpreter
 from vivavoce.agent.record import record
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
 from vivavoce.cli.show import Show, health_line, ledger_table
 from vivavoce.pipelines.caller import FileCaller
 from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.local import LocalTransport
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.talk import Talk
@@ -126,7 +127,7 @@ async def follow(
 
 
 async def run_file(
-    agent: Agent[Any],
+    host: Host,
     settings: Settings,
     console: Console,
     *,
@@ -136,17 +137,22 @@ async def run_file(
     fast: bool,
     as_json: bool,
 ) -> Ended:
-    """Let a WAV file call an agent.
+    """Let a WAV file call an agent, or have an interpreter hear it.
 
     Raises:
         vivavoce.pipelines.audio.wav.AudioFileError: If a file cannot be read or written.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
+    if isinstance(host, Interpreter):
+        from vivavoce.cli.interpret import Wanted, interpret
+
+        wanted = Wanted(source, recording, transcript=transcript, fast=fast, as_json=as_json)
+        return await interpret(host, settings, console, wanted)
     caller = FileCaller(source)
     transport = LocalTransport(caller, recording, fast=fast)
     try:
         async with open_models(settings) as models:
-            ended = await carry(agent, models, transport, console, as_json=as_json)
+            ended = await carry(host, models, transport, console, as_json=as_json)
     finally:
         await transport.close()
     if as_json:

@@ -18,7 +18,6 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from vivavoce.agent import Agent
 from vivavoce.agent.prices import PRICES, Price, read_prices
 from vivavoce.agent.settings import Settings
 from vivavoce.cli.models import open_models
@@ -26,6 +25,7 @@ from vivavoce.cli.observing import make_observer
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow
+from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.desk import Desk
@@ -200,7 +200,7 @@ class Board:
 
 
 async def run_server(
-    agents: Sequence[Agent[Any]],
+    agents: Sequence[Host],
     settings: Settings,
     console: Console,
     setup: Setup,

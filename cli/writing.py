@@ -96,14 +96,29 @@ def talk(
 
     The speaker's echo is cancelled, so no headphones are needed. Cut in whenever you like.
     """
-    from vivavoce.cli.load import load_agent
+    from vivavoce.agent import Interpreter
+    from vivavoce.cli.interpret import Wanted, interpret
+    from vivavoce.cli.load import load_host
     from vivavoce.cli.talk import Card
     from vivavoce.cli.talk import talk as hold
 
     del devices  # its callback has printed them
     settings = read_settings(models=models)
+    host = load_host(agent)
+    if isinstance(host, Interpreter):
+        if push:
+            raise typer.BadParameter("an interpreter listens all the time", param_hint="--push")
+        wanted = Wanted(
+            out=out,
+            transcript=transcript,
+            microphone=microphone,
+            speaker=speaker,
+            headphones=headphones,
+        )
+        ended = asyncio.run(interpret(host, settings, Console(), wanted))
+        raise typer.Exit(130 if ended.interrupted else bool(ended.call.transcript.failures))
     card = Card(microphone, speaker, headphones, push, out, transcript)
-    raise typer.Exit(asyncio.run(hold(load_agent(agent), settings, Console(), card=card)))
+    raise typer.Exit(asyncio.run(hold(host, settings, Console(), card=card)))
 
 
 @app.command(rich_help_panel=WRITE)

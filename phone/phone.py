@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from vivavoce.agent import Agent, Call
+from vivavoce.agent import Agent, Call, Interpreter
+from vivavoce.agent.events import CallStarted
 from vivavoce.phone.entrance import Entrance
 from vivavoce.phone.exposure import Exposure, PhoneError
 from vivavoce.phone.lines import TelephoneLine
@@ -24,17 +27,24 @@ from vivavoce.phone.station import HANDLER, Station
 from vivavoce.phone.transport import PhoneTransport
 from vivavoce.phone.voicemail import Answerer
 from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.hosting import Host, hold
+from vivavoce.pipelines.interpret.room import Room
+from vivavoce.pipelines.interpret.rooms import Open, Rooms
+from vivavoce.pipelines.interpret.seating import Person, SeatingError
 from vivavoce.pipelines.load import Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
+from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
 
 log = logging.getLogger("vivavoce")
 
+OPENED = 60.0
+"""Seconds that a line may take to open, and a disclosure to be heard."""
 ANY = "*"
 """The key of a trunk's `numbers` that stands for any other number."""
 
-Hook = Callable[[Conversation, TelephoneLine], None]
+Hook = Callable[[Talk, TelephoneLine], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ def line_of(call: Call[Any]) -> TelephoneLine:
 
 
 class Phone:
-    """Agents on the telephone. Use it as an async context manager.
+    """Agents and interpreters on the telephone. Use it as an async context manager.
 
     Args:
         agents: Who answers. The first one takes every call, unless its trunk's `numbers` name
@@ -85,6 +95,7 @@ class Phone:
         observer: Follows the calls, for metrics and traces; opened and closed by who made it.
         began: Told of each call before its first event.
         ended: Told of each call once it is over.
+        rooms: Rooms into which numbers lead, and from which people are called.
 
     Raises:
         PhoneError: The configuration does not hold together, or lets anybody in.
@@ -92,7 +103,7 @@ class Phone:
 
     def __init__(
         self,
-        agents: Agent[Any] | Sequence[Agent[Any]],
+        agents: Host | Sequence[Host],
         models: Models,
         *,
         trunks: Sequence[Trunk] = (),
@@ -107,8 +118,9 @@ class Phone:
         observer: Observer | None = None,
         began: Hook | None = None,
         ended: Hook | None = None,
+        rooms: Rooms | None = None,
     ) -> None:
-        chosen = [agents] if isinstance(agents, Agent) else list(agents)
+        chosen = [agents] if isinstance(agents, Agent | Interpreter) else list(agents)
         self._agents = {agent.name: agent for agent in chosen}
         if not chosen or len(self._agents) != len(chosen):
             raise PhoneError("give at least one agent, and each another name: Agent(name=...)")
@@ -127,7 +139,7 @@ class Phone:
                 raise PhoneError(f"{entrance.name}: there is no agent {entrance.agent!r}")
         if len(self._entrances) != len(entrances):
             raise PhoneError("two ways in have one name")
-        self._models = models
+        self._models, self._rooms = models, rooms
         self._trunks = {trunk.name: trunk for trunk in trunks}
         self._ring_time = ring_time
         self._recordings = recordings
@@ -231,6 +243,45 @@ class Phone:
         task.add_done_callback(self._dialled.discard)
         return conversation.call
 
+    async def invite(
+        self,
+        room: Room,
+        number: str,
+        *,
+        language: str,
+        name: str = "",
+        trunk: str = "",
+        ring_time: float = 45.0,
+    ) -> Person:
+        """Call somebody into a room, where they speak and hear their own language.
+
+        Cancelling the wait hangs up.
+
+        Args:
+            room: The room.
+            number: A number or user, or a whole SIP URI.
+            language: What they speak.
+            name: What others see; a letter if "".
+            trunk: The trunk's name; the first one if "".
+            ring_time: Seconds until it is given up.
+
+        Raises:
+            DialError: Nobody answered, or the policy forbids it.
+            SeatingError: There is no seat for them.
+            PhoneError: There is no such trunk.
+        """
+        person = room.reserve(language=language, name=name, kind="phone out")
+        try:
+            line = await self._operator.call(number, trunk=trunk, ring_time=ring_time)
+        except BaseException:
+            room.leave(person.id)
+            raise
+        conversation = self._seat(line, room, person)
+        task = self._tasks.spawn(self._converse(conversation, line), f"call {line.call_id[:12]}")
+        self._dialled.add(task)
+        task.add_done_callback(self._dialled.discard)
+        return person
+
     @property
     def policy(self) -> Policy:
         """Whom it may call, when and how often."""
@@ -251,7 +302,7 @@ class Phone:
         """
         return await _connection(call).opening.answered_by(call)
 
-    def agent_for(self, line: TelephoneLine) -> Agent[Any] | None:
+    def agent_for(self, line: TelephoneLine) -> Host | None:
         """Return who answers a call that came in; None: that number is nobody's."""
         entrance = self._entrances.get(line.trunk)
         if entrance is not None and entrance.agent:
@@ -265,6 +316,10 @@ class Phone:
     # -- inside
 
     async def _take(self, line: TelephoneLine) -> None:
+        opened = self._rooms.by_number(line.number) if self._rooms is not None else None
+        if opened is not None:
+            await self._join(line, opened)
+            return
         agent = self.agent_for(line)
         if agent is None:
             log.info("%r: %s is nobody's number", line, line.number)
@@ -279,16 +334,15 @@ class Phone:
     def _conversation(
         self,
         line: TelephoneLine,
-        agent: Agent[Any],
+        agent: Host,
         deps: Any,
         screen: Screen | None = None,
         memory: Mapping[str, object] | None = None,
-    ) -> Conversation:
-        call_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        recording = self._recordings / f"{call_id}.wav" if self._recordings is not None else None
+    ) -> Talk:
+        call_id, recording = self._new_call()
         transport = PhoneTransport(line, self._operator)
-        opening = Opening(transport, self._manners, recording, screen)
-        conversation = Conversation(
+        opening = self._opening(transport, recording, screen, asks=isinstance(agent, Agent))
+        conversation = hold(
             agent,
             self._models,
             transport,
@@ -298,11 +352,73 @@ class Phone:
             called=line.number,
             opening=opening.run if opening.needed else None,
         )
-        call = conversation.call
         for key, value in (memory or {}).items():
-            call.remember(key, value)
-        transport.told = call.pressed
-        _connections[call] = _Connection(transport, opening)
+            conversation.call.remember(key, value)
+        self._connect(conversation, line, _Connection(transport, opening))
+        return conversation
+
+    async def _join(self, line: TelephoneLine, opened: Open) -> None:
+        """Let somebody who has called a room's number into the room."""
+        try:
+            person = opened.room.reserve(
+                language=opened.language, name=line.display, kind="phone in"
+            )
+        except SeatingError as error:
+            log.info("%r: %s", line, error)
+            line.reject(486)
+            return
+        try:
+            if self._ring_time and await line.over(self._ring_time):
+                return
+            await self._converse(self._seat(line, opened.room, person), line)
+        finally:
+            opened.room.leave(person.id)
+
+    def _seat(self, line: TelephoneLine, room: Room, person: Person) -> Talk:
+        """Seat somebody who telephones in a room."""
+        call_id, recording = self._new_call()
+        transport = PhoneTransport(line, self._operator)
+        opening = self._opening(transport, recording, None, asks=False)
+        talk = room.seat(
+            person,
+            transport,
+            call_id=call_id,
+            caller=line.caller,
+            called=line.number,
+            there=lambda: line.answered and not line.ended,
+        )
+        self._connect(talk, line, _Connection(transport, opening))
+        return talk
+
+    def _new_call(self) -> tuple[str, Path | None]:
+        """Return a call's id, and where it is recorded."""
+        call_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        return call_id, self._recordings / f"{call_id}.wav" if self._recordings else None
+
+    def _opening(
+        self,
+        transport: PhoneTransport,
+        recording: Path | None,
+        screen: Screen | None,
+        *,
+        asks: bool,
+    ) -> Opening:
+        """Return what comes before a call.
+
+        An interpreter asks nobody anything: where consent is to be asked, its calls are not
+        recorded.
+        """
+        manners = self._manners
+        if not asks:
+            recording = None if manners.consent else recording
+            manners, screen = Manners(manners.disclosure), None
+        return Opening(transport, manners, recording, screen)
+
+    def _connect(self, conversation: Talk, line: TelephoneLine, connection: _Connection) -> None:
+        """Tell whoever follows calls of one that begins."""
+        call, agent = conversation.call, conversation.agent
+        connection.transport.told = call.pressed
+        _connections[call] = connection
         if self._observer is not None:
             kind = f"phone {line.direction.value}"
             self._observer.began(
@@ -310,19 +426,33 @@ class Phone:
             )
         if self._began is not None:
             self._began(conversation, line)
-        return conversation
 
-    async def _converse(self, conversation: Conversation, line: TelephoneLine) -> None:
+    async def _converse(self, conversation: Talk, line: TelephoneLine) -> None:
         connection = _connections[conversation.call]
+        telling: asyncio.Task[None] | None = None
+        if not isinstance(conversation, Conversation) and connection.opening.needed:
+            telling = self._tasks.spawn(_disclose(connection.opening, conversation), "disclosure")
         try:
             await conversation.run()
         finally:
+            if telling is not None:
+                telling.cancel()
             if self._observer is not None:
                 self._observer.ended(conversation)
             line.hang_up()
             await connection.opening.close()
             if self._ended is not None:
                 self._ended(conversation, line)
+
+
+async def _disclose(opening: Opening, talk: Talk) -> None:
+    """Tell somebody whose words are interpreted that a machine speaks, once the line is open."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(OPENED), aclosing(aiter(talk.call)) as events:
+            async for event in events:
+                if isinstance(event, CallStarted):
+                    await opening.run(talk.call)
+                    return
 
 
 def _figures(line: TelephoneLine) -> dict[str, float | None]:

@@ -19,13 +19,14 @@ from vivavoce.agent import Agent
 from vivavoce.agent.languages import base
 from vivavoce.agent.record import record
 from vivavoce.pipelines.conversation import Conversation
+from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.interpret.rooms import Rooms
 from vivavoce.pipelines.load import AGAIN, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
 from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
-from vivavoce.web.interpreting import Host, Interpreting, faces
+from vivavoce.web.interpreting import Interpreting, faces
 from vivavoce.web.leg import Leg
 from vivavoce.web.limits import Admission, Limits
 from vivavoce.web.line import WAIT, Line, wall

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from vivavoce.agent import Agent, Interpreter
 from vivavoce.phone.media.codec import Opus
+from vivavoce.pipelines.hosting import Host, face
 from vivavoce.pipelines.interpret.interpretation import Interpretation
 from vivavoce.pipelines.interpret.programme import Encode
 from vivavoce.pipelines.interpret.room import Room
@@ -17,9 +18,6 @@ from vivavoce.pipelines.talk import Talk
 from vivavoce.web import rtvi
 from vivavoce.web.live import DeskError, LiveCall, Wish
 from vivavoce.web.store_keeper import Keeper
-
-Host = Agent[Any] | Interpreter
-"""Who takes calls."""
 
 _STATUS = {"full": 503, "taken": 409, "over": 410}
 
@@ -50,7 +48,7 @@ def faces(hosts: Sequence[Host]) -> dict[str, Agent[Any]]:
     Raises:
         ValueError: There is nobody, or two have one name.
     """
-    found = {host.name: host.facade() if isinstance(host, Interpreter) else host for host in hosts}
+    found = {host.name: face(host) for host in hosts}
     if not hosts or len(found) != len(hosts):
         raise ValueError("give at least one agent, and each another name: Agent(name=...)")
     return found
