@@ -17,6 +17,12 @@ BAND = 32
 
 # Marks that stand alone belong to the word before them ("Bonjour !"), these to the one after.
 _OPENING = frozenset("«“„‘¿¡([{#$€£<@")
+# What a change costs. Other words were understood in the place of those before rather than none
+# in their place and new ones behind; a word more is likelier than all behind it being others.
+_FORM = 0.6  # a word that had not been told whole, or in another form: "transl", "houses"
+_MORE = 1.0
+_OTHER = 1.05
+_GONE = 1.1
 
 
 def split(text: str) -> list[str]:
@@ -79,9 +85,9 @@ def _nearest(taken: Sequence[str], told: Sequence[str]) -> tuple[int, int]:
         for j in range(max(0, i - BAND), min(len(told), i + BAND) + 1):
             ways = [(0.0, 0)] if i == j == 0 else []
             if i and (before := rows[i - 1].get(j)) is not None:
-                ways.append((before[0] + 1, before[1] + 1))
+                ways.append((before[0] + _GONE, before[1] + 1))
             if (before := row.get(j - 1)) is not None:
-                ways.append((before[0] + 1, before[1] + 1))
+                ways.append((before[0] + _MORE, before[1] + 1))
             if i and (before := rows[i - 1].get(j - 1)) is not None:
                 cost = _unlike(taken[i - 1], told[j - 1])
                 ways.append((before[0] + cost, before[1] + (cost > 0)))
@@ -102,11 +108,10 @@ def _nearest(taken: Sequence[str], told: Sequence[str]) -> tuple[int, int]:
 
 
 def _unlike(one: str, other: str) -> float:
-    """Return what it costs to take one word for another; less than a word more and one less."""
+    """Return what it costs to take one word for another."""
     if one == other:
         return 0.0
-    # A word that had not been told whole, or in another form: "transl", "houses".
-    return 0.6 if one[:3] == other[:3] else 1.2
+    return _FORM if one[:3] == other[:3] else _OTHER
 
 
 def kept(before: Sequence[str], now: Sequence[str]) -> list[tuple[int | None, bool]]:

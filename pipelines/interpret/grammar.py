@@ -294,7 +294,8 @@ def _numeral(a: Token, b: Token, c: Token | None) -> bool:
     counted = a.number or a.ends is Kind.UNIT
     # "two hundred | and | five", "3 | de | marzo | de | 2024": what follows must be known first.
     if (counted or a.ends is Kind.MONTH) and b.opens in {Kind.COORDINATOR, Kind.OF}:
-        numeric = c is None or c.number or c.opens is Kind.MONTH
+        # "two | and a half", too.
+        numeric = c is None or c.number or c.opens is Kind.MONTH or c.clean == "a"
         if b.clean not in _BUT and (numeric or (b.opens is Kind.OF and counted)):
             return True
     if a.number:

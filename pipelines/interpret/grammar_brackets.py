@@ -56,6 +56,7 @@ class _Clause:
 
     def __init__(self, source: str) -> None:
         self._verbs = VERBS[source]
+        self._dutch = source == "nl"
         self._count = 0
         self._relates = False  # its first word may be a relative pronoun
         self._hangs = False  # its finite verb is the last word
@@ -110,6 +111,8 @@ class _Clause:
         if self.over:
             # "gekauft | hat", "kaufen | will" go on; "der das Haus kauft | hat" does not.
             verb = b.opens is Kind.AUXILIARY or bool(_PARTICIPLE.fullmatch(b.clean))
+            if self._dutch and a.ends is Kind.AUXILIARY and self._is_verb(b):
+                return Seam.TIGHT  # "omdat hij het wil | kopen"
             done = not _PARTICIPLE.fullmatch(a.clean) and not a.clean.endswith("en")
             if not verb or (self._hangs and done):
                 return Seam.CLAUSE
