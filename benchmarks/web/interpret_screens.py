@@ -68,6 +68,7 @@ async def alone(shots: Shots, server: CallServer) -> None:
     segment = player.add("Ensuite, chacun choisit son chemin.", started=14.6)
     segment.ended = 16.3
     player.caption(segment, "Then everyone picks")
+    await page.wait_for_timeout(400)
     player.speak(segment, "Then everybody chooses their own way.", lag=2.2)
     failed = player.add("Avez-vous des questions ?", started=16.8)
     failed.ended = 18.0

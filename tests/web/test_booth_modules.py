@@ -140,6 +140,25 @@ def test_a_snapshot_restores_the_session_with_who_is_there():
     assert "struck" not in found["json"][0]
 
 
+def test_the_record_has_what_a_reload_missed():
+    record = [
+        segment(1, "Bonjour.", "Hello.", "spoken"),
+        {"kind": "failure", "stage": "thinking", "message": "no answer", "at": 3},
+        segment(2, "Merci.", "Thanks.", "spoken"),
+    ]
+    code = (
+        TELL
+        + """
+    told.fill([]);
+    const before = told.segments.size;
+    told.fill(%s);
+    result = [before, told.shown().map((row) => [row.text, row.settled, row.settledNow])];
+    """
+    )
+    found = run(code % json.dumps(record), [told(segment(2, "Merci.", "Thanks.", "spoken"))])
+    assert found == [1, [["Bonjour.", True, False], ["Merci.", True, False]]]
+
+
 def test_what_two_captions_share_ends_at_a_word():
     pairs = [
         ("Good morning to all", "Good morning everyone", "Good morning"),

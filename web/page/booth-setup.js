@@ -66,6 +66,7 @@ export class Setup {
       ]);
       this.#interpreters = agents.interpreters ?? [];
       this.#records = agents.records ?? null;
+      get("other").hidden = !agents.agents?.length || Boolean(this.place);
       this.#room = room;
       this.#missed = false;
       get("token-field").hidden = !agents.token || Boolean(this.token);

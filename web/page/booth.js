@@ -2,12 +2,9 @@
 // who is there, how far the translation is behind. It takes messages and the time, and says what
 // changed; it knows neither the network nor the screen.
 
-import { Story } from "./story.js";
+import { Story, nameOf } from "./story.js";
 
 const CHAIN = 40; // pieces at the end among which what is understood now may begin
-
-/** A segment's name: pieces of one speaker into one language are numbered. */
-export const key = ({ speaker, target, number }) => `${speaker}/${target}/${number}`;
 
 /** Whether two languages are one: "fr-CA" and "fr". */
 export const same = (one, other) => (one || "").split("-")[0] === (other || "").split("-")[0];
@@ -26,7 +23,7 @@ export function common(before, now) {
 export class Booth extends Story {
   constructor() {
     super();
-    this.segments = new Map(); // by `key`, in the order in which they came
+    this.segments = new Map(); // by `nameOf`, in the order in which they came
     this.partials = new Map(); // what is understood and not cut off yet: {speaker, text, at}, by speaker
     this.room = null; // who is there: the last `room` event
     this.lanes = new Map(); // by speaker: the language whose pieces are shown
@@ -34,8 +31,9 @@ export class Booth extends Story {
 
   take(event, now) {
     const rows = event.event === "snapshot" ? (event.transcript ?? []) : [];
+    // Pieces are kept apart from what else happens.
     const given = rows.length ? { ...event, transcript: rows.filter((row) => row.kind !== "segment") } : event;
-    const told = super.take(given, now);
+    const told = super.take(event.event === "segment" ? { at: event.at } : given, now);
     switch (event.event) {
       case "snapshot":
         this.segments.clear();
@@ -47,7 +45,7 @@ export class Booth extends Story {
       case "segment":
         told.entries.add(this.#put(event.segment, now));
         told.changed.add("segment");
-        if (this.segments.get(key(event.segment)).settledNow) told.changed.add("said");
+        if (this.segments.get(nameOf(event.segment)).settledNow) told.changed.add("said");
         break;
       case "room":
         this.room = event;
@@ -71,7 +69,7 @@ export class Booth extends Story {
   }
 
   #put(segment, now) {
-    const name = key(segment);
+    const name = nameOf(segment);
     const known = this.segments.get(name);
     const settled = ["spoken", "written", "failed"].includes(segment.state);
     const row = { ...segment, id: name, settledNow: settled && !known?.settled, settled };
@@ -83,6 +81,17 @@ export class Booth extends Story {
     const waiting = this.partials.get(segment.speaker) ?? this.partials.get("");
     if (!known && waiting) this.#understood(waiting.speaker, waiting.text, waiting.at);
     return name;
+  }
+
+  /** Take the session's record, which has all of it: also what a reload in its middle missed. */
+  fill(rows) {
+    const found = rows.filter((row) => row.kind === "segment");
+    if (!found.length) return;
+    this.segments.clear();
+    for (const row of found) {
+      this.#put(row, 0);
+      this.segments.get(nameOf(row)).settledNow = false;
+    }
   }
 
   // Of what is understood of an utterance only the words are live that were not cut off yet.

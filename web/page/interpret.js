@@ -9,7 +9,7 @@ import { Room } from "./booth-room.js";
 import { Setup } from "./booth-setup.js";
 import * as devices from "./devices.js";
 import { clock, drawIcons, fill, get, setIcon, write } from "./dom.js";
-import { CallError } from "./errors.js";
+import { CallError, ask } from "./errors.js";
 import { Network, judge } from "./network.js";
 import { Playback } from "./playback.js";
 import * as problems from "./problems.js";
@@ -260,7 +260,10 @@ async function finished(made, error) {
   recorder = null;
   if (session !== made) return;
   const { story } = made;
+  await record(made);
+  if (session !== made) return;
   lines.show(story);
+  draw(story.lags().map((each) => each.lag), about.aim);
   elapsed(made);
   scope.finish(story.zero ?? 0, (story.zero ?? 0) + (story.length ?? 1));
   stage("after");
@@ -272,6 +275,14 @@ async function finished(made, error) {
   await playback.open(made, recording, began);
   get("save-dubbed").hidden = !playback.recording;
   if (document.activeElement === document.body) get("again").focus({ preventScroll: true });
+}
+
+// The server's record has all of it, also from before a reload; what was seen here does without it.
+async function record({ link, story }) {
+  if (!link.call) return;
+  const url = new URL(`api/calls/${encodeURIComponent(link.call.call)}`, base);
+  const found = await ask(url, { token: link.call.resume, timeout: 5000 }).catch(() => null);
+  story.fill(found?.transcript ?? []);
 }
 
 function back() {
@@ -317,7 +328,8 @@ function words() {
 
 async function main() {
   drawIcons();
-  instead({ "phase.thinking": "booth.translating", "phase.ended": "booth.over", "after.again": "booth.again", "setup.hint": "booth.hint" });
+  instead({ "phase.thinking": "booth.translating", "phase.ended": "booth.over", "after.again": "booth.again", "setup.hint": "booth.hint",
+    "errors.mic_denied.remedy": "booth.micDenied", "errors.mic_missing.remedy": "booth.micMissing" });
   theme.start(() => scope.recolour());
   await load(preferred(store.tongue)).catch(() => load("en"));
   fill(get("tongue"), Object.entries(LANGUAGES), current());

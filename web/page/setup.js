@@ -70,6 +70,7 @@ export class Setup {
     this.#agents = agents.value.agents ?? [];
     this.#default = agents.value.default ?? "";
     this.#records = agents.value.records ?? null;
+    get("other").hidden = !agents.value.interpreters?.length;
     get("token-field").hidden = !agents.value.token || Boolean(this.token);
     this.#show();
     this.#well();

@@ -14,6 +14,9 @@ const EMPTY = {
   reason: "",
 };
 
+/** An entry's name: an interpreter's pieces are numbered for each speaker and language. */
+export const nameOf = (entry) => (entry.kind === "segment" ? `${entry.speaker}/${entry.target}/${entry.number}` : entry.id);
+
 export class Story {
   constructor() {
     Object.assign(this, structuredClone(EMPTY));
@@ -72,7 +75,7 @@ export class Story {
     const { at } = event;
     if (Number.isFinite(at)) this.zero = this.zero === null ? now - at : Math.min(this.zero, now - at);
     const put = (entry, before) => {
-      const id = entry.id ?? `${entry.kind}${++this.numbers}`;
+      const id = nameOf(entry) ?? `${entry.kind}${++this.numbers}`;
       const known = this.entries.get(id);
       if (before && !known) this.#replace(before, { ...entry, id });
       else this.entries.set(id, { ...known, ...entry, id });
@@ -113,6 +116,9 @@ export class Story {
       case "tool_started":
       case "tool_ended":
         put(event.use);
+        break;
+      case "segment":
+        put(event.segment);
         break;
       case "turn":
         this.#turn(event);
@@ -187,7 +193,7 @@ export class Story {
     for (const key of Object.keys(EMPTY)) if (key in event) this[key] = event[key];
     this.entries.clear();
     for (const entry of event.transcript ?? []) {
-      const id = entry.id ?? `${entry.kind}${++this.numbers}`;
+      const id = nameOf(entry) ?? `${entry.kind}${++this.numbers}`;
       this.entries.set(id, { ...entry, id });
     }
     const ledger = new Map(this.turns.map((turn) => [turn.reply, turn]));
