@@ -46,6 +46,7 @@ ENDS = {
     "the speaker has left": "caller",
     "the agent hung up": "agent",
     "the call reached its longest duration": "too_long",
+    "the session reached its longest duration": "too_long",
     "nobody was there any more": "silent",
     "a model server failed": "models",
     "the agent could not begin": "agent_failed",
@@ -53,7 +54,11 @@ ENDS = {
     "the server is shutting down": "shutdown",
     "the telephone is closing": "shutdown",
     "no audio came from the far end": "lost",
-    "the caller did not come back": "lost",
+    "the caller's connection was lost": "lost",
+    "the PBX told an error": "lost",
+    "the PBX does not read any more": "lost",
+    "the sound card is gone": "lost",
+    "a message was left on voicemail": "voicemail",
     "the line was closed": "lost",
 }
 """In which class the reason of a call's end falls; what a program says itself is "other"."""

@@ -11,10 +11,12 @@ from tests.web.calls import host, humming, serving
 from tests.web.test_socket import connected
 from vivavoce.agent import Agent
 from vivavoce.phone import Phone
+from vivavoce.pipelines.observing.meter import end_of
 from vivavoce.pipelines.observing.observer import Observer
 from vivavoce.web.exposure import Exposure, ExposureError
 from vivavoce.web.health import Health
 from vivavoce.web.limits import Limits
+from vivavoce.web.line import LOST
 from vivavoce.web.metrics import Metrics
 from vivavoce.web.metrics_site import MetricsSite, look_after_phone
 from vivavoce.web.tokens import Signer
@@ -151,6 +153,10 @@ async def test_a_telephone_has_metrics_of_its_own():
             assert (await read(f"{url}/readyz"))[0] == 200
             assert (await read(f"{url}/else"))[0] == 404
         await site.close()
+
+
+def test_a_lost_connection_is_one_of_the_ends_that_are_known():
+    assert end_of(LOST) == "lost"
 
 
 def test_a_site_that_anybody_could_read_does_not_open():
