@@ -246,6 +246,9 @@ def serve(
     setup: Annotated[
         Path | None, typer.Option("--setup", help="Address, limits, TURN, records (TOML).")
     ] = None,
+    phone: Annotated[
+        Path | None, typer.Option("--phone", help="Answer the telephone, too: its set-up (TOML).")
+    ] = None,
     records: RecordsOption = "",
     out: Annotated[
         Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
@@ -260,7 +263,9 @@ def serve(
     the origins of the pages that may call.
     """
     from vivavoce.cli.load import load_host
+    from vivavoce.cli.phone import read_setup as read_phone
     from vivavoce.cli.serve import read_setup, run_server
+    from vivavoce.phone import PhoneError
 
     settings = read_settings(models=models, log_format=log_format)
     flags = {"host": host, "port": port, "names": tuple(name or ()), "origins": tuple(origin or ())}
@@ -277,8 +282,22 @@ def serve(
             Console().print(told, style="dim", markup=False, highlight=False, soft_wrap=True)
             Console().print(f"[dim]their calls: {url}/operator[/]", highlight=False)
 
-    work = run_server(found, settings, Console(), ready, folder=out, as_json=as_json, opened=opened)
-    raise typer.Exit(asyncio.run(work))
+    try:
+        work = run_server(
+            found,
+            settings,
+            Console(),
+            ready,
+            exchange=None if phone is None else read_phone(phone, {}),
+            folder=out,
+            as_json=as_json,
+            opened=opened,
+        )
+        code = asyncio.run(work)
+    except PhoneError as error:
+        print(f"vivavoce: {error}", file=sys.stderr)
+        raise typer.Exit(FAILED) from None
+    raise typer.Exit(code)
 
 
 @app.command(rich_help_panel=CARRY)

@@ -45,6 +45,7 @@ from vivavoce.phone.entrance import Entrance
 from vivavoce.phone.exposure import place
 from vivavoce.phone.opening import Sentence
 from vivavoce.pipelines.hosting import Host
+from vivavoce.pipelines.interpret.rooms import Rooms
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
@@ -379,6 +380,7 @@ def make_phone(
     desk: Desk,
     gate: Gate | None = None,
     observer: Observer | None = None,
+    rooms: Rooms | None = None,
 ) -> Phone:
     """Make the telephone of a set-up, whose calls a desk shows.
 
@@ -400,6 +402,7 @@ def make_phone(
         entrances=setup.entrances,
         began=desk.began,
         ended=desk.ended,
+        rooms=rooms,
     )
 
 

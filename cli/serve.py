@@ -20,8 +20,10 @@ from rich.markup import escape
 
 from vivavoce.agent.prices import PRICES, Price, read_prices
 from vivavoce.agent.settings import Settings
+from vivavoce.cli.exchange import telephone
 from vivavoce.cli.models import open_models
 from vivavoce.cli.observing import make_observer
+from vivavoce.cli.phone import Setup as PhoneSetup
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow
@@ -205,6 +207,7 @@ async def run_server(
     console: Console,
     setup: Setup,
     *,
+    exchange: PhoneSetup | None = None,
     folder: Path | None = None,
     as_json: bool = False,
     reloader: Reloader | None = None,
@@ -218,6 +221,7 @@ async def run_server(
         settings: Where the models are.
         console: Where calls are shown.
         setup: The server.
+        exchange: A telephone at which they answer, too; None: there is none.
         folder: Where recordings and records go; None: nowhere.
         as_json: Print events as JSON.
         reloader: Loads the agent again when its files change; callers may choose its voice then.
@@ -230,6 +234,7 @@ async def run_server(
     Raises:
         ServeError: The port cannot be had.
         RecordsError: Records cannot be kept as the set-up says.
+        PhoneError: The telephone is set up wrongly.
         TracesError: Traces are wanted, and their packages are missing.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
@@ -278,15 +283,21 @@ async def run_server(
                 ) from error
             if reloader is not None:
                 tasks.spawn(_reload(reloader, desk, console), "reload")
-            if opened is not None:
-                opened(server.url)
-            await stop.wait()
-            if desk.calls and drain and not as_json:
-                console.print(f"[dim]{len(desk.calls)} calls go on for up to {drain:g} s[/]")
-            ending = tasks.spawn(desk.close(wait=drain), "drain")
-            hurry = tasks.spawn(again.wait(), "hurry")
-            await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
-            await server.close()
+            try:
+                async with telephone(
+                    desk, agents, exchange, console, folder=folder, as_json=as_json
+                ):
+                    if opened is not None:
+                        opened(server.url)
+                    await stop.wait()
+                    if desk.calls and drain and not as_json:
+                        told = f"{len(desk.calls)} calls go on for up to {drain:g} s"
+                        console.print(f"[dim]{told}[/]")
+                    ending = tasks.spawn(desk.close(wait=drain), "drain")
+                    hurry = tasks.spawn(again.wait(), "hurry")
+                    await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await server.close()
             return 0
     finally:
         gate.close()
