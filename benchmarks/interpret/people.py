@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
-
-from vivavoce.pipelines.audio.resample import Resampler
 
 Int16 = NDArray[np.int16]
 Sound = NDArray[np.float64]
@@ -187,11 +186,7 @@ class Synthesiser:
 
 def sized(sound: Int16, rate: int, size: float) -> Int16:
     """Return sound at 16 kHz, played so many times as fast: pitch and formants higher."""
-    given = round(rate * size)
-    if given == RATE:
-        return sound
-    resampler = Resampler(given, RATE)
-    return np.concatenate([resampler.feed(sound), resampler.flush()])
+    return sound if rate * size == RATE else soxr.resample(sound, rate * size, RATE)
 
 
 def trim(sound: Int16, quiet: int = 100) -> Int16:
@@ -199,16 +194,28 @@ def trim(sound: Int16, quiet: int = 100) -> Int16:
     return sound[loud[0] : loud[-1] + 1] if len(loud) else sound[:0]
 
 
-def people(*, flite: bool = True) -> list[Person]:
-    """Return everybody who can be made."""
+def people() -> list[Person]:
+    """Return those from whom it is learnt what tells voices apart (`learn`)."""
     languages = list(TEXTS)
     some = [
         Person("espeak", each, languages[number % 5], pace=145 + 7 * (number % 6))
         for number, each in enumerate(VARIANTS)
+        if number % 3 < 2
     ]
-    if flite:
-        some += [Person("flite", each, size=size) for each in FLITE for size in (0.9, 1.0, 1.12)]
-    return some
+    learnt = [each for each in FLITE if each != "slt"]
+    return some + [Person("flite", each, size=size) for each in learnt for size in (0.9, 1.0, 1.12)]
+
+
+def strangers(*, flite: bool = True) -> list[Person]:
+    """Return others, by whom it is judged: nothing was learnt from them."""
+    languages = list(TEXTS)
+    some = [
+        Person("espeak", each, languages[(number + turn) % 5], size, 150 + 6 * (number % 5), pitch)
+        for turn, (size, pitch) in enumerate(((1.0, 50), (0.93, 40), (1.08, 62)))
+        for number, each in enumerate(VARIANTS)
+        if number % 3 == 2
+    ]
+    return some + [Person("flite", "slt", size=size) for size in (0.9, 1.0, 1.12) if flite]
 
 
 def talk(

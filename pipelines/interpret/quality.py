@@ -1,0 +1,462 @@
+"""Quality: whether a stretch of somebody's speech is fit to be copied, in figures and in words.
+
+Pure. Sound becomes frames (`Analyser`), a row of numbers for every 20 ms; a stretch of them is
+measured (`measure`), judged (`Demands.refusal`) and given a mark (`Demands.score`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Int16 = NDArray[np.int16]
+
+RATE = 16_000
+"""Sample rate (Hz)."""
+HOP = 320
+"""Samples that a frame stands for: the middle of what it is computed from."""
+WINDOW = 1_024
+"""Samples that a frame is computed from: five periods of the lowest voice and more."""
+BEFORE = (WINDOW - HOP) // 2
+"""Samples of a frame's window before those it stands for."""
+PER_SECOND = RATE // HOP
+
+# The columns of a frame.
+POWER = 0
+"""Level (dBFS)."""
+SPEECH = 1
+"""Probability of speech, as the voice detector says."""
+VOICING = 2
+"""How periodic it is: 0 to 1."""
+PITCH = 3
+"""Of the voice, in semitones above 1 Hz; means nothing where it is not periodic."""
+HINTS = slice(4, 11)
+"""Signs of a second voice (`who.overlap`)."""
+BANDS = slice(11, 39)
+"""Level of 28 bands from 80 to 7600 Hz (natural logarithm of power), as wide as the ear's."""
+PEAK = 39
+"""The largest sample: 0 to 1."""
+BOTH = 40
+"""Odds that two people speak at once (`who.overlap`), as a logarithm."""
+COLUMNS = 41
+
+VOICED = 0.38
+"""Periodicity from which a frame is voiced."""
+
+_SIZE = 2 * WINDOW
+_BANDS = 28
+_EDGES = (80.0, 7_600.0)
+_LOWEST, _HIGHEST = 62.0, 420.0  # Hz, of voices
+_SHORT, _LONG = int(RATE / _HIGHEST), int(RATE / _LOWEST)
+_BAND = (90.0, 1_600.0)  # Hz: where harmonics stand apart
+_NEAR = 14.0  # Hz beside a harmonic that still belongs to it
+_FAINT = 0.18  # of the root of the highest peak: 30 dB below it
+_NOTHING = 1e-9
+
+
+def _mel(hertz: NDArray[np.floating] | float) -> Any:
+    return 2_595 * np.log10(1 + np.asarray(hertz) / 700)
+
+
+def _unmel(mel: NDArray[np.floating]) -> NDArray[np.floating]:
+    return 700 * (10 ** (mel / 2_595) - 1)
+
+
+_FREQUENCIES = np.fft.rfftfreq(_SIZE, 1 / RATE).astype(np.float32)
+_CORNERS = _unmel(np.linspace(_mel(_EDGES[0]), _mel(_EDGES[1]), _BANDS + 2))
+CENTRES: Float32 = _CORNERS[1:-1].astype(np.float32)
+"""Centres of the bands (Hz)."""
+
+
+def _bank() -> Float32:
+    up = (_FREQUENCIES[:, None] - _CORNERS[:-2]) / np.diff(_CORNERS[:-1])
+    down = (_CORNERS[2:] - _FREQUENCIES[:, None]) / np.diff(_CORNERS[1:])
+    bank = np.clip(np.minimum(up, down), 0, None)
+    weights: Float32 = (bank / bank.sum(axis=0)).astype(np.float32)
+    return weights
+
+
+_TAPER = np.hanning(WINDOW + 1)[:WINDOW].astype(np.float32)
+# What a window does to a periodic sound's likeness to itself, taken out again.
+_OWN = np.fft.irfft(np.abs(np.fft.rfft(_TAPER, _SIZE)) ** 2)[: _LONG + 2]
+_OWN = (_OWN / _OWN[0]).astype(np.float32)
+_BANK = _bank()
+_INSIDE = np.flatnonzero((_FREQUENCIES > _BAND[0]) & (_FREQUENCIES < _BAND[1]))
+_HERTZ = _FREQUENCIES[_INSIDE]
+_COMBS = (_LOWEST * 2 ** np.arange(0, 2.75, 1 / 24)).astype(np.float32)
+_REACH = np.minimum(_NEAR, _COMBS * 0.2)
+_ORDER = np.maximum(np.round(_HERTZ[:, None] / _COMBS), 1)
+# Which frequencies belong to a pitch, and how much of all of them.
+_COMB = (np.abs(_HERTZ[:, None] - _ORDER * _COMBS) < _REACH).astype(np.float32)
+_COVERED = np.minimum(2 * _REACH / _COMBS, 1).astype(np.float32)
+# What is no second pitch, as parts and multiples of the first one's period.
+_KIN = np.array((1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 5 / 2, 3, 4, 5), np.float32)
+_ALIKE = 0.045
+
+
+class Analyser:
+    """Makes frames of one stream. Costs 2 ms for a second of sound.
+
+    Frame `n` stands for the samples from `n * HOP + BEFORE` on.
+    """
+
+    def __init__(self) -> None:
+        self._rest = np.zeros(0, np.int16)
+
+    def feed(self, pcm: Int16) -> tuple[Float32, Int16]:
+        """Take a block of any size (int16 mono at `RATE`).
+
+        Returns:
+            The frames that it completes, shape (n, COLUMNS), SPEECH and BOTH left at 0; and the
+            samples that they stand for, shape (n, HOP).
+        """
+        held = np.concatenate([self._rest, pcm])
+        count = max((len(held) - WINDOW) // HOP + 1, 0)
+        self._rest = held[count * HOP :].copy()
+        if not count:
+            return np.zeros((0, COLUMNS), np.float32), np.zeros((0, HOP), np.int16)
+        windows = np.lib.stride_tricks.sliding_window_view(held, WINDOW)[::HOP][:count]
+        return frames(windows), windows[:, BEFORE : BEFORE + HOP].copy()
+
+
+def frames(windows: Int16) -> Float32:
+    """Return the frames of windows, shape (n, WINDOW)."""
+    rows = np.arange(len(windows))
+    sound = windows.astype(np.float32) / 32_768
+    middle = sound[:, BEFORE : BEFORE + HOP]
+    spectrum = np.fft.rfft(sound * _TAPER, _SIZE, axis=1)
+    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    inside = power[:, _INSIDE]
+    period, voicing = _period(inside)
+    table = np.zeros((len(windows), COLUMNS), np.float32)
+    table[:, POWER] = 10 * np.log10(np.mean(middle**2, axis=1) + 1e-10)
+    table[:, PEAK] = np.abs(middle).max(axis=1)
+    table[:, VOICING] = voicing
+    table[:, PITCH] = 12 * np.log2(RATE / period)
+    # Without the first voice: what is left, and how periodic that is.
+    without = inside * (1 - np.cos(2 * np.pi * _HERTZ * (period[:, None] / RATE)))
+    left = without.sum(axis=1) / (inside.sum(axis=1) + 1e-12)
+    second = _likeness(without)[:, _SHORT : _LONG + 1]
+    kin = np.arange(_SHORT, _LONG + 1) / period[:, None]
+    masked = (np.abs(kin[:, :, None] / _KIN - 1) < _ALIKE).any(axis=2)
+    other = np.where(masked, -1, second).max(axis=1)
+    # How much of the spectrum's peaks one pitch explains, and a second one of the rest.
+    peaks = _peaks(np.sqrt(power[:, _INSIDE[0] - 1 : _INSIDE[-1] + 2]))
+    explained = peaks @ _COMB
+    marks = (explained - _COVERED) / (1 - _COVERED)
+    best = marks.argmax(axis=1)
+    unexplained = peaks * (1 - _COMB[:, best].T)
+    amount = unexplained.sum(axis=1)
+    again = (unexplained @ _COMB / (amount[:, None] + _NOTHING) - _COVERED) / (1 - _COVERED)
+    table[:, HINTS] = np.column_stack(
+        [
+            np.log(left + 1e-3),
+            other,
+            marks[rows, best],
+            amount,
+            again.max(axis=1),
+            (peaks > 0).sum(axis=1) / 20,
+            table[:, PITCH] / 12 - np.log2(150),
+        ]
+    )
+    table[:, BANDS] = np.log(power @ _BANK + _NOTHING)
+    return table
+
+
+def _likeness(power: Float32) -> Float32:
+    """Return how alike frames are to themselves, later by 0 .. _LONG + 1 samples."""
+    whole = np.zeros((len(power), len(_FREQUENCIES)), np.float32)
+    whole[:, _INSIDE] = power
+    alike = np.fft.irfft(whole, axis=1)[:, : _LONG + 2]
+    found: Float32 = (alike / (alike[:, :1] + 1e-12) / _OWN).astype(np.float32)
+    return found
+
+
+def _period(power: Float32) -> tuple[Float32, Float32]:
+    """Return the period of each frame (samples) and how periodic it is."""
+    rows = np.arange(len(power))
+    # Of roots, so that one strong harmonic is not taken for the pitch itself.
+    alike = _likeness(np.sqrt(power))[:, _SHORT : _LONG + 1]
+    # The first peak nearly as high as the highest: a later one is a multiple of the period.
+    at = (alike >= 0.94 * alike.max(axis=1, keepdims=True)).argmax(axis=1)
+    last = alike.shape[1] - 1
+    for _ in range(40):
+        after = np.minimum(at + 1, last)
+        rises = alike[rows, after] > alike[rows, at]
+        if not rises.any():
+            break
+        at = np.where(rises, after, at)
+    low, top, high = (alike[rows, np.clip(at + step, 0, last)] for step in (-1, 0, 1))
+    bend = low - 2 * top + high
+    shift = np.clip((low - high) / (2 * np.where(np.abs(bend) < _NOTHING, 1, bend)), -0.5, 0.5)
+    period: Float32 = (_SHORT + at + shift).astype(np.float32)
+    return period, np.clip(top, 0, 1)
+
+
+def _peaks(amplitude: Float32) -> Float32:
+    """Return what stands out of a spectrum, each frame's adding up to 1; roots of amplitudes."""
+    middle = amplitude[:, 1:-1]
+    top = (middle > amplitude[:, :-2]) & (middle >= amplitude[:, 2:])
+    found = np.sqrt(np.where(top, middle, 0))
+    found[found <= _FAINT * found.max(axis=1, keepdims=True)] = 0
+    share: Float32 = found / (found.sum(axis=1, keepdims=True) + _NOTHING)
+    return share
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A stretch, measured.
+
+    Attributes:
+        seconds: How long it is, long pauses left out (s).
+        speech: Seconds of speech in it.
+        level: Of the speech (dBFS).
+        noise: Of what is heard in the pauses (dBFS).
+        tonal: How much of that is periodic, as music, hum and other voices are: 0 to 1.
+        clipped: Share of samples at the recording's own ceiling.
+        bandwidth: Up to where there is a voice (Hz).
+        fall: How fast the voice falls silent (dB in 80 ms): slowly in a room that echoes.
+        steady: Share of the voice whose pitch does not move, as that of an instrument.
+        overlap: Share of the speech in which two people seem to speak at once.
+        apart: Odds that two people take turns in it, as a logarithm: above 0, rather two.
+    """
+
+    seconds: float = 0.0
+    speech: float = 0.0
+    level: float = -100.0
+    noise: float = -100.0
+    tonal: float = 0.0
+    clipped: float = 0.0
+    bandwidth: float = 0.0
+    fall: float = 0.0
+    steady: float = 0.0
+    overlap: float = 0.0
+    apart: float = -9.0
+
+    @property
+    def snr(self) -> float:
+        """How far the voice stands out of what is heard in the pauses (dB)."""
+        return self.level - self.noise
+
+    def json(self) -> dict[str, float]:
+        """Return it for a record; nothing in it is the voice itself."""
+        return {name: round(float(getattr(self, name)), 3) for name in (*self.__slots__, "snr")}
+
+
+Cause = Literal[
+    "short", "noise", "quiet", "clipped", "muffled", "echo", "music", "overlap", "turns"
+]
+"""What is wrong with a stretch."""
+
+
+class Refusal(NamedTuple):
+    """Why a stretch is not taken.
+
+    Attributes:
+        cause: In a word.
+        why: In words for who speaks, and what to do.
+    """
+
+    cause: Cause
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What a stretch has to be for a voice to be copied from it.
+
+    Attributes:
+        shortest: Seconds, at least; what providers take begins at 3 (5 at voxtral.com).
+        longest: Seconds, at most.
+        best: Seconds between which a sample is as good as its length can make it.
+        speech: Share of it that must be speech.
+        level: Of the speech, at least (dBFS).
+        snr: How far the voice must stand out of what is behind it (dB).
+        clipped: Share of samples at the ceiling, at most.
+        bandwidth: Up to where a voice must be heard (Hz). A telephone's 3400 Hz pass, with a
+            lower mark; 5000 refuses them.
+        fall: How fast it must fall silent (dB in 80 ms).
+        steady: Share of the voice whose pitch may stand still.
+        overlap: Share of the speech in which two may seem to speak at once.
+        apart: Odds that two take turns, at most (a logarithm).
+
+    Raises:
+        ValueError: If the lengths make no sense.
+    """
+
+    shortest: float = 3.2
+    longest: float = 14.0
+    best: tuple[float, float] = (8.0, 12.0)
+    speech: float = 0.5
+    level: float = -44.0
+    snr: float = 16.0
+    clipped: float = 0.0006
+    bandwidth: float = 2_800.0
+    fall: float = 11.0
+    steady: float = 0.6
+    overlap: float = 0.065
+    apart: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not 3 <= self.shortest <= self.best[0] <= self.best[1] <= self.longest <= 25:
+            raise ValueError(
+                "Demands: 3 <= shortest <= best[0] <= best[1] <= longest <= 25 s must hold, not"
+                f" {self.shortest:g}, {self.best}, {self.longest:g}"
+            )
+
+    def refusal(self, of: Figures) -> Refusal | None:
+        """Return why a stretch is not fit; None if it is."""
+        wanted = max(self.shortest * self.speech, 2.4)
+        if of.seconds < self.shortest or of.speech < wanted:
+            if of.noise > -42:
+                return Refusal(
+                    "noise",
+                    f"hardly any speech can be told from the noise ({of.noise:.0f} dBFS): go"
+                    " where it is quieter",
+                )
+            return Refusal(
+                "short",
+                f"only {of.speech:.1f} s of speech so far: {max(wanted, self.shortest):.0f} s are"
+                " needed",
+            )
+        if of.clipped > self.clipped:
+            return Refusal(
+                "clipped",
+                f"the voice is overdriven ({of.clipped:.1%} of it is cut off): speak less loud, or"
+                " turn the microphone down",
+            )
+        if of.level < self.level:
+            return Refusal(
+                "quiet",
+                f"the voice is too quiet ({of.level:.0f} dBFS): come nearer to the microphone",
+            )
+        if of.snr < self.snr:
+            what = "music or voices are" if of.tonal > 0.5 else "there is noise"
+            return Refusal(
+                "noise",
+                f"{what} behind the voice ({of.snr:.0f} dB below it, {self.snr:.0f} are needed):"
+                " go where it is quieter",
+            )
+        if of.bandwidth < self.bandwidth:
+            return Refusal(
+                "muffled",
+                f"the voice is muffled (nothing of it above {of.bandwidth / 1000:.1f} kHz): use"
+                " another microphone",
+            )
+        if of.steady > self.steady:
+            return Refusal("music", "this sounds like music, not like somebody who speaks")
+        if of.fall < self.fall:
+            return Refusal(
+                "echo", "the room echoes: come nearer to the microphone, or use a headset"
+            )
+        if of.overlap > self.overlap:
+            return Refusal(
+                "overlap", "two people speak at once: let one person speak alone for a while"
+            )
+        if of.apart > self.apart:
+            return Refusal(
+                "turns", "more than one person speaks: let one person speak alone for a while"
+            )
+        return None
+
+    def score(self, of: Figures) -> float:
+        """Return a mark for a stretch that is not refused: 0 to 1, the best."""
+        short, long = self.best
+        if of.seconds < short:
+            length = 0.4 + 0.6 * (of.seconds - self.shortest) / max(short - self.shortest, 0.1)
+        else:
+            length = 1.0 if of.seconds <= long else 0.95
+        clean = _within(of.snr, self.snr, 36)
+        wide = _within(of.bandwidth, 3_000, 6_500)
+        dry = _within(of.fall, self.fall, 22)
+        alone = min(
+            _within(self.apart - of.apart, 0, 3), _within(self.overlap - of.overlap, 0, 0.05)
+        )
+        return float(length * (0.4 * clean + 0.2 * wide + 0.1 * dry + 0.3 * alone))
+
+
+def _within(value: float, low: float, high: float) -> float:
+    return float(np.clip((value - low) / (high - low), 0, 1))
+
+
+def measure(table: Float32, pauses: Float32) -> Figures:
+    """Measure a stretch; but whether it is clipped and one person's.
+
+    Args:
+        table: Its frames, SPEECH filled in.
+        pauses: Frames of the pauses around it that are not in it, shape (n, COLUMNS).
+
+    Returns:
+        The figures, `clipped`, `overlap` and `apart` left out.
+    """
+    speech = table[:, SPEECH] >= 0.5
+    seconds = len(table) / PER_SECOND
+    hush = np.concatenate([table[hushed(table[:, SPEECH])], pauses])
+    power = table[:, POWER]
+    if len(hush) >= 5:
+        noise = _level(hush[:, POWER])
+        tonal = float(np.mean(hush[:, VOICING] > 0.55))
+    else:  # no pause at all: what is heard between two sounds
+        noise, tonal = float(np.percentile(power, 4)) if len(power) else -100.0, 0.0
+    if speech.sum() < 10:
+        return Figures(seconds, speech.sum() / PER_SECOND, noise=noise, tonal=tonal)
+    loud = speech & (power > np.percentile(power[speech], 95) - 20)
+    voice = loud & (table[:, VOICING] > VOICED)
+    bands = np.percentile(table[loud, BANDS], 95, axis=0)
+    there = bands > bands.max() - _DEPTH
+    if len(hush) >= 5:
+        there &= bands > np.median(hush[:, BANDS], axis=0) + 1.0  # 4 dB
+    falls = (power[:-4] - power[4:])[loud[:-4]]
+    pitch = table[:, PITCH]
+    still = np.abs(pitch[10:] - pitch[:-10]) < 0.12
+    held = voice[10:] & voice[:-10] & voice[5:-5]
+    return Figures(
+        seconds=seconds,
+        speech=float(speech.sum() / PER_SECOND),
+        level=_level(power[loud]),
+        noise=noise,
+        tonal=tonal,
+        bandwidth=float(CENTRES[np.flatnonzero(there)[-1]]) if there.any() else 0.0,
+        fall=float(np.percentile(falls, 97)) if len(falls) else 0.0,
+        steady=float(still[held].mean()) if held.sum() >= 20 else 0.0,
+    )
+
+
+_DEPTH = 11.0  # 48 dB below the loudest band: deeper, nothing is a voice's
+
+
+def hushed(speech: Float32) -> NDArray[np.bool_]:
+    """Return which frames are pauses for certain: no speech in them or beside them."""
+    near = np.pad(speech >= 0.3, 2)
+    count = len(speech)
+    found: NDArray[np.bool_] = ~np.any([near[at : at + count] for at in range(5)], axis=0)
+    return found
+
+
+def _level(power: Float32) -> float:
+    """Return the level of frames together (dBFS)."""
+    return float(10 * np.log10(np.mean(10 ** (power.astype(np.float64) / 10)) + 1e-10))
+
+
+def clipped(table: Float32, pcm: Int16) -> float:
+    """Return the share of a stretch's samples that are at its own ceiling.
+
+    A recording that was cut off and then turned down has one, too.
+
+    Args:
+        table: Its frames.
+        pcm: Their samples, shape (n, HOP).
+    """
+    top = float(table[:, PEAK].max(initial=0.0))
+    if top < 0.03:
+        return 0.0
+    # Only frames that come near it are looked into.
+    size = np.abs(pcm[table[:, PEAK] >= 0.9 * top].astype(np.float32)) / 32_768
+    at = int((size >= 0.985 * top).sum())
+    # A ceiling is where samples crowd: nature's peaks are rarer the higher they are.
+    below = int((size >= 0.9 * top).sum()) - at
+    return at / pcm.size if at > 0.6 * below else 0.0
