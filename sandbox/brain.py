@@ -19,6 +19,7 @@ from vivavoce.sandbox.brain_history import (
     Reply,
     read_history,
 )
+from vivavoce.sandbox.brain_interpret import interpreted
 from vivavoce.sandbox.brain_result import verbalise
 from vivavoce.sandbox.brain_schema import read_tools
 from vivavoce.sandbox.brain_talk import alike
@@ -50,6 +51,8 @@ def reply(
         any shape: what makes no sense is passed over.
     """
     history = read_history(messages)
+    if (spoken := interpreted(history.system, messages)) is not None:
+        return Reply(spoken)
     mode, only = _choice(tool_choice)
     offered = read_tools(tools)
     scene = Scene(history.system, () if mode == "none" else offered, now)

@@ -109,7 +109,9 @@ def _cards() -> list[dict[str, Any]]:
     english = {"diarization": False, "context_bias": False, "languages": []}
     think = (
         "A handful of rules that route to the request's tools and fill their slots. It is no "
-        "language model: it is deterministic and says so when it cannot answer."
+        "language model: it is deterministic and says so when it cannot answer. Told to interpret, "
+        "it translates English, French and Spanish by a phrase book and a dictionary; what is not "
+        "in them stays as it is."
     )
     hear = _NOTE + "Moonshine tiny, English only."
     return [
