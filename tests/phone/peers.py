@@ -24,6 +24,7 @@ PACKAGES = {
     "baresip": "baresip-core",
     "kamailio": "kamailio",
     "linphonec": "linphone-cli",
+    "turnserver": "coturn",
 }
 
 
