@@ -208,7 +208,8 @@ class Ear:
         if not self._closed and text.strip():
             self._typed += 1
             self._route(self._newest * STRIDE + STRIDE // 2 + self._typed, text.strip(), final=True)
-            self._turn_over()
+            if not self._endpointing.open:
+                self._turn_over()
 
     @property
     def speaking(self) -> bool:
