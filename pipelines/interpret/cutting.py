@@ -141,6 +141,7 @@ class Cutter:
         # took a mark at the end back.
         self._reach = 2.0
         self._doubt = 0.0
+        self._judged: tuple[list[str], list[Seam]] = ([], [])
         self._silent_since: float | None = None
         self._changed = 0.0
 
@@ -349,7 +350,7 @@ class Cutter:
         if self._whole and count <= most:
             return count
         window = words[: most + _NEAR]
-        found = seams([each.text for each in window], self._source, self._target)
+        found = self._seams_of([each.text for each in window])
         if paused and len(words) <= most:
             hesitates = leans(words[-1].text, self._source)
             found[-1] = Seam.TIGHT if hesitates and not rest else Seam.SENTENCE
@@ -367,6 +368,12 @@ class Cutter:
         if rest or count >= most:
             return _best(ready)
         return 0
+
+    def _seams_of(self, texts: list[str]) -> list[Seam]:
+        """Return the seams of what waits, which is the same at most ticks."""
+        if texts != self._judged[0]:
+            self._judged = texts, seams(texts, self._source, self._target)
+        return list(self._judged[1])
 
     def _take(self, words: Sequence[_Pending], *, over: bool) -> Cut:
         left = len(words)

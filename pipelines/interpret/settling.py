@@ -81,7 +81,7 @@ _LATIN = re.compile(r"[a-zA-ZÀ-ÿ]")
 _FILLERS = frozenset(
     bare(word)
     for word in (
-        "um uh er erm eh hm hmm mhm mm ah oh euh heu ben bah ähm äh öh hem este pues ehm"
+        "um uh er erm eh hm hmm hum mhm mm ah oh euh heu ben bah ähm äh öh hem este pues ehm"
     ).split()
 )
 
@@ -181,6 +181,8 @@ def clipped(translation: str, said: str) -> str:
     most = int(LONGEST * len(said) + SPARE)
     if len(translation) <= most:
         return translation
+    if (closing := QUOTES.get(translation[0])) is not None and closing not in translation[1:]:
+        translation = translation[1:]  # the end of what was quoted was not waited for
     beginning = translation[: most + 1]
     ends = [found.end() for found in re.finditer(r"[.!?…।؟](?=\s)", beginning)]
     return beginning[: ends[-1]] if ends else beginning.rsplit(" ", 1)[0]
@@ -205,7 +207,9 @@ def _foreign(
         return True
     wrong, right = _small(translation, source, target), _small(translation, target, source)
     copied = [bare(word) for word in split(translation)] == [bare(word) for word in split(said)]
-    return wrong >= (2 if copied else 3) and wrong > 2 * right
+    # A name may stay as it is; a sentence does not.
+    least = 1 if copied and len(translation.split()) > 2 else 3
+    return wrong >= least and wrong > 2 * right
 
 
 def _small(text: str, language: str, other: str) -> int:
