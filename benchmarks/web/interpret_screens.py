@@ -1,6 +1,8 @@
 """Pictures of the page of interpreted sessions in every state, in both themes and sizes.
 
 python -m benchmarks.web.interpret_screens [FOLDER [LOOK …]]     pictures to build/screens
+python -m benchmarks.web.interpret_screens docs/pictures docs    the one of the docs: the sandbox's
+                                                                 models hear, translate and speak
 """
 
 from __future__ import annotations
@@ -15,18 +17,53 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import numpy as np
 from playwright.async_api import Browser, async_playwright
 
-from benchmarks.web.screens import LOOKS, Shots, voice
+from benchmarks.web.screens import LOOKS, RATE, Shots, voice
+from tests.speech import speak
 from tests.web.browser.played import FRENCH, Player, carried
+from tests.web.calls import MODELS, humming
 from tests.web.calls import Browser as Client
-from tests.web.calls import humming
 from vivavoce.agent import Interpreter
+from vivavoce.pipelines.audio.wav import WavWriter
+from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.models.http import Endpoint
+from vivavoce.sandbox.launch import Sandbox
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Exposure
 from vivavoce.web.server import CallServer
 
+NOW = "#dialogue [data-state=speaking]"
+TALK = [
+    "Good evening, and welcome.",
+    "We have a table for four people.",
+    "The house is open until nine o'clock.",
+    "What would you like to drink?",
+    "The red wine is very good.",
+    "The fish comes with potatoes and a green salad.",
+    "Would you like a coffee after the meal?",
+    "Thank you very much, and good night.",
+]
 LAGS = [1.6, 2.3, 1.9, 2.8, 1.7, 2.1]
+
+
+@asynccontextmanager
+async def chromium(hears: Path) -> AsyncIterator[Browser]:
+    """A browser with a recorded voice as its microphone, which it may use."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                f"--use-file-for-fake-audio-capture={hears}",
+            ],
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
 
 
 @asynccontextmanager
@@ -153,6 +190,33 @@ async def together(shots: Shots, server: CallServer) -> None:
     await shots.take("no-room")
 
 
+async def real(folder: Path, scratch: Path) -> None:
+    """Take the docs' picture: nothing in it is played from a list."""
+    silence = np.zeros(int(0.7 * RATE), np.int16)
+    parts = [np.concatenate([silence, speak(text)]) for text in TALK]
+    path = scratch / "talk.wav"
+    with WavWriter(path, RATE) as file:
+        file.write(np.concatenate([*parts, np.zeros(60 * RATE, np.int16)]))
+    with Sandbox.launch() as sandbox:
+        where = {
+            stage: Endpoint(sandbox.url, sandbox.key, model) for stage, model in MODELS.items()
+        }
+        async with Models.connect(**where) as models:
+            desk = Desk([Interpreter("en", "fr", name="booth")], models)
+            async with CallServer(desk, Exposure(port=0)) as server, chromium(path) as browser:
+                page = await browser.new_page(**{"locale": "en-GB", **LOOKS["desktop-light"]})
+                await page.goto(server.url)
+                await page.wait_for_selector("#hears option", state="attached")
+                await page.click("#start")
+                shots = Shots(page, folder, "docs")
+                rows = "document.querySelectorAll('#dialogue [data-state=spoken]').length >= 6"
+                await shots.until(f"{rows} && document.querySelector('{NOW}')", 60)
+                await page.wait_for_timeout(300)
+                await page.screenshot(path=folder / "interpret.png")
+                await page.click("#end")
+                await page.wait_for_selector("body[data-stage=after]")
+
+
 async def looked(browser: Browser, folder: Path, look: str, server: CallServer) -> None:
     """Take one look's pictures."""
     context = await browser.new_context(**{"locale": "en-GB", **LOOKS[look]})
@@ -170,17 +234,12 @@ async def main(folder: Path, looks: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         voice(place / "voice.wav")
-        async with served(place) as server, async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=shutil.which("chromium"),
-                args=[
-                    "--use-fake-device-for-media-stream",
-                    f"--use-file-for-fake-audio-capture={place / 'voice.wav'}",
-                ],
-            )
+        if looks == ["docs"]:
+            await real(folder, place)
+            return
+        async with served(place) as server, chromium(place / "voice.wav") as browser:
             for look in looks:
                 await looked(browser, folder, look, server)
-            await browser.close()
     print(f"pictures in {folder}")
 
 

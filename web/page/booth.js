@@ -26,6 +26,7 @@ export class Booth extends Story {
     this.segments = new Map(); // by `nameOf`, in the order in which they came
     this.partials = new Map(); // what is understood and not cut off yet: {speaker, text, at}, by speaker
     this.room = null; // who is there: the last `room` event
+    this.lag = 0; // how long after its arrival sound is heard here (s)
     this.lanes = new Map(); // by speaker: the language whose pieces are shown
   }
 
@@ -145,7 +146,7 @@ export class Booth extends Story {
       }
       if (row.spoken_from === null || row.spoken_from === undefined) continue;
       const end = row.spoken_to ?? (this.phase === "ended" ? row.spoken_from : undefined);
-      found.push({ kind: "said", side: "agent", start: this.zero + row.spoken_from, end: end === undefined ? undefined : this.zero + end });
+      found.push({ kind: "said", side: "agent", start: this.zero + this.lag + row.spoken_from, end: end === undefined ? undefined : this.zero + this.lag + end });
     }
     return found;
   }

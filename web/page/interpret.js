@@ -145,6 +145,7 @@ async function begin({ resume = null } = {}) {
     get("quality").hidden = false;
     const quality = judge(network.rows.slice(-10));
     get("quality").dataset.quality = quality;
+    made.story.lag = network.lag;
     get("quality").title = t(`net.${quality}Meaning`);
     write(get("quality-word"), t(`net.${quality}`));
   }, context);
