@@ -294,7 +294,7 @@ class Ear:
         An interpreter always asks for its language; a model that finds out by itself does not
         take it, and that is no reason not to be heard.
         """
-        log.warning("call %s: %s; it is asked for nothing now", self._context.call.id, error)
+        log.info("call %s: %s; it is told nothing now", self._context.call.id, error)
         kept, self._kept = self._kept or [], None
         self._wishes = Wishes()
         old, self._hearing = self._hearing, self._transcriber()

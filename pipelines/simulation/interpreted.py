@@ -21,7 +21,6 @@ from vivavoce.pipelines.simulation.thinking import ScriptedThinking
 from vivavoce.pipelines.simulation.track import RATE, Track
 from vivavoce.pipelines.simulation.voice import ToneVoice
 from vivavoce.pipelines.simulation.warp import virtual_time
-from vivavoce.pipelines.turns.heard import words
 
 GAP = 0.3
 """Seconds that a speaker takes before they begin."""
@@ -65,6 +64,7 @@ class InterpretedEngine:
         self._waits: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
         self._running: asyncio.Task[Call[Any]] | None = None
         self._session: Interpretation | None = None
+        self._broken = False
 
     @property
     def session(self) -> Interpretation:
@@ -102,8 +102,9 @@ class InterpretedEngine:
         running = self._running
         try:
             if running is not None and not running.done():
-                with contextlib.suppress(SimulationError):
-                    await self.settle(PATIENCE)
+                if not self._broken:
+                    with contextlib.suppress(SimulationError):
+                        await self.settle(PATIENCE)
                 self.line.farewell = "the speaker hung up"
                 self.line.wake()
                 await asyncio.shield(running)
@@ -115,7 +116,7 @@ class InterpretedEngine:
 
     async def speak(self, text: str) -> None:
         """Say a text."""
-        if not words(text):
+        if not any(char.isalnum() for char in text):
             raise SimulationError(f"nobody can say {text!r}: there is no word in it")
         self.track.say(text, self.track.position + round(GAP * RATE))
         self.line.wake()
@@ -171,6 +172,7 @@ class InterpretedEngine:
                 self._waits.remove(entry)
         if self._scripted.broken is not None:
             error, self._scripted.broken = self._scripted.broken, None
+            self._broken = True
             raise error
         if running.done():
             reason = running.result().reason

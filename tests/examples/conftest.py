@@ -13,7 +13,7 @@ import pytest
 
 from vivavoce.agent.events import AgentStarted
 from vivavoce.agent.testing import Caller
-from vivavoce.cli.load import load_agent
+from vivavoce.cli.load import load_host
 from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.simulation import engine, spoken
 from vivavoce.pipelines.simulation.line import SimulatedLine
@@ -22,7 +22,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def load(name: str) -> ModuleType:
-    load_agent(str(EXAMPLES / f"{name}.py"))
+    load_host(str(EXAMPLES / f"{name}.py"))
     return sys.modules[f"_vivavoce_agent_{name}"]
 
 
