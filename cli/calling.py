@@ -221,8 +221,10 @@ def phone(
                 as_json=as_json,
             )
         else:
+            quiet = settings.log_format == "json"  # what is shown of calls is personal
+            console = Console(quiet=quiet)
             running = run_phone(
-                found, settings, Console(), ready, dial=dial, folder=out, as_json=as_json
+                found, settings, console, ready, dial=dial, folder=out, as_json=as_json
             )
         code = asyncio.run(running)
     except PhoneError as error:
@@ -283,10 +285,12 @@ def serve(
             Console().print(f"[dim]their calls: {url}/operator[/]", highlight=False)
 
     try:
+        # What is shown of calls is personal, which lines for machines are not.
+        shown = Console(quiet=settings.log_format == "json")
         work = run_server(
             found,
             settings,
-            Console(),
+            shown,
             ready,
             exchange=None if phone is None else read_phone(phone, {}),
             folder=out,

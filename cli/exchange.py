@@ -17,6 +17,7 @@ from vivavoce.pipelines.interpret.room import Room
 from vivavoce.pipelines.interpret.seating import Person, SeatingError
 from vivavoce.web.desk import Desk
 from vivavoce.web.interpreting import UnreachedError
+from vivavoce.web.metrics_site import show_phone
 
 
 class Invitations:
@@ -78,6 +79,8 @@ async def telephone(
             desk.observer,
             rooms=desk.interpreting.rooms,
         )
+        if desk.observer is not None:
+            show_phone(desk.observer, phone)
         async with phone:
             desk.interpreting.telephone = Invitations(phone)
             if not as_json:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import json
+import logging
 import os
 import signal
 import ssl
@@ -55,6 +56,8 @@ from vivavoce.web.records import RecordsError
 from vivavoce.web.store import Store
 from vivavoce.web.store_keeper import Keeper
 from vivavoce.web.store_settings import StoreSettings
+
+log = logging.getLogger("vivavoce")
 
 _SECTIONS = {
     "phone", "trunk", "policy", "phones", "retries", "campaign", "audiosocket", "chan_websocket",
@@ -459,8 +462,9 @@ async def run_phone(
                 setup.metrics, phone, models, observer, gate, records, desk.recordings
             )
             async with phone, site:
+                where = places(phone, setup)
+                log.info("%s listens on %s", agents[0].name, where)
                 if not as_json:
-                    where = places(phone, setup)
                     console.print(f"[bold]{agents[0].name}[/] listens on {where}")
                     if folder is None:
                         console.print(f"[dim]{escape(setup.records.told())}[/]", soft_wrap=True)

@@ -148,6 +148,7 @@ PURE = (
         f"pipelines/models/transcription/{name}.py"
         for name in ("openai", "options", "retry", "seams", "text")
     ),
+    *(f"pipelines/observing/{name}.py" for name in ("spans", "tally")),
     "pipelines/subtitles.py",
     *(f"pipelines/turns/{name}.py" for name in ("bargein", "endpointing", "heard", "playout")),
     *(

@@ -47,7 +47,7 @@ def look_after_phone(
         places: Folders that are written to.
         signer: Knows the scrape key.
     """
-    station, meter = phone.station, observer.meter
+    meter = observer.meter
 
     def busy() -> bool:
         return gate is not None and bool(gate.full())
@@ -59,6 +59,13 @@ def look_after_phone(
         show_records(observer, records)
     if gate is not None:
         show_load(observer, gate)
+    show_phone(observer, phone)
+    return Metrics(observer, health, signer)
+
+
+def show_phone(observer: Observer, phone: Phone) -> None:
+    """Show how a telephone stands: its trunks, and whom it refused."""
+    station, meter = phone.station, observer.meter
     meter.show(
         "trunk_registered",
         "Whether a trunk that registers is registered.",
@@ -73,7 +80,6 @@ def look_after_phone(
             seen[reason] = count
 
     observer.also(refused)
-    return Metrics(observer, health, signer)
 
 
 class MetricsSite:

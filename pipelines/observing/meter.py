@@ -109,6 +109,7 @@ class Meter:
         GCCollector(registry=registry)
         self.lag = Pulse()
         self._bounds: dict[str, Bound] = {}
+        self._shown: list[_Shown] = []
 
         def count(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"vivavoce_{name}", text, labels, registry=registry)
@@ -310,7 +311,7 @@ class Meter:
         read: Callable[[], Mapping[tuple[str, ...], float]],
         *labels: str,
     ) -> None:
-        """Show figures that stand somewhere else, read at each exposition.
+        """Show figures that stand somewhere else, read with each `look`.
 
         Args:
             name: The gauge's, without "vivavoce_"; "…_total" makes it a counter.
@@ -318,7 +319,14 @@ class Meter:
             read: Gives them by the values of the labels.
             labels: The labels' names.
         """
-        self.registry.register(_Shown(f"vivavoce_{name}", text, read, labels))
+        shown = _Shown(f"vivavoce_{name}", text, read, labels)
+        self._shown.append(shown)
+        self.registry.register(shown)
+
+    def look(self) -> None:
+        """Read what stands somewhere else: an exposition may then be made on another thread."""
+        for shown in self._shown:
+            shown.look()
 
     def _bounded(self, label: str, value: str) -> str:
         return self._bounds.setdefault(label, Bound())(value)
@@ -335,13 +343,17 @@ class _Shown(Collector):
         labels: tuple[str, ...],
     ) -> None:
         self._name, self._text, self._read, self._labels = name, text, read, labels
+        self._found: Mapping[tuple[str, ...], float] = {}
+
+    def look(self) -> None:
+        self._found = dict(self._read())
 
     def describe(self) -> Iterable[Metric]:
         return [self._family()]
 
     def collect(self) -> Iterable[Metric]:
         family = self._family()
-        for values, figure in self._read().items():
+        for values, figure in self._found.items():
             family.add_metric(list(values), figure)
         return [family]
 

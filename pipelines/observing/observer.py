@@ -144,6 +144,7 @@ class Observer:
         for found in self._following.values():
             with _unharmed(found.conversation.call):
                 self._count(found)
+        self.meter.look()
 
     @property
     def calls(self) -> int:

@@ -14,11 +14,14 @@ from typing import Any
 from vivavoce.agent.call import Call
 from vivavoce.agent.ledger import Latency, Request, Speculation, Switch
 from vivavoce.agent.prices import Price, price_of
-from vivavoce.agent.transcript import Failure, ToolUse
+from vivavoce.agent.transcript import Entry, Failure, ToolUse
 from vivavoce.agent.usage import Usage
 
 SERVED = {"transcription": "hearing", "thinking": "thinking", "speech": "speaking"}
 """Whose provider each stage of a latency waited for; the others wait for nobody."""
+TAIL = 32
+"""Entries of a transcript by which it is known where the new ones begin. Only the latest replies
+are ever dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,11 @@ class Tally:
     def __init__(self, call: Call[Any], prices: Mapping[str, Price] | None = None) -> None:
         self._call, self._prices = call, prices
         self._turns = self._reactions = self._partials = 0
-        self._switches = self._failures = self._underruns = 0
+        self._switches = self._underruns = 0
         self._requests: set[int] = set()  # those that are over, by place
         self._begun = 0  # before it all requests are over
-        self._tools: set[str] = set()
+        self._tail: list[Entry] = []
+        self._running: list[ToolUse] = []
         self._speculation = Speculation()
         self._usage = Usage()
         self._costs: dict[str, float] = {}
@@ -122,16 +126,25 @@ class Tally:
         return found
 
     def _look_through(self, gain: Gain) -> None:
-        # Entries are dropped (a reply that nobody heard): their places tell nothing.
+        for entry in self._fresh():
+            if isinstance(entry, Failure):
+                gain.failures.append(entry)
+            elif isinstance(entry, ToolUse):
+                self._running.append(entry)
+        gain.tools = [use for use in self._running if use.seconds is not None]
+        self._running = [use for use in self._running if use.seconds is None]
+
+    def _fresh(self) -> list[Entry]:
+        """Return the entries that have come; places tell nothing, for some are dropped."""
         entries = self._call.transcript.entries
-        failures = [entry for entry in entries if isinstance(entry, Failure)]
-        gain.failures = failures[self._failures :]
-        self._failures = len(failures)
-        for entry in entries:
-            if isinstance(entry, ToolUse) and entry.seconds is not None:
-                if entry.id not in self._tools:
-                    gain.tools.append(entry)
-                self._tools.add(entry.id)
+        known = {id(entry) for entry in self._tail}
+        fresh = []
+        for entry in reversed(entries):  # a long call's are not gone through each time
+            if id(entry) in known:
+                break
+            fresh.append(entry)
+        self._tail = entries[-TAIL:]
+        return fresh[::-1]
 
     def _guessed(self) -> Speculation:
         now, before = self._call.ledger.speculation, self._speculation

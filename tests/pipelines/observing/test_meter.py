@@ -146,7 +146,9 @@ def test_what_stands_elsewhere_is_read_when_somebody_asks(meter):
     found = {("a",): 1.0}
     meter.show("breaker", "A breaker.", lambda: found, "provider")
     meter.show("written_total", "Written.", lambda: {(): 5.0})
+    meter.look()
     assert value(meter, "breaker", provider="a") == 1
     found[("a",)] = 2.0
+    meter.look()
     assert value(meter, "breaker", provider="a") == 2
     assert value(meter, "written_total") == 5

@@ -84,3 +84,17 @@ def test_switches_are_counted(call):
     call.ledger.switches.append(Switch("hearing", "b", "gone", 1.0, "timeout"))
     assert [each.kind for each in tally.take().switches] == ["timeout"]
     assert tally.take().switches == []
+
+
+def test_a_long_transcript_is_counted_whole_and_once(call):
+    tally = Tally(call)
+    found = []
+    for number in range(200):
+        call.transcript.add(Failure("tools", str(number), float(number)))
+        if number % 7 == 0:
+            reply = Reply("x")
+            call.transcript.add(reply)
+            found += tally.take().failures
+            call.transcript.drop(reply)
+    found += tally.take().failures
+    assert [each.message for each in found] == [str(number) for number in range(200)]
