@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from vivavoce.agent import Agent, Interpreter
+from vivavoce.agent.languages import base
 from vivavoce.phone.media.codec import Opus
 from vivavoce.pipelines.hosting import Host, face
 from vivavoce.pipelines.interpret.interpretation import Interpretation
@@ -166,8 +167,15 @@ class Interpreting:
         interpreter = self.interpreters.get(live.agent.name)
         if interpreter is None:
             return None
+        heard = [each for each in interpreter.targets if base(each) == base(wish.language)]
         return Interpretation(
-            interpreter, self._models, line, call_id=live.id, caller=caller, called=wish.called
+            interpreter,
+            self._models,
+            line,
+            hears=heard[0] if heard else None,
+            call_id=live.id,
+            caller=caller,
+            called=wish.called,
         )
 
     def left(self, live: LiveCall) -> None:

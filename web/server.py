@@ -264,7 +264,7 @@ class CallServer:
         agent = str(given.get("agent") or given.get("interpreter") or "")
         agent = agent or (claims.agent if claims else "")
         room = str(given.get("room") or given.get("lecture") or "")[:64]
-        language = given.get("language")
+        language = given.get("language") or given.get("hears")
         speaks = bool(given.get("speaks"))
         if room:
             language = given.get("speaks") or given.get("hears")

@@ -24,7 +24,7 @@ STATE = "document.querySelector('#dialogue li:nth-child({})').dataset.state"
 @pytest_asyncio.fixture(loop_scope="session")
 async def booth(tmp_path):
     """A server that interprets, deaf and mute: what it tells is played."""
-    interpreter = Interpreter("fr", ["en", "es"], name="booth", voice="speaker", latency=2_000)
+    interpreter = Interpreter("fr", ["es", "en"], name="booth", voice="speaker", latency=2_000)
     async with serving(interpreter, recordings=tmp_path) as server:
         yield server
 
@@ -53,17 +53,19 @@ async def test_a_session_of_one_line(tab, booth):
     await one.until(
         "!document.querySelector('#setup').hidden && document.querySelector('#hears option')"
     )
-    assert await one.text("#name") == "French → English · Spanish"
+    assert await one.text("#name") == "French → Spanish · English"
     assert "Wear headphones" in await one.text("#headphones")
     assert not await page.is_checked("#copy")  # one's voice is asked for, never taken
     assert "sample" in await one.text("#copy-why")
     assert "records this call" in await one.text("#kept-server")
     assert not await kept_out(page)
     await page.check("#copy")
+    await page.select_option("#hears", "en")
     await page.click("#start")
     await one.stage("call")
     live = await carried(booth)
     assert live.wish.copies
+    assert live.conversation.call.language == "en"
     await during(one, Player(live))
     await page.click("#end")
     await one.stage("after")
