@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 import pytest
 
 from tests.pipelines.observing.collector import Collector, attributes
-from vivavoce.agent import Agent
+from vivavoce.agent import Agent, Call
 from vivavoce.agent.ledger import STAGES
 from vivavoce.agent.prices import Price
+from vivavoce.pipelines.clock import Clock
+from vivavoce.pipelines.observing import traces
 from vivavoce.pipelines.observing.meter import Meter
 from vivavoce.pipelines.observing.observer import Observer
 from vivavoce.pipelines.observing.traces import Tracer, TracesError
@@ -168,3 +171,34 @@ async def test_a_share_of_none_makes_no_trace(observe):
     assert collector.requests == []
     with pytest.raises(TracesError, match="within 0 and 1"):
         Tracer("http://127.0.0.1:1", share=2)
+
+
+async def test_a_collector_that_is_not_there_ends_nothing(monkeypatch, caplog):
+    monkeypatch.setattr(traces, "SENDING", 0.3)
+    tracer = Tracer("http://127.0.0.1:9/v1/traces")
+    tracer.call("x", 1, {}).end(2, {})
+    async with asyncio.timeout(30):
+        await tracer.close()
+    assert "export" in caplog.text
+
+
+async def test_a_defect_in_counting_does_not_end_the_call_that_is_counted(caplog):
+    observer = Observer()
+    call = Call(Agent(), "broken")
+    call.ledger.served = [{}]  # one that answers no turn
+
+    class Broken:
+        clock = Clock()
+
+        def __init__(self):
+            self.call = call
+
+        def now(self):
+            return 1.0
+
+    broken = Broken()
+    observer.began(broken, "file")
+    observer.collect()
+    observer.ended(broken)
+    assert observer.calls == 0
+    assert caplog.text.count("call broken is not counted rightly") == 2
