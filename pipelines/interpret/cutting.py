@@ -44,6 +44,8 @@ _TERMS: dict[Seam, tuple[int, float]] = {
     Seam.HELD: (6, 2.25),
     Seam.TIGHT: (8, 3.0),
 }
+_REST = 2
+"""Words from which on a sentence ends a piece that goes on with it."""
 _NEAR = 2
 """Words within which a good seam is waited for rather than a bad one taken."""
 
@@ -136,6 +138,7 @@ class Cutter:
         self._segments: list[_Heard] = []
         self._dropped = -1
         self._count = 0
+        self._closed = True  # the last piece ended what was said
         self._before = 0  # words of forgotten segments that were overruled
         # How many words from the end the transcriber's changes reach, and how often of late it
         # took a mark at the end back.
@@ -360,7 +363,8 @@ class Cutter:
             ready = ready[:-1]
         if not self._whole:
             age = (now - words[0].at) / self._lag
-            if length := _choose(ready, found, age):
+            begun = Seam.SENTENCE in ready[_REST - 1 : _REST] and not self._closed
+            if length := _REST if begun else _choose(ready, found, age):
                 return length
             overdue = age >= _TERMS[Seam.TIGHT][1]
             if paused and count <= most and (overdue or found[-1] is Seam.SENTENCE):
@@ -388,12 +392,13 @@ class Cutter:
                 break
         self._count += 1
         last = words[-1]
+        self._closed = over or closes(last.text, self._source)
         return Cut(
             number=self._count,
             text=" ".join(word.text for word in words),
             started=words[0].at,
             ended=last.at,
-            closes=over or closes(last.text, self._source),
+            closes=self._closed,
             words=tuple(Word(word.text, word.at) for word in words),
         )
 

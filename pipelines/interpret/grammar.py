@@ -230,6 +230,8 @@ def _seam(tokens: Sequence[Token], i: int, source: str) -> Seam:
     mark = _mark(a, b, source)
     if mark is Seam.COMMA and a.number and b is not None and b.number:
         return Seam.HELD
+    if mark is Seam.COMMA and a.ends in _UNFINISHED:
+        return Seam.HELD  # "y, | para ser sincero,"
     if mark is Seam.COMMA:
         return mark if _long_enough(tokens, i) else Seam.PHRASE
     if mark is not None or b is None:
@@ -238,6 +240,9 @@ def _seam(tokens: Sequence[Token], i: int, source: str) -> Seam:
         return Seam.TIGHT
     # "Frau Müller", but "die Frau | kommt".
     titled = a.ends is not Kind.TITLE or ((b.upper or not a.upper) and b.opens is Kind.CONTENT)
+    # "in a moment | it is"; but "did it | have".
+    if b.clean in _EITHER and c is not None and c.opens is Kind.AUXILIARY:
+        return Seam.TIGHT if a.ends in _LEANING else Seam.CLAUSE
     if (a.ends in _LEANING and titled) or b.opens is Kind.CLINGING or _subject(tokens, i):
         return Seam.TIGHT
     if _name(a, b, c, source):
@@ -259,6 +264,8 @@ def _subject(tokens: Sequence[Token], i: int) -> bool:
     if tokens[i].clean not in _EITHER:
         return False
     before = tokens[i - 1] if i else None
+    if i + 1 < len(tokens) and tokens[i + 1].opens is Kind.AUXILIARY:
+        return True
     return before is None or before.mark is not None or before.ends in _BEFORE_SUBJECT
 
 
@@ -316,7 +323,7 @@ def _name(a: Token, b: Token, c: Token | None, source: str) -> bool:
 
 def _joint(b: Token, c: Token | None) -> Seam:
     """Judge the gap before a conjunction by what it joins."""
-    if b.clean in _BUT or b.clean in _BUT_ALSO:
+    if b.clean in _BUT or b.clean in _BUT_ALSO or b.mark is Seam.COMMA:
         return Seam.CLAUSE
     if c is None:
         return Seam.TIGHT

@@ -111,6 +111,7 @@ class _Clause:
         if self.over:
             # "gekauft | hat", "kaufen | will" go on; "der das Haus kauft | hat" does not.
             verb = b.opens is Kind.AUXILIARY or bool(_PARTICIPLE.fullmatch(b.clean))
+            verb = verb or (self._dutch and b.clean == "zijn")  # "his", too
             if self._dutch and a.ends is Kind.AUXILIARY and self._is_verb(b):
                 return Seam.TIGHT  # "omdat hij het wil | kopen"
             done = not _PARTICIPLE.fullmatch(a.clean) and not a.clean.endswith("en")

@@ -57,11 +57,12 @@ _TABLES: dict[str, dict[Kind, str]] = {
         " doesnt didnt",
         Kind.NEGATION: "not never no neither hardly scarcely",
         Kind.DEGREE: "very too quite rather really so more less just only even almost nearly"
-        " about always often also still already ever usually probably actually",
+        " about first last next always often also still already ever usually probably"
+        " actually",
         Kind.CLINGING: "me him us them it you up off away back ago else enough either myself"
         " himself herself itself ourselves themselves yourself mine yours ours theirs",
         Kind.ADVERB: "today tomorrow yesterday tonight now then soon later again perhaps maybe"
-        " here however therefore first finally please together",
+        " here however therefore finally please together",
         Kind.TITLE: "mr mrs ms miss dr doctor professor prof president minister sir lady saint st"
         " captain general king queen pope",
         Kind.MONTH: "january february march april june july august september october november"
@@ -149,8 +150,9 @@ _TABLES: dict[str, dict[Kind, str]] = {
         " catorce quince dieciséis diecisiete dieciocho diecinueve veinte veintiuno"
         " veintidós veintitrés veinticuatro veinticinco treinta cuarenta cincuenta sesenta"
         " setenta ochenta noventa cien ciento doscientos trescientos cuatrocientos"
-        " quinientos seiscientos setecientos ochocientos novecientos mil millón millones"
-        " coma medio",
+        " quinientos seiscientos setecientos ochocientos novecientos doscientas trescientas"
+        " cuatrocientas quinientas seiscientas setecientas ochocientas novecientas mil"
+        " millón millones coma medio",
     },
     "it": {
         Kind.DETERMINER: "il lo la i gli le un uno una questo questa questi queste quel quello"
@@ -220,7 +222,9 @@ _TABLES: dict[str, dict[Kind, str]] = {
         Kind.NUMBER: "zero dois duas três quatro cinco seis sete oito nove dez onze doze treze"
         " catorze quatorze quinze dezasseis dezesseis dezassete dezessete dezoito dezanove"
         " dezenove vinte trinta quarenta cinquenta sessenta setenta oitenta noventa cem"
-        " cento duzentos trezentos quatrocentos quinhentos mil milhão milhões vírgula meio",
+        " cento duzentos trezentos quatrocentos quinhentos seiscentos setecentos oitocentos"
+        " novecentos duzentas trezentas quatrocentas quinhentas seiscentas setecentas"
+        " oitocentas novecentas mil milhão milhões vírgula meio",
     },
     "de": {
         Kind.DETERMINER: "der die das den dem des ein eine einen einem einer eines dieser diese"
@@ -365,7 +369,7 @@ _GERMAN_STEMS = (
     " wechsel weck wein wirk wünsch zerstör zweifel zähl gewöhn ändert kontrollier organisier"
     " probier interessier diskutier notier servier storn lieb änder wiederhol unterricht vermiet"
     " verdien verpass versteck verwend entdeck entwickel entschuldig beantwort begrüß behandel"
-    " beobacht berat bemerk beschäftig"
+    " beobacht berat bemerk beschäftig leit wieg übersetz erwart betracht funktionier gelang"
 )
 _GERMAN_FORMS = (
     "geht gehe gehst gehen ging gingen kommt komme kommst kommen kam kamen sieht sehe siehst sehen"
