@@ -12,7 +12,12 @@ from tests.web.test_modules import node
 from vivavoce.agent.segment import Segment
 from vivavoce.pipelines.interpret.dub import Dub
 
-MODULES = {"booth": "booth.js", "dub": "booth-dub.js", "lag": "booth-lag.js"}
+MODULES = {
+    "booth": "booth.js",
+    "dub": "booth-dub.js",
+    "lag": "booth-lag.js",
+    "kept": "kept.js",
+}
 
 
 def run(code, given=None):
@@ -205,3 +210,21 @@ def test_the_page_dubs_as_the_server_does():
     assert np.abs(np.array(found["dubbed"]["samples"]) - wanted.astype(int)).max() <= 1
     assert found["said"]["samples"] == pairs[:, 0].tolist()
     assert found["heard"]["samples"] == pairs[:, 1].tolist()
+
+
+def test_people_are_told_what_is_kept_and_for_how_long():
+    # Without words each is told by its key.
+    given = [
+        [None, False],
+        [None, True],
+        [{"words": True, "sound": False, "days": None}, False],
+        [{"words": True, "sound": True, "days": 30}, True],
+        [{"words": True, "sound": True, "days": 0.5}, True],
+    ]
+    assert run("result = given.map(([records, sound]) => kept.kept(records, sound));", given) == [
+        "setup.nothing",
+        "setup.recorded",
+        "setup.wordsOnly setup.keptOn",
+        "setup.soundAndWords setup.keptDays",
+        "setup.soundAndWords setup.keptHours",
+    ]

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from vivavoce.agent.segment import Segment
 from vivavoce.web.dialogue import dialogue, pretty
 from vivavoce.web.story import read
 
@@ -110,3 +111,16 @@ def test_json_is_written_to_be_read():
 
 def test_nobody_spoke(parse):
     assert "Nobody said anything" in parse(dialogue(read({}), None)).text
+
+
+def test_a_piece_that_was_interpreted_stands_there_in_both_languages(parse):
+    said = Segment(1, "Ada", "fr", "en", "Bonjour <b>.", 1.0, 2.0, translation="Good morning.")
+    said.spoken_from, said.spoken_to, said.state = 3.5, 4.5, "spoken"
+    failed = Segment(2, "Ada", "fr", "en", "Oui.", 2.5, 3.0, state="failed", why="no answer")
+    story = read({"transcript": [said.to_dict(), failed.to_dict()]})
+    assert (story.entries[0].lag, story.span) == (1.5, 4.5)
+    first, second = parse(dialogue(story, None)).all("li")
+    assert first.one("p", "who").text == "Ada · fr → en · 1.5 s behind"
+    texts = [(each.attributes["lang"], each.text) for each in first.all("p", "text")]
+    assert texts == [("fr", "Bonjour <b>."), ("en", "Good morning.")]
+    assert second.one("p", "why").text == "Not translated: no answer"

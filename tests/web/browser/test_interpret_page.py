@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 
+from tests.web.browser.agents import MARKUP
 from tests.web.browser.played import FRENCH, GUESS, Player, carried
 from tests.web.browser.test_page import RULES
 from tests.web.calls import serving
@@ -185,6 +186,10 @@ async def test_a_lectures_listener_on_a_phone(tab, booth):
         [("Bonsoir à tous.", "Buenas noches a todos.")], lags=[1.4]
     )
     await one.until("/Buenas/.test(document.querySelector('#dialogue').textContent)")
+    Player(live, "<b>Ben</b>", "fr", "es").past([(MARKUP, MARKUP)], lags=[1.4])
+    await one.until("document.querySelectorAll('#dialogue li').length === 2")
+    assert await page.evaluate("window.hurt") is None  # text stays text
+    assert await page.locator("#dialogue b:text-is('<b>Ben</b>')").count() == 1
     await page.click("#details")
     assert "Espagnol" in (await one.text("#listeners")).capitalize()
     await page.select_option("#hears-now", "en")
