@@ -34,6 +34,42 @@ SPEEDS = (0.25, 4.0)
 _TAG_VALUE = re.compile(r"[a-z][a-z_-]{1,30}")
 
 
+class VoiceSample:
+    """A recording of a voice that is in memory only, and can be forgotten at any time.
+
+    Whoever still holds it then holds nothing: a request that is made afterwards is spoken with
+    the neutral voice. What it holds is never shown.
+
+    Args:
+        wav: As a mono 16-bit WAV file.
+        seconds: How long it is.
+        speaker: Whose voice it is.
+    """
+
+    __slots__ = ("_wav", "seconds", "speaker")
+
+    def __init__(self, wav: bytes, seconds: float, speaker: str) -> None:
+        self._wav: bytes | None = wav
+        self.seconds = seconds
+        self.speaker = speaker
+
+    def __repr__(self) -> str:
+        state = "forgotten" if self._wav is None else f"{self.seconds:.1f} s"
+        return f"<VoiceSample of {self.speaker}: {state}>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a voice sample is not written down")
+
+    @property
+    def wav(self) -> bytes | None:
+        """The file; None once it is forgotten."""
+        return self._wav
+
+    def forget(self) -> None:
+        """Forget it; idempotent."""
+        self._wav = None
+
+
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """Who speaks, and how.
@@ -42,7 +78,8 @@ class Speaker:
     for vLLM-Omni and voxtral.com; expressiveness, emotion and pace for Voxtral 3 at Mistral.
 
     Attributes:
-        voice: A preset's slug or a voice's id; None with a sample.
+        voice: A preset's slug or a voice's id; None with a file. With a `VoiceSample`, who speaks
+            where the provider cannot copy a voice, and once the sample is forgotten.
         sample: A recording of the voice to speak with: one person, 3 to 25 s, any format. It is
             sent along with what is spoken, and no voice is kept of it. The person must have
             agreed.
@@ -53,18 +90,19 @@ class Speaker:
     """
 
     voice: str | None = None
-    sample: Path | None = None
+    sample: Path | VoiceSample | None = None
     speed: float | None = None
     expressiveness: float | None = None
     emotion: str | None = None
     pace: str | None = None
 
     def __post_init__(self) -> None:
-        if self.voice is not None and self.sample is not None:
+        held = isinstance(self.sample, VoiceSample)
+        if self.voice is not None and self.sample is not None and not held:
             raise VoiceError("Speaker: give a voice or a sample, not both")
         if self.voice is not None:
             _check_name(self.voice)
-        if self.sample is not None:
+        if self.sample is not None and not isinstance(self.sample, VoiceSample):
             object.__setattr__(self, "sample", Path(self.sample))
         _check_number("speed", self.speed, *SPEEDS)
         _check_number("expressiveness", self.expressiveness, 1.0, 100.0)

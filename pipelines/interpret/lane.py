@@ -467,5 +467,5 @@ class Lane:
 def _name(voice: str | Speaker | None) -> str:
     """Return a voice's name; "speaker" where it is copied from a sample."""
     if isinstance(voice, Speaker):
-        return voice.voice or ("speaker" if voice.sample is not None else "")
+        return "speaker" if voice.sample is not None else voice.voice or ""
     return voice or ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vivavoce.agent.languages import base
-from vivavoce.agent.voices import Speaker
+from vivavoce.agent.voices import Speaker, VoiceSample
 from vivavoce.pipelines.models.errors import ModelError
 
 log = logging.getLogger("vivavoce")
@@ -39,6 +39,7 @@ class Abilities:
         expressiveness: Of the whole text.
         speed: Of the whole text.
         samples: A sample to speak with; else why there is none, in words.
+        shortest: Seconds of a sample, at least.
         languages: What it speaks; empty where that is not known.
         longest: Characters of one request, at most; 0 where no limit is known.
     """
@@ -48,6 +49,7 @@ class Abilities:
     expressiveness: bool = False
     speed: bool = False
     samples: bool | str = True
+    shortest: float = 3.0
     languages: tuple[str, ...] = ()
     longest: int = 0
 
@@ -66,7 +68,7 @@ class Delivery:
 
     text: str
     voice: str | None = None
-    sample: Path | None = None
+    sample: Path | VoiceSample | None = None
     speed: float | None = None
     expressiveness: float | None = None
 
@@ -106,7 +108,10 @@ def deliver(
             f"{name} does not speak {language!r}: it speaks {', '.join(abilities.languages)}",
         )
     speaker = voice if isinstance(voice, Speaker) else Speaker(voice)
-    if speaker.sample is not None and abilities.samples is not True:
+    sample = speaker.sample
+    if isinstance(sample, VoiceSample):
+        sample = _held(sample, abilities)
+    elif sample is not None and abilities.samples is not True:
         raise ModelError(
             "speaking", "refused", f"{name} takes no sample of a voice: {abilities.samples}"
         )
@@ -137,8 +142,34 @@ def deliver(
             log.warning("%s has no %s: it speaks as usual", name, what)
     return Delivery(
         text,
-        speaker.voice,
-        speaker.sample,
+        None if sample is not None else speaker.voice,
+        sample,
         speaker.speed if abilities.speed else None,
         speaker.expressiveness if abilities.expressiveness else None,
     )
+
+
+def _held(sample: VoiceSample, abilities: Abilities) -> VoiceSample | None:
+    """Return a sample that can be sent; without one the neutral voice speaks."""
+    if abilities.samples is not True:
+        if (abilities.name, "sample") not in _said:
+            _said.add((abilities.name, "sample"))
+            log.warning(
+                "%s takes no sample of a voice (%s): a neutral one speaks",
+                abilities.name,
+                abilities.samples,
+            )
+        return None
+    return sample if sample.wav is not None and sample.seconds >= abilities.shortest else None
+
+
+def clones(speaking: object) -> bool | str:
+    """Return whether a speech model can speak with a sample; else why not, in words.
+
+    Args:
+        speaking: A client (`Speaking`): one of those here tells by its `abilities`.
+    """
+    abilities = getattr(speaking, "abilities", None)
+    if not isinstance(abilities, Abilities):
+        return "it is not known to take samples of voices"
+    return abilities.samples

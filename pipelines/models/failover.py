@@ -22,6 +22,7 @@ from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.models import joint, served
 from vivavoce.pipelines.models.breaker import Order, State
+from vivavoce.pipelines.models.delivery import Abilities
 from vivavoce.pipelines.models.errors import ModelError, StageName
 from vivavoce.pipelines.models.interfaces import (
     Finished,
@@ -250,6 +251,20 @@ class FailoverSpeaking:
     def states(self) -> dict[str, State]:
         """Return how each provider's breaker stands, by the provider's name."""
         return self._line.states()
+
+    @property
+    def abilities(self) -> Abilities | None:
+        """What the first one has that speaks with samples of voices; else the first of all.
+
+        Behind one with a voice of its own nobody's is copied.
+        """
+        those = [
+            found
+            for each in self._line.providers
+            if each.voice is None
+            and isinstance(found := getattr(each.model, "abilities", None), Abilities)
+        ]
+        return next((each for each in those if each.samples is True), those[0] if those else None)
 
     @property
     def rate(self) -> int:

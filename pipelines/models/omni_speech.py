@@ -48,7 +48,7 @@ class OmniSpeech:
     def __init__(self, http: Http, endpoint: Endpoint) -> None:
         self._http = http
         self._endpoint = endpoint
-        self._abilities = Abilities(
+        self.abilities = Abilities(
             endpoint.model,
             speed=True,
             samples="its open weights have no encoder to clone with; name one of its voices",
@@ -64,7 +64,7 @@ class OmniSpeech:
         Where no voice is named, the server is asked once which it has, and one of the language
         speaks.
         """
-        asked = deliver(text, voice, language, self._abilities)
+        asked = deliver(text, voice, language, self.abilities)
         body: dict[str, Any] = {
             "model": self._endpoint.model,
             "input": asked.text,

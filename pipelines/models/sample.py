@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vivavoce.agent.voices import VoiceSample
 from vivavoce.pipelines.audio.convert import rms_dbfs
 
 RATE = 24_000
@@ -44,7 +45,7 @@ class Sample:
     Attributes:
         wav: As a mono 16-bit WAV file.
         seconds: How long it is.
-        level: Of the speech in it (dBFS).
+        level: Of the speech in it (dBFS); 0 where it was not measured here.
     """
 
     wav: bytes
@@ -57,16 +58,27 @@ class Sample:
         return base64.b64encode(self.wav).decode()
 
 
-def read_sample(path: Path, lengths: tuple[float, float] = LENGTHS) -> Sample:
+def read_sample(path: Path | VoiceSample, lengths: tuple[float, float] = LENGTHS) -> Sample:
     """Read and check a sample. Blocks, for as long as it takes to decode the file.
 
     Args:
-        path: A recording in any format that FFmpeg reads.
+        path: A recording in any format that FFmpeg reads; or one that is in memory, which has
+            been checked and is not remembered here.
         lengths: Shortest and longest (s).
 
     Raises:
         SampleError: If there is none, or it is not fit to be cloned.
     """
+    if isinstance(path, VoiceSample):
+        wav = path.wav
+        if wav is None:
+            raise SampleError(f"the sample of {path.speaker} was withdrawn")
+        if not lengths[0] <= path.seconds <= lengths[1]:
+            raise SampleError(
+                f"the sample of {path.speaker} lasts {path.seconds:.1f} s: it must last"
+                f" {lengths[0]:g} to {lengths[1]:g} s"
+            )
+        return Sample(wav, path.seconds, 0.0)
     try:
         stat = path.stat()
     except OSError as error:

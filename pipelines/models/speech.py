@@ -16,7 +16,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from vivavoce.agent.voices import Speaker
+from vivavoce.agent.voices import Speaker, VoiceSample
 from vivavoce.pipelines.models.delivery import deliver, mistral_abilities
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Endpoint, Http
@@ -37,7 +37,7 @@ def default_voice(language: str) -> str:
     return _VOICES.get(language.split("-", maxsplit=1)[0].lower(), _VOICE)
 
 
-async def sample_of(path: Path, lengths: tuple[float, float] = LENGTHS) -> Sample:
+async def sample_of(path: Path | VoiceSample, lengths: tuple[float, float] = LENGTHS) -> Sample:
     """Read a sample beside the event loop.
 
     Raises:
@@ -137,7 +137,7 @@ class SpeechModel:
     def __init__(self, http: Http, endpoint: Endpoint) -> None:
         self._http = http
         self._endpoint = endpoint
-        self._abilities = mistral_abilities(endpoint.model)
+        self.abilities = mistral_abilities(endpoint.model)
 
     async def stream(
         self, text: str, *, voice: str | Speaker | None, language: str
@@ -147,7 +147,7 @@ class SpeechModel:
         Mistral takes the language from the text, and wants a voice: without one, a preset of the
         language speaks.
         """
-        asked = deliver(text, voice, language, self._abilities)
+        asked = deliver(text, voice, language, self.abilities)
         body: dict[str, Any] = {"model": self._endpoint.model, "input": asked.text}
         if asked.sample is not None:
             body["ref_audio"] = (await sample_of(asked.sample)).base64

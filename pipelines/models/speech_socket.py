@@ -72,7 +72,7 @@ class RealtimeSpeech:
         self._waits = http.timeouts
         # That tags work on the socket is not established, and one read out loud is worse than
         # one left out.
-        self._abilities = replace(mistral_abilities(endpoint.model), tags=False)
+        self.abilities = replace(mistral_abilities(endpoint.model), tags=False)
         self._idle: list[_Line] = []
         self._ending: set[_Line] = set()
         self._tasks = Tasks()
@@ -84,7 +84,7 @@ class RealtimeSpeech:
         self, text: str, *, voice: str | Speaker | None, language: str
     ) -> AsyncGenerator[Samples]:
         """Speak a text; see `Speaking.stream`."""
-        asked = deliver(text, voice, language, self._abilities)
+        asked = deliver(text, voice, language, self.abilities)
         settings = await self._settings(asked, language)
         line = await self._take()
         again = line.used  # it may have died of idleness, which shows when it is used

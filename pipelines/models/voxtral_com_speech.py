@@ -92,14 +92,14 @@ class VoxtralComSpeech:
     def __init__(self, http: Http, endpoint: Endpoint) -> None:
         self._http = http
         self._endpoint = endpoint
-        self._abilities = Abilities("voxtral.com", speed=True)
+        self.abilities = Abilities("voxtral.com", speed=True, shortest=SAMPLE_LENGTHS[0])
         self.credits = 0.0
 
     async def stream(
         self, text: str, *, voice: str | Speaker | None, language: str
     ) -> AsyncGenerator[Samples]:
         """Speak a text; see `Speaking.stream`. One of any length, in pieces of `LONGEST`."""
-        asked = deliver(text, voice, language, self._abilities)
+        asked = deliver(text, voice, language, self.abilities)
         body = await self._body(asked)
         for piece in pieces(asked.text):
             done: dict[str, Any] = {}
@@ -137,7 +137,7 @@ class VoxtralComSpeech:
                 f"voxtral.com generates at most {LONGEST:,} characters at once, not"
                 f" {len(text):,}: cut the text, or stream it",
             )
-        asked = deliver(text, voice, language, self._abilities)
+        asked = deliver(text, voice, language, self.abilities)
         body = {"input": asked.text, **await self._body(asked), "response_format": form}
         answer = await self._http.request(
             "speaking", self._endpoint, "POST", "/generate", body=body
