@@ -145,6 +145,13 @@ PURE = (
     "pipelines/models/watch.py",
     "pipelines/models/sse.py",
     *(
+        f"pipelines/interpret/{name}.py"
+        for name in (
+            *("aligning", "cutting", "grammar", "grammar_brackets", "grammar_tokens"),
+            *("grammar_words", "prompt", "settling"),
+        )
+    ),
+    *(
         f"pipelines/models/transcription/{name}.py"
         for name in ("openai", "options", "retry", "seams", "text")
     ),

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from vivavoce.agent.interpreter import Policy
 from vivavoce.agent.languages import base, check
 from vivavoce.pipelines.interpret.aligning import bare, boundary, kept, split
-from vivavoce.pipelines.interpret.grammar import Seam, closes, finished, leans, seams
+from vivavoce.pipelines.interpret.grammar import closes, finished, leans, seams
+from vivavoce.pipelines.interpret.grammar_tokens import Seam
 
 MOST_WORDS = 24
 """Words of a piece at most, while it is cut as it is said."""

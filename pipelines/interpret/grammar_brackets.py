@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from vivavoce.pipelines.interpret.grammar import Seam, Token
+from vivavoce.pipelines.interpret.grammar_tokens import Seam, Token
 from vivavoce.pipelines.interpret.grammar_words import SEPARABLE, VERBS, Kind
 
 _PARTICIPLE = re.compile(

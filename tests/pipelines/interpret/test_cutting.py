@@ -279,6 +279,26 @@ def test_who_never_pauses_is_cut_all_the_same(source, marked):
     assert max(waits) < 2.0 * 3 + SETTLED + 1
 
 
+@pytest.mark.parametrize("lag", [0.3, 2.0, 5.0])
+@pytest.mark.parametrize("source", ["en", "fr", "de"])
+def test_no_word_waits_longer_than_it_may(source, lag):
+    """Whatever is said: a minute of random small words, where hardly a place is good."""
+    rng = random.Random(7)
+    words = [rng.choice(VOCABULARY[source]) for _ in range(160)]
+    cutter = Cutter(source, "es", target_lag=lag)
+    longest, now = 0.0, 0.0
+    for i in range(1, len(words) + 1):
+        for part in range(4):
+            now = (i - 1 + part / 4) / RATE
+            made = cutter.heard(0, " ".join(words[:i]), now) if part == 0 else []
+            for cut in made + cutter.tick(now, speaking=True):
+                longest = max(longest, now - cut.words[0].at)
+                assert len(cut.words) <= MOST_WORDS
+    # The words that a bad place asks for have to be said, and the last of them to settle.
+    assert longest <= max(3 * lag, 8 / RATE) + SETTLED + 1.0
+    assert longest >= min(lag, 4 / RATE) / 2
+
+
 def test_what_cannot_be_cut_by_is_refused():
     with pytest.raises(LanguageError):
         Cutter("tlh", "en")

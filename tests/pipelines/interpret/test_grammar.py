@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from vivavoce.agent.languages import SPOKEN
-from vivavoce.pipelines.interpret.grammar import Seam, closes, finished, leans, seams
+from vivavoce.pipelines.interpret.grammar import closes, finished, leans, seams
+from vivavoce.pipelines.interpret.grammar_tokens import Seam
 from vivavoce.pipelines.interpret.grammar_words import KINDS, VERBS, Kind
 
 
