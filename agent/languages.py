@@ -99,14 +99,16 @@ def follow(text: str, languages: Sequence[str], current: str) -> str:
         languages: Those to choose from.
         current: The one that was spoken so far; it stays where the words do not tell clearly.
     """
-    scores = {language: _score(text, base(language)) for language in languages}
+    scores = {language: hints(text, language) for language in languages}
     best = max(scores, key=lambda language: scores[language], default=current)
     now = scores.get(current, 0)
     # One shared word ("no", "hotel") is no evidence; two more than the present one are.
     return best if scores.get(best, 0) >= 2 and scores[best] >= now + 2 else current
 
 
-def _score(text: str, language: str) -> int:
+def hints(text: str, language: str) -> int:
+    """Count what tells a language: its frequent words, or the letters of its own script."""
+    language = base(language)
     script = _SCRIPTS.get(language)
     if script is not None:
         return len(script.findall(text))

@@ -23,7 +23,8 @@ from vivavoce.pipelines.audio.vad import (
 )
 from vivavoce.pipelines.interpret.hindsight import Hindsight
 from vivavoce.pipelines.interpret.lane import Lane, Voices
-from vivavoce.pipelines.interpret.routing import Router, guessed
+from vivavoce.pipelines.interpret.language import prepare, tell
+from vivavoce.pipelines.interpret.routing import Router
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.failover_hearing import FailoverHearing
@@ -114,7 +115,7 @@ class Ear:
         )
         self._endpointing = Endpointing(turns, language or interpreter.source)
         self._hindsight = Hindsight(interpreter.listening.delay)
-        self._router = None if language else Router(interpreter.languages, guessed)
+        self._router = None if language else Router(interpreter.languages, tell)
         self._newest = self._typed = 0
         self._texts: dict[int, str] = {}  # of the segments that are not final, by our numbers
         self._counts: dict[str, int] = {}  # of the segments that lanes had, by target
@@ -164,6 +165,8 @@ class Ear:
         """Begin to transcribe; connects behind the scenes."""
         if not self._opened:
             self._opened = True
+            if self._router is not None:
+                await asyncio.to_thread(prepare)
             await self._hearing.open(self)
 
     async def close(self) -> None:

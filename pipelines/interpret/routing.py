@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from vivavoce.agent.languages import follow
 from vivavoce.pipelines.interpret.aligning import bare, boundary, split
 
 Tell = Callable[[str, Sequence[str], str], tuple[str, float]]
@@ -29,12 +28,6 @@ MOST = 7
 """Words from which it is taken for what it is likeliest to be."""
 
 _END = re.compile(r"[.!?…。।؟]+[\"'”’»)]*$")
-
-
-def guessed(text: str, languages: Sequence[str], current: str) -> tuple[str, float]:
-    """Tell a text's language by its frequent words; a first guess."""
-    language = follow(text, languages, current)
-    return language, 0.95 if language != current else 0.5
 
 
 class Routed(NamedTuple):
