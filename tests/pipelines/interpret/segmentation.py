@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import statistics
@@ -117,11 +118,7 @@ def measure(
     lengths: list[int] = []
     waits: list[float] = []
     for _ in range(talks):
-        said = talk(rng, 6, long=long)
-        text = " ".join(sentence(each, source) for each in said)
-        truth = " ".join(sentence(each, target, figures=True) for each in said)
-        if not marked:
-            text = re.sub(r"[.,]", "", text).lower()
+        text, truth = _talk(rng, source, target, marked=marked, long=long)
         cuts, waited = cuts_of(text, source, target, rng, lag=lag, fickle=fickle)
         found = " ".join(translate(cut.text, source, target) for cut in cuts)
         wanted = [bare(word) for word in split(truth)]
@@ -131,6 +128,53 @@ def measure(
         waits += waited
     late = statistics.quantiles(waits, n=20)[-1]
     return Figures(right, kept / right, statistics.fmean(lengths), statistics.fmean(waits), late)
+
+
+def blind(
+    source: str,
+    target: str,
+    *,
+    marked: bool,
+    talks: int,
+    length: float,
+    long: bool = False,
+    seed: int = 0,
+) -> float:
+    """Return what is kept where pieces are cut by length alone.
+
+    Args:
+        source: The language that is spoken.
+        target: The language of the translation.
+        marked: Whether the transcriber writes marks and capitals.
+        talks: How many.
+        length: Words of a piece, on average.
+        long: Whether the sentences are as long as in print.
+        seed: Which talks.
+    """
+    rng = random.Random(f"{source}{target}{seed}")
+    right = kept = 0
+    for _ in range(talks):
+        text, truth = _talk(rng, source, target, marked=marked, long=long)
+        words = text.split()
+        ends = [round(i * length) for i in range(int(len(words) / length) + 2)]
+        pieces = [" ".join(words[i:j]) for i, j in itertools.pairwise(ends) if words[i:j]]
+        found = " ".join(translate(piece, source, target) for piece in pieces)
+        wanted = [bare(word) for word in split(truth)]
+        right += len(wanted)
+        kept += common(wanted, [bare(word) for word in split(found)])
+    return kept / right
+
+
+def _talk(
+    rng: random.Random, source: str, target: str, *, marked: bool, long: bool
+) -> tuple[str, str]:
+    """Return a talk of six sentences and its right translation."""
+    said = talk(rng, 6, long=long)
+    text = " ".join(sentence(each, source) for each in said)
+    truth = " ".join(sentence(each, target, figures=True) for each in said)
+    if not marked:
+        text = re.sub(r"[.,]", "", text).lower()
+    return text, truth
 
 
 def common(one: list[str], other: list[str]) -> int:
