@@ -107,6 +107,27 @@ def test_what_was_cut_off_is_not_live_any_more():
     ]
 
 
+def test_what_is_behind_the_pieces_that_were_cut_off():
+    cases = [
+        ("good evening and welcome to", ["Good evening,"], "and welcome to"),
+        # Understood otherwise since; and what was said before.
+        ("good evening an welcome to", ["Thank you.", "Good evening and", "welcome"], "to"),
+        ("we have a table", ["Good evening and welcome."], "we have a table"),
+        ("we have", ["Yes.", "We have a table for four."], ""),
+        ("", ["Yes."], ""),
+        ("yes", [], "yes"),
+    ]
+    given = [case[:2] for case in cases]
+    found = run("result = given.map(([text, pieces]) => booth.behind(text, pieces));", given)
+    assert found == [case[2] for case in cases]
+
+
+def test_words_that_nothing_became_of_do_not_stay():
+    partial = {"event": "caller_partial", "at": 1.0, "text": "uh"}
+    code = TELL + "result = [told.expire(13.9), told.expire(14.2), told.partials.size];"
+    assert run(code, [partial]) == [False, True, 0]
+
+
 def test_of_each_speaker_the_language_that_is_heard_is_shown():
     rows = [
         told(segment(1, "Bonjour.", "Buenos días.", target="es")),

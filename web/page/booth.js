@@ -5,6 +5,31 @@
 import { Story, nameOf } from "./story.js";
 
 const CHAIN = 40; // pieces at the end among which what is understood now may begin
+const STALE = 4; // s that words stand there which are not told again
+const ALIKE = 0.5; // share of a piece's words from which it is taken for the beginning of a text
+
+const bare = (word) => word.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
+
+// The words behind a piece in a text that may have been understood a little otherwise; null where
+// it does not begin with it.
+function after(words, piece) {
+  const known = piece.split(/\s+/);
+  const count = Math.min(words.length, known.length);
+  let alike = 0;
+  for (let at = 0; at < count; at += 1) alike += bare(words[at]) === bare(known[at]) ? 1 : 0;
+  return count && alike >= ALIKE * count ? words.slice(known.length) : null;
+}
+
+/** What of a text is behind the last of these pieces, of which the first ones may be older. Pure. */
+export function behind(text, pieces) {
+  const words = text.split(/\s+/).filter(Boolean);
+  for (let first = 0; first < pieces.length; first += 1) {
+    let rest = words;
+    for (const piece of pieces.slice(first)) rest = rest && (rest.length ? after(rest, piece) : []);
+    if (rest) return rest.join(" ");
+  }
+  return words.join(" ");
+}
 
 /** Whether two languages are one: "fr-CA" and "fr". */
 export const same = (one, other) => (one || "").split("-")[0] === (other || "").split("-")[0];
@@ -97,15 +122,20 @@ export class Booth extends Story {
 
   // Of what is understood of an utterance only the words are live that were not cut off yet.
   #understood(speaker, text, at) {
-    let rest = text;
-    const cut = [...this.segments.values()].filter((each) => !speaker || each.speaker === speaker).slice(-CHAIN);
-    for (let first = 0; first < cut.length; first += 1) {
-      if (!rest.startsWith(cut[first].text)) continue;
-      for (const each of cut.slice(first)) if (rest.startsWith(each.text)) rest = rest.slice(each.text.length).trimStart();
-      break;
-    }
+    const who = speaker || this.room?.you;
+    const cut = this.shown().filter((each) => !who || each.speaker === who).slice(-CHAIN);
+    const rest = behind(text, cut.map((each) => each.text));
     if (rest) this.partials.set(speaker, { speaker, text: rest, at });
     else this.partials.delete(speaker);
+  }
+
+  /** Forget words that nothing became of: they were understood otherwise in the end. */
+  expire(now) {
+    let gone = false;
+    for (const [speaker, { at }] of this.partials) {
+      if (this.at(now) - at > STALE) gone = this.partials.delete(speaker);
+    }
+    return gone;
   }
 
   /** The pieces to show: of each speaker those in the language that is heard here, or else in one. */

@@ -183,7 +183,10 @@ function serve(made, resumed) {
     if (document.body.dataset.stage === "call") finished(made, detail);
   });
   clearInterval(clockTimer);
-  clockTimer = setInterval(() => elapsed(made), 500);
+  clockTimer = setInterval(() => {
+    elapsed(made);
+    if (made.story.expire(performance.now() / 1000)) lines.update(new Set());
+  }, 500);
   elapsed(made);
 }
 
