@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +69,36 @@ def test_each_alert_fires_when_it_should_and_not_else(tmp_path):
     assert "VivavoceTurnsSlow" in told
 
 
-def test_the_dashboard_is_one_that_grafana_takes():
+def lost(given: Any, read: Any, place: str = "") -> Iterator[str]:
+    """What of a structure is not in another one, or is something else there."""
+    if isinstance(given, dict) and isinstance(read, dict):
+        for key, value in given.items():
+            if key in read:
+                yield from lost(value, read[key], f"{place}.{key}")
+            else:
+                yield f"{place}.{key}"
+    elif isinstance(given, list) and isinstance(read, list) and len(given) == len(read):
+        for index, pair in enumerate(zip(given, read, strict=True)):
+            yield from lost(*pair, f"{place}[{index}]")
+    elif given != read:
+        yield place
+
+
+def test_grafanas_own_library_reads_all_of_the_dashboard():
+    from grafana_foundation_sdk.cog import plugins
+    from grafana_foundation_sdk.cog.encoder import JSONEncoder
+    from grafana_foundation_sdk.models import dashboard, prometheus
+
+    plugins.register_default_plugins()
+    given = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())
+    read = dashboard.Dashboard.from_json(given)
+    assert list(lost(given, json.loads(JSONEncoder().encode(read)))) == []
+    queries = [target for panel in read.panels for target in getattr(panel, "targets", None) or ()]
+    assert len(queries) == sum(len(panel["targets"]) for panel in panels())
+    assert all(isinstance(query, prometheus.Dataquery) for query in queries)
+
+
+def test_the_panels_of_the_dashboard_have_their_places():
     board = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())
     shown = panels()
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
