@@ -228,24 +228,31 @@ def turns(
         frames = int(random.uniform(4, 12) * quality.PER_SECOND)
         condition = random.choice(NARROW if narrow else WIDE)
         for people in (1, 2):
+            if people == 1:
+                lengths = [frames]
+            elif turn // 3 % 2:  # in turns
+                lengths = shares(frames, random)
+            else:  # a few words of somebody else at an end
+                few = int(random.uniform(1.0, 2.5) * quality.PER_SECOND)
+                lengths = [frames - few, few] if random.random() < 0.5 else [few, frames - few]
             parts: list[Float32] = []
-            while (have := sum(map(len, parts))) < frames:
-                whole = voices.tables[(one, other)[len(parts) % people]][condition]
-                length = int(random.uniform(2, 4) * quality.PER_SECOND) if people == 2 else frames
-                if frames - have - length < quality.PER_SECOND:
-                    length = frames - have  # nobody says less than a second
-                if people == 2:
-                    length = min(length, frames - int(1.5 * quality.PER_SECOND))
+            for number, length in enumerate(lengths):
+                whole = voices.tables[(one, other)[number % 2]][condition]
                 start = random.integers(0, max(1, len(whole) - length))
                 parts.append(whole[start : start + length])
-                if people == 1:
-                    break
             table = np.concatenate(parts)
             told = who.features(table, narrow=narrow)[who.voiced(table)]
             found = who.marks(who.pieces(told) @ directions)
             if found is not None:
                 out.append((one[0], people, found))
     return out
+
+
+def shares(frames: int, random: np.random.Generator) -> list[int]:
+    """Cut a stretch into turns of 1.3 to 4 s."""
+    turn = int(random.uniform(1.3, 4) * quality.PER_SECOND)
+    count = max(2, round(frames / turn))
+    return [frames // count] * count
 
 
 def equal(one: np.ndarray, two: np.ndarray) -> tuple[float, float]:

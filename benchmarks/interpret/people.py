@@ -4,7 +4,6 @@ espeak-ng (in a process of its own) and flite speak; a voice made larger or smal
 """
 
 import contextlib
-import ctypes
 import json
 import struct
 import subprocess
@@ -13,6 +12,7 @@ import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import soxr
@@ -126,7 +126,7 @@ class Synthesiser:
         self._recordings = recordings
         self._said: dict[tuple[Person, str], Int16] = {}
 
-    def __enter__(self) -> "Synthesiser":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -221,7 +221,7 @@ def strangers(*, flite: bool = True) -> list[Person]:
 def talk(
     synthesiser: Synthesiser, who: Person, seconds: float, random: np.random.Generator
 ) -> Sound:
-    """Return somebody who talks for so long, with pauses between sentences (float, full scale 1)."""
+    """Return somebody who talks for so long, with pauses (float, full scale 1)."""
     parts: list[Sound] = []
     count = 0
     for sentence in sentences(who.language, random):

@@ -23,7 +23,7 @@ from vivavoce.pipelines.audio.vad import (
 )
 from vivavoce.pipelines.interpret.hindsight import Hindsight
 from vivavoce.pipelines.interpret.lane import Lane, Voices
-from vivavoce.pipelines.interpret.language import prepare, tell
+from vivavoce.pipelines.interpret.language import prepare
 from vivavoce.pipelines.interpret.routing import Router
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
@@ -115,13 +115,14 @@ class Ear:
         )
         self._endpointing = Endpointing(turns, language or interpreter.source)
         self._hindsight = Hindsight(interpreter.listening.delay)
-        self._router = None if language else Router(interpreter.languages, tell)
+        self._router = None if language else Router(interpreter.languages)
         self._newest = self._typed = 0
         self._texts: dict[int, str] = {}  # of the segments that are not final, by our numbers
         self._counts: dict[str, int] = {}  # of the segments that lanes had, by target
         self._ring = Ring(JUDGED) if self._smart_turn else None
         self._fed = 0
         self._fed_at = 0.0
+        self._probability = 0.0
         self._ticked = 0.0
         self._asked = 0
         self._partial = ""
@@ -193,12 +194,15 @@ class Ear:
         if self._ring is not None:
             self._ring.push(pcm)
         for window in self._vad.feed(pcm):
+            self._probability = window.probability
             for event in self._voice.feed(window):
                 at = now - (self._fed - event.at_sample) / RATE
                 if isinstance(event, VoiceStarted):
                     self._started(at)
                 else:
                     self._stopped(at)
+        if self._voices is not None:
+            self._voices.feed(self.speaker, pcm, self._probability)
         if self._endpointing.open:
             self._decide(self._endpointing.tick(now))
         if now - self._ticked >= TICK:

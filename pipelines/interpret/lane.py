@@ -27,6 +27,7 @@ from vivavoce.pipelines.interpret.trying import Alive, tried
 from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
+from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.speakable import prepare, speakable
 from vivavoce.pipelines.stage import Context, Noting
 from vivavoce.pipelines.tasks import Tasks
@@ -49,8 +50,20 @@ Settled = Literal["spoken", "written", "failed"]
 class Voices(Protocol):
     """Whose voice speaks for whom."""
 
-    def voice_for(self, speaker: str, language: str) -> str | Speaker | None:
-        """Return the voice for what a speaker said; asked before each segment is spoken."""
+    def feed(self, speaker: str, pcm: Samples, speech: float) -> None:
+        """Hear a speaker (int16 mono, 16 kHz), and how probable it is that somebody speaks."""
+
+    def voice_for(
+        self, speaker: str, language: str, *, begins: bool = True, at: float | None = None
+    ) -> str | Speaker | None:
+        """Return the voice for what a speaker said; asked before each segment is spoken.
+
+        Args:
+            speaker: Who said it.
+            language: In which it is spoken.
+            begins: Whether it begins a sentence.
+            at: When it was said (s).
+        """
 
 
 class Chosen:
@@ -59,9 +72,14 @@ class Chosen:
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
 
-    def voice_for(self, speaker: str, language: str) -> str | Speaker | None:
+    def feed(self, speaker: str, pcm: Samples, speech: float) -> None:
+        """Hear nobody."""
+
+    def voice_for(
+        self, speaker: str, language: str, *, begins: bool = True, at: float | None = None
+    ) -> str | Speaker | None:
         """Return the voice for a language."""
-        del speaker
+        del speaker, begins, at
         return chosen(self._interpreter.voice, language)
 
 
@@ -153,6 +171,7 @@ class Lane:
         self._open: deque[Piece] = deque()
         self._due: asyncio.Queue[Piece] = asyncio.Queue()
         self._letter = LETTER
+        self._begins = True
         self._translations = asyncio.Semaphore(TRANSLATING)
         self._speeches = asyncio.Semaphore(SPEAKING)
         self._tasks = Tasks()
@@ -341,7 +360,13 @@ class Lane:
             return
         segment.state = "queued"
         self._changed(segment)
-        voice = self._voices.voice_for(self.speaker, self.target)
+        voice = self._voices.voice_for(
+            self.speaker,
+            self.target,
+            begins=self._begins,
+            at=(segment.started + segment.ended) / 2,
+        )
+        self._begins = segment.closes
         segment.voice = _name(voice)
         piece.clauses = [Clause(piece, text, interruptible=False) for text in texts]
         for clause in piece.clauses:

@@ -28,6 +28,7 @@ from vivavoce.pipelines.interpret.ear import RATE, Ear
 from vivavoce.pipelines.interpret.guard import Guard
 from vivavoce.pipelines.interpret.lane import Voices
 from vivavoce.pipelines.interpret.outlet import Beneath, Outlet
+from vivavoce.pipelines.interpret.speakers import Speakers
 from vivavoce.pipelines.lag import LoopLag
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
@@ -105,6 +106,8 @@ class Seat:
             of this seat, and whatever a session adds.
         on_voice: Given what the participant says, as it comes: int16 mono samples, and their rate
             (Hz).
+        speakers: Who agrees that their voice is copied (`Speakers.agree`), and how far that is;
+            None where nobody's is, or the session does it itself.
         playout: How long after its arrival sound is heard, as the client says (s).
         worker: The pipecat worker beneath.
     """
@@ -144,6 +147,9 @@ class Seat:
         self.on_voice: list[Callable[[Samples, int], None]] = []
         self.playout = 0.0
         self.ear: Ear | None = None
+        self.speakers: Speakers | None = None
+        if speaks is not None and interpreter.copies and voices is None:
+            voices = self.speakers = Speakers(interpreter, models.speaking, self.now)
         self._guard = Guard(models.speaking.rate)
         if speaks is not None:
             self.ear = Ear(
@@ -367,6 +373,8 @@ class Seat:
             if self.ear is not None:
                 await self._drained(self.ear)
                 await self.ear.close()
+            if self.speakers is not None:
+                self.speakers.close()
             for speaker in list(self._beneath):
                 self.unhear(speaker)
             await self._aside.close()

@@ -245,7 +245,7 @@ class SampleFinder:
         ends = np.cumsum([length for _, length in self._speech])
         middles = np.arange(count) * HOP + quality.BEFORE + HOP // 2
         at = np.minimum(np.searchsorted(ends, middles, side="right"), len(ends) - 1)
-        found = np.array([speech for speech, _ in self._speech], np.float32)[at]
+        found: Float32 = np.array([speech for speech, _ in self._speech], np.float32)[at]
         # What the next frames need is kept: their windows begin so much later.
         past = count * HOP
         while past and self._speech:
