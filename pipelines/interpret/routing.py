@@ -1,27 +1,24 @@
 """Routing: which language each stretch of words is in, where two may be spoken at one microphone.
 
 Pure. What a transcriber tells of one of its segments goes to the lanes of one language, once it
-is clear which; where the speaker changes to the other language in the middle of it, from a new
-sentence on, the rest goes there.
+is clear which; where the speaker changes to the other language in the middle of it, with a clause
+or more, the rest goes there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate
 from typing import NamedTuple
 
 from vivavoce.pipelines.interpret.aligning import bare, boundary, split
-
-Tell = Callable[[str, Sequence[str], str], tuple[str, float]]
-"""Tells a text's language of several, and how surely (0 to 1); given the one spoken last."""
+from vivavoce.pipelines.interpret.language import pieces, tell
 
 SURE = 0.8
 """Certainty from which a beginning is believed."""
-SWITCH = 0.9
-"""Certainty from which a sentence is believed to be in the other language than the one before."""
 FEWEST = 3
 """Words below which a beginning is not judged before it is over."""
 MOST = 7
@@ -59,15 +56,13 @@ class Router:
 
     Args:
         languages: Which may be spoken; the first is expected until something is said.
-        tell: Tells a text's language.
 
     Attributes:
         language: What was spoken last.
     """
 
-    def __init__(self, languages: Sequence[str], tell: Tell) -> None:
+    def __init__(self, languages: Sequence[str]) -> None:
         self._languages = tuple(languages)
-        self._tell = tell
         self.language = self._languages[0]
         self._open: dict[int, _Stretch] = {}
 
@@ -100,22 +95,19 @@ class Router:
         """Find a stretch's language; return whether it is known."""
         if not final and len(words) < FEWEST:
             return False
-        language, certainty = self._tell(" ".join(words), self._languages, self.language)
+        language, certainty = tell(" ".join(words), self._languages, self.language)
         if not final and certainty < SURE and len(words) < MOST:
             return False
         stretch.language = self.language = language
         return True
 
     def _switches(self, stretch: _Stretch, words: list[str], *, final: bool) -> int | None:
-        """Return where the first sentence in another language begins; None where none does."""
-        ends = [at + 1 for at, word in enumerate(words) if _END.search(word)]
-        for start, stop in pairwise([*ends, len(words)]):
-            enough = stop - start >= FEWEST and (final or stop in ends or stop - start >= MOST)
-            if not enough:
-                continue
-            sentence = " ".join(words[start:stop])
-            language, certainty = self._tell(sentence, self._languages, stretch.language)
-            if language != stretch.language and certainty >= SWITCH:
+        """Return where a clause in another language begins; None where none does."""
+        starts = list(accumulate((len(word) + 1 for word in words), initial=0))
+        for piece in pieces(" ".join(words), self._languages, stretch.language)[1:]:
+            start, stop = bisect_left(starts, piece.start), bisect_left(starts, piece.end)
+            over = final or _END.search(words[stop - 1]) is not None
+            if piece.language != stretch.language and stop - start >= (FEWEST if over else MOST):
                 return start
         return None
 
