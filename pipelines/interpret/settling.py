@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from vivavoce.agent.languages import SPOKEN, base
 from vivavoce.pipelines.interpret.aligning import bare, split
-from vivavoce.pipelines.interpret.grammar_words import KINDS, Kind
+from vivavoce.pipelines.interpret.grammar_words import ABBREVIATIONS, KINDS, Kind
 
 LONGEST = 3.0
 """Times as long as what was said, in characters, that a translation may be; and `SPARE` more."""
@@ -128,6 +128,39 @@ def settle(answer: str, said: str = "") -> str:
     if said.strip()[:1] not in QUOTES and closing not in text[1:-1]:
         text = text[1:-1].strip()
     return text
+
+
+def joined(translation: str, said: str, before: tuple[str, str] | None, *, closes: bool) -> str:
+    """Return a translation as it goes on from the one before, and lets the next one go on.
+
+    Models like to begin a sentence anew, and to end it: what they repeat of their last translation
+    is taken away, and the full stop where the speaker has not made one.
+
+    Args:
+        translation: What the model wrote, settled.
+        said: What was to be translated.
+        before: What was said just before, and its translation.
+        closes: Whether the speaker has finished, a sentence or all.
+    """
+    if before is not None and (rest := _behind(translation, before[1])):
+        again = _behind(said, before[0])
+        translation = translation if again else rest
+    stop = translation.endswith(".") and not translation.endswith(("..", "…"))
+    # Not that of "p.m.", "etc." or "am 3."
+    word = bare(translation.rpartition(" ")[2])
+    short = len(word) < 4 or word in ABBREVIATIONS or not word.isalpha()
+    if stop and not closes and not short and "." not in translation[:-1].rpartition(" ")[2]:
+        return translation[:-1]
+    return translation
+
+
+def _behind(text: str, beginning: str) -> str:
+    """Return what is behind words that a text begins with; nothing if it does not."""
+    words, first = split(text), split(beginning)
+    if len(first) < 3 or len(words) <= len(first):
+        return ""
+    same = [bare(word) for word in words[: len(first)]] == [bare(word) for word in first]
+    return " ".join(words[len(first) :]) if same else ""
 
 
 def too_long(length: int, said: str) -> bool:

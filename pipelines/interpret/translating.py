@@ -10,11 +10,13 @@ from vivavoce.agent.interpreter import Interpreter
 from vivavoce.agent.languages import base, check
 from vivavoce.pipelines.interpret import prompt
 from vivavoce.pipelines.interpret.cutting import Cut
+from vivavoce.pipelines.interpret.grammar import closes
 from vivavoce.pipelines.interpret.settling import (
     QUOTES,
     Fault,
     clipped,
     fault,
+    joined,
     settle,
     too_long,
 )
@@ -94,12 +96,12 @@ class Translator:
             async with aclosing(self._ask(cut, condense, answers)) as texts:
                 async for text in texts:
                     answer += text
-                    if long and (ready := self._ready(answer, given, said)):
+                    if long and (ready := self._ready(answer, given, cut)):
                         given += ready
                         yield ready
                     if len(answer) > _MOST or too_long(len(settle(answer, said)), said):
                         break
-            translation = settle(answer, said)
+            translation = self._settled(answer, cut)
             if given:
                 # What was given stays given: nothing is asked again.
                 rest = translation[len(given) :] if translation.startswith(given) else ""
@@ -118,9 +120,15 @@ class Translator:
             self._note(cut, translation)
             yield translation
 
-    def _ready(self, answer: str, given: str, said: str) -> str:
+    def _settled(self, answer: str, cut: Cut) -> str:
+        """Return what of an answer is the translation, as it goes on from the one before."""
+        before = self._done.get(cut.number - 1)
+        ended = cut.closes or closes(cut.text, self._source)
+        return joined(settle(answer, cut.text), cut.text, before, closes=ended)
+
+    def _ready(self, answer: str, given: str, cut: Cut) -> str:
         """Return what more of an answer can be given while it is still being written."""
-        text = settle(answer, said)
+        text, said = self._settled(answer, cut), cut.text
         if not given:
             doubt = len(text) < OPENING or (text[0] in QUOTES and said[:1] not in QUOTES)
             if doubt or ((found := self._fault(text, said)) is not None and found.grave):

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.pipelines.interpret.phrases import sentence, talk
-from vivavoce.pipelines.interpret.settling import clipped, fault, settle, too_long, wordless
+from vivavoce.pipelines.interpret.settling import clipped, fault, joined, settle, too_long, wordless
 
 
 @pytest.mark.parametrize(
@@ -169,3 +169,29 @@ def test_sounds_are_no_words():
     assert wordless("Euh, hum...")
     assert wordless("")
     assert not wordless("Euh, oui.")
+
+
+@pytest.mark.parametrize(
+    ("translation", "said", "closes", "wanted"),
+    [
+        ("in the garden.", "dans le jardin", False, "in the garden"),
+        ("in the garden.", "dans le jardin.", True, "in the garden."),
+        ("in the garden...", "dans le jardin", False, "in the garden..."),
+        ("at 5 p.m.", "à 17 heures", False, "at 5 p.m."),
+        ("and so on, etc.", "et ainsi de suite, etc.", False, "and so on, etc."),
+        ("We saw the old house in the garden.", "dans le jardin", False, "in the garden"),
+        ("we saw, the old house in the garden", "dans le jardin", False, "in the garden"),
+        ("We saw the old house", "dans le jardin", False, "We saw the old house"),
+        # The speaker said it twice.
+        (
+            "We saw the old house here",
+            "nous avons vu la maison ici",
+            False,
+            "We saw the old house here",
+        ),
+    ],
+)
+def test_a_translation_goes_on_from_the_one_before(translation, said, closes, wanted):
+    before = ("nous avons vu la maison", "We saw the old house")
+    assert joined(translation, said, before, closes=closes) == wanted
+    assert joined("in the garden", said, None, closes=closes) == "in the garden"

@@ -105,6 +105,14 @@ async def test_it_goes_on_from_what_was_said_before(make):
     ]
 
 
+async def test_what_a_model_says_twice_is_said_once(make):
+    model = Scripted("We went home.", "We went home with the children.")
+    translator = make(model)
+    first = await given_by(translator, Cut(1, SAID, 1.0, 1.0, False, (Word(SAID, 1.0),)))
+    second = await given_by(translator, cut("avec les enfants.", 2))
+    assert first + second == ["We went home", "with the children."]
+
+
 async def test_pieces_that_are_translated_at_once_know_those_before_them_only(make):
     model = Scripted("Three.", "One.", "Two.")
     translator = make(model)
