@@ -255,6 +255,10 @@ def serve(
     out: Annotated[
         Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
     ] = None,
+    drain: Annotated[
+        float,
+        typer.Option(min=0.0, help="Seconds that calls may go on once it is to end."),
+    ] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
     log_format: LogFormatOption = None,
     models: ModelsOption = None,
@@ -294,6 +298,7 @@ def serve(
             ready,
             exchange=None if phone is None else read_phone(phone, {}),
             folder=out,
+            drain=drain,
             as_json=as_json,
             opened=opened,
         )
