@@ -19,6 +19,9 @@ import pytest
 from playwright.async_api import async_playwright
 
 from tests import understood as french
+from tests.phone.agents import phone
+from tests.phone.peers import HERE, baresip
+from tests.phone.spoken import transcribe
 from tests.speech import speak
 from tests.web.browser import ears
 from tests.web.browser.conftest import WAIT, Tab
@@ -118,8 +121,8 @@ async def test_two_browsers_in_one_room(tmp_path, profile):
     words = await asyncio.to_thread(french.speak, FRENCH, "fr")
     # Who is heard first speaks French, which no engine here knows; the other one is really heard.
     key = profile(script={"hearing": [{"on": [1], "hear": [words.words]}]})
-    here = spoken(tmp_path / "en.wav", speak(ENGLISH), before=4.0)
-    there = spoken(tmp_path / "fr.wav", words.samples, before=16.0)
+    here = spoken(tmp_path / "en.wav", speak(ENGLISH), before=3.0)
+    there = spoken(tmp_path / "fr.wav", words.samples, before=13.0)
     interpreter = Interpreter("en", "fr", name="booth", both_ways=True, original="off")
     folder = tmp_path / "calls"
     folder.mkdir()
@@ -144,7 +147,6 @@ async def test_two_browsers_in_one_room(tmp_path, profile):
             shown = await tab.text("#dialogue")
             assert all(each.text in shown and each.translation in shown for each in segments)
         said = told(room, "en")
-        print([(s.text, s.translation, s.started, s.lag, s.state) for s in segments])
         await ann.hang_up()
         await luc.hang_up()
         records = {live.person.name: live.record for live in server.desk.past.values()}
@@ -161,3 +163,38 @@ async def test_two_browsers_in_one_room(tmp_path, profile):
         assert ears.level(left) > 100, name
         assert ears.level(right) > 100, name
         assert record["seat"]["name"] == name
+
+
+async def test_a_telephone_and_a_browser_in_one_room(tmp_path, profile):
+    words = await asyncio.to_thread(french.speak, FRENCH, "fr")
+    key = profile(script={"hearing": [{"on": [1], "hear": [words.words]}]})
+    there = spoken(tmp_path / "fr.wav", words.samples, before=16.0)
+    silence = np.zeros(8_000 * 3, np.int16)
+    plays = np.concatenate([silence, speak(ENGLISH, 8_000), np.zeros(8_000 * 60, np.int16)])
+    interpreter = Interpreter("en", "fr", name="booth", both_ways=True, original="off")
+    async with (
+        serving(interpreter, models=sandboxed(key)) as server,
+        phone([interpreter], server.desk.models, rooms=server.desk.interpreting.rooms) as line,
+        browser(there) as luc,
+        baresip(tmp_path, plays) as peer,
+    ):
+        made = await opened(server, kind="room", number="100", number_language="en")
+        await join(luc, f"{server.url}/{made['links']['speak']}", "Luc", "fr")
+        await peer.do("dial", f"sip:100@{HERE}:{line.port}")
+        await peer.until("CALL_ESTABLISHED")
+        await luc.until("document.querySelector('#people')?.children.length === 2")
+        opened_room = server.desk.interpreting.rooms.find(made["room"])
+        assert opened_room is not None
+        room = opened_room.room
+        await heard_by_all(room)
+        by_luc = await ears.heard(luc.page)
+        await peer.do("hangup")
+        await peer.until("CALL_CLOSED")
+        await luc.until("document.querySelector('#people')?.children.length === 1")
+        await luc.hang_up()
+    by_phone, rate = peer.heard()
+    meant = await transcribe(key.url, key.key, by_phone, rate, tmp_path)
+    assert ears.error_rate(told(room, "en"), meant) < 0.35, meant
+    assert understood_in_french(by_luc, told(room, "fr"))
+    kinds = {each["name"]: each["kind"] for each in room.record()["room"]["participants"]}
+    assert kinds == {"Luc": "webrtc", "B": "phone in"}  # who gave no name
