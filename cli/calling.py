@@ -91,6 +91,10 @@ def interpret(
     voice: Annotated[
         str | None, typer.Option("--voice", help="A voice, or speaker: the speaker's own.")
     ] = None,
+    consent: Annotated[
+        str | None,
+        typer.Option("--consent", help='Who agreed to be copied, and how: "Ann, in person".'),
+    ] = None,
     latency: Annotated[
         float, typer.Option("--latency", metavar="MS", help="How far behind it should be.")
     ] = 2_000,
@@ -138,7 +142,7 @@ def interpret(
         style=style,
     )
     wanted = Wanted(
-        source, out, captions, transcript, fast, as_json, microphone, speaker, headphones
+        source, out, captions, transcript, fast, as_json, microphone, speaker, headphones, consent
     )
     ended = asyncio.run(carry(interpreter, settings, Console(), wanted))
     if ended.interrupted:

@@ -7,6 +7,7 @@ import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
@@ -30,6 +31,7 @@ from vivavoce.pipelines.interpret.downloads import FORMS, DownloadError, Form, s
 from vivavoce.pipelines.interpret.interpretation import Interpretation
 from vivavoce.pipelines.local import LocalTransport
 from vivavoce.pipelines.microphone import MicrophoneTransport
+from vivavoce.pipelines.models.consent import Consent, ConsentError
 from vivavoce.pipelines.transport import Transport
 
 HEADS = {
@@ -61,6 +63,7 @@ class Wanted:
         microphone: Which, by number or name; None: the system's default.
         speaker: Likewise.
         headphones: There is no echo to cancel.
+        consent: Who agreed that their voice is copied, and how: "Ann Martin, in person".
     """
 
     source: Path | None = None
@@ -72,6 +75,7 @@ class Wanted:
     microphone: str | None = None
     speaker: str | None = None
     headphones: bool = False
+    consent: str | None = None
 
 
 class SegmentView(Show):
@@ -212,8 +216,11 @@ async def interpret(
         vivavoce.pipelines.audio.wav.AudioFileError: If a file cannot be read or written.
         vivavoce.pipelines.microphone.MicrophoneError: If the sound card cannot be used.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
+        vivavoce.pipelines.models.consent.ConsentError: If a voice is to be copied, and nobody has
+            agreed.
     """
     check_captions(wanted.captions)
+    consent = _consent(interpreter, wanted)
     caller = None if wanted.source is None else FileCaller(wanted.source)
     transport: Transport
     if caller is not None:
@@ -230,6 +237,8 @@ async def interpret(
     try:
         async with open_models(settings) as models:
             session = Interpretation(interpreter, models, transport)
+            if session.speakers is not None and consent is not None:
+                session.speakers.agree(session.name, consent)
             view = SegmentView(console, interpreter)
             ended = await follow(session, models, console, as_json=wanted.as_json, view=view)
     finally:
@@ -238,6 +247,22 @@ async def interpret(
     if caller is not None and caller.warning and not wanted.as_json:
         console.print(f"[yellow]{caller.warning}[/]")
     return ended
+
+
+def _consent(interpreter: Interpreter, wanted: Wanted) -> Consent | None:
+    """Return who agreed that their voice is copied; None where no voice is.
+
+    Raises:
+        ConsentError: If one is, and nobody did.
+    """
+    if not interpreter.copies:
+        return None
+    if wanted.consent is None:
+        raise ConsentError(
+            "the speaker's own voice is copied only if they agree: say who did, and how, as in"
+            ' --consent "Ann Martin, in person"'
+        )
+    return Consent.parse(wanted.consent, datetime.now(UTC).date())
 
 
 def _finish(ended: Ended, interpreter: Interpreter, console: Console, wanted: Wanted) -> None:

@@ -98,6 +98,7 @@ class Seat:
         simulated: Whether time is simulated.
 
     Attributes:
+        name: Names the speaker in segments.
         call: The call's public face: events, transcript with segments, ledger, usage.
         clock: Stamps everything.
         context: The call, its clock and its books.
@@ -131,6 +132,7 @@ class Seat:
         simulated: bool = False,
     ) -> None:
         self.interpreter = interpreter
+        self.name = name
         self.clock = clock or Clock()
         self.call: Call[Any] = Call(
             interpreter.facade(hears),
@@ -235,6 +237,8 @@ class Seat:
 
     def hear(self, pcm: Samples) -> None:
         """Take what the participant says (int16 mono, 16 kHz)."""
+        if self._leaving:
+            pcm = np.zeros_like(pcm)  # or who goes on speaking would never have left
         for heard in list(self.on_voice):
             heard(pcm, RATE)
         if self.ear is not None:

@@ -29,6 +29,7 @@ from vivavoce.cli.interpret import (
 from vivavoce.cli.load import LoadError
 from vivavoce.pipelines.audio.wav import WavWriter
 from vivavoce.pipelines.interpret.downloads import DownloadError
+from vivavoce.pipelines.models.consent import ConsentError
 
 TALK = "Good morning, everybody, and thank you for coming. Today I would like to speak about bread."
 RATE = 16_000
@@ -88,6 +89,16 @@ def test_captions_have_a_form(tmp_path: Path) -> None:
 
 def test_nothing_spoken_has_no_table() -> None:
     assert lag_table([Segment(1, "A", "fr", "en", "Oui.", 0.0, 0.5)]) is None
+
+
+async def test_a_voice_is_copied_only_with_consent(tmp_path: Path) -> None:
+    with pytest.raises(ConsentError, match="--consent"):
+        await interpret(
+            Interpreter("en", "fr", voice="speaker"),
+            Settings(models="sandbox"),
+            Console(file=io.StringIO()),
+            Wanted(tmp_path / "talk.wav"),
+        )
 
 
 @pytest.mark.needs_flite
