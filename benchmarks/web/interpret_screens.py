@@ -209,7 +209,7 @@ async def real(folder: Path, scratch: Path) -> None:
                 await page.wait_for_selector("#hears option", state="attached")
                 await page.click("#start")
                 shots = Shots(page, folder, "docs")
-                rows = "document.querySelectorAll('#dialogue [data-state=spoken]').length >= 6"
+                rows = "document.querySelectorAll('#dialogue [data-state=spoken]').length >= 5"
                 await shots.until(f"{rows} && document.querySelector('{NOW}')", 60)
                 await page.wait_for_timeout(300)
                 await page.screenshot(path=folder / "interpret.png")

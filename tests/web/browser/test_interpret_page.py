@@ -19,7 +19,7 @@ from vivavoce.agent import Interpreter
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-STATE = "document.querySelector('#dialogue li:nth-child({})').dataset.state"
+STATE = "document.querySelector('#dialogue li:nth-child({})')?.dataset.state"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
