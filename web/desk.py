@@ -21,6 +21,7 @@ from vivavoce.agent.record import record
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.interpret.rooms import Rooms
+from vivavoce.pipelines.interpret.seat import Seat
 from vivavoce.pipelines.load import AGAIN, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
@@ -403,6 +404,8 @@ class Desk:
             "called": live.wish.called,
             "network": leg.figures() if leg is not None else {},
         }
+        if isinstance(conversation, Seat) and conversation.speakers is not None:
+            entry["voices"] = conversation.speakers.records
         if live.room is not None and live.person is not None:
             entry["seat"] = {"room": live.room.id, **live.person.to_dict()}
         return entry

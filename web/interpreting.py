@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from vivavoce.agent import Agent, Interpreter
@@ -10,11 +11,14 @@ from vivavoce.agent.languages import base
 from vivavoce.phone.media.codec import Opus
 from vivavoce.pipelines.hosting import Host, face
 from vivavoce.pipelines.interpret.interpretation import Interpretation
+from vivavoce.pipelines.interpret.listening import Listener
 from vivavoce.pipelines.interpret.programme import Encode
 from vivavoce.pipelines.interpret.room import Room
 from vivavoce.pipelines.interpret.rooms import Open, Rooms
+from vivavoce.pipelines.interpret.seat import Seat
 from vivavoce.pipelines.interpret.seating import Person, SeatingError
 from vivavoce.pipelines.models.connect import Models
+from vivavoce.pipelines.models.consent import Consent
 from vivavoce.pipelines.talk import Talk
 from vivavoce.web import rtvi
 from vivavoce.web.live import DeskError, LiveCall, Wish
@@ -160,6 +164,7 @@ class Interpreting:
                 called=wish.called,
                 there=lambda: line.there,
             )
+            _copy(live, talk)
             line.about = lambda: self._about(live)
             line.hear = lambda **what: self._hear(live, **what)
             live.room.on_change.append(line.tell_about)
@@ -168,7 +173,7 @@ class Interpreting:
         if interpreter is None:
             return None
         heard = [each for each in interpreter.targets if base(each) == base(wish.language)]
-        return Interpretation(
+        alone = Interpretation(
             interpreter,
             self._models,
             line,
@@ -177,6 +182,9 @@ class Interpreting:
             caller=caller,
             called=wish.called,
         )
+        if not interpreter.both_ways:  # of two at one microphone, one cannot agree for the other
+            _copy(live, alone)
+        return alone
 
     def left(self, live: LiveCall) -> None:
         """A call is over, or was never reached; idempotent."""
@@ -207,3 +215,22 @@ class Interpreting:
         if captions is not None:
             hears = "captions" if captions else "translation"
         room.choose(person.id, language=wanted, hears=hears)
+
+
+def _copy(live: LiveCall, talk: Seat | Listener) -> None:
+    """Have a speaker's voice copied where they agree, from now on or in mid-session."""
+    if not isinstance(talk, Seat) or talk.speakers is None or talk.ear is None:
+        return
+    speakers, speaker = talk.speakers, talk.ear.speaker
+
+    def agree(on: bool) -> None:
+        if on:
+            who = live.wish.name or live.wish.caller or speaker
+            today = datetime.now(UTC).date()
+            speakers.agree(speaker, Consent(who, today, "in the page, before or in the session"))
+        else:
+            speakers.withdraw(speaker)
+
+    live.line.copy = agree
+    if live.wish.copies:
+        agree(True)

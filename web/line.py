@@ -100,6 +100,7 @@ class Line:
         deaf: Nobody listens to the caller: they only hear others.
         about: Tells what a client is to know beside the snapshot; None: nothing.
         hear: Has the caller hear another language of others; None where nobody else is there.
+        copy: The caller agrees that their voice is copied, or no more; None where nobody copies.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class Line:
         self.deaf = False
         self.about: Callable[[], str] | None = None
         self.hear: Callable[..., None] | None = None
+        self.copy: Callable[[bool], None] | None = None
         self.attach(leg)
 
     # The transport.
@@ -386,6 +388,10 @@ class Line:
                 self.hear(language=command.language)
             case rtvi.Language():
                 call.set_language(command.language)
+            case rtvi.Copy():
+                if self.copy is None:
+                    raise ValueError("no voice is copied here")
+                self.copy(command.on)
             case rtvi.Captions():
                 if self.hear is None:
                     raise ValueError("captions alone are for those who listen to others")

@@ -94,6 +94,13 @@ class Language(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Copy(Command):
+    """The caller agrees that their voice is copied, or agrees no more."""
+
+    on: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Captions(Command):
     """The caller reads what others say, and hears nothing of it; or hears it again."""
 
@@ -186,6 +193,8 @@ def _ours(ident: str, data: dict[str, Any]) -> Command:
             return Hold(ident, what, _flag(fields, ident))
         case "language":
             return Language(ident, what, _text(fields.get("language"), "language", ident)[:16])
+        case "copy":
+            return Copy(ident, what, _flag(fields, ident))
         case "captions":
             return Captions(ident, what, _flag(fields, ident))
         case "playout":

@@ -223,3 +223,23 @@ async def test_a_room_is_joined_over_a_websocket(codec):
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.TEXT and '"room"' in message.data:
                     break
+
+
+async def test_a_voice_is_copied_only_where_its_owner_agrees_and_for_as_long():
+    async with serving(booth("fr", both_ways=True, voice="speaker")) as server:
+        room = await opened(server)
+        async with Browser(server.url) as ann, Browser(server.url) as luc:
+            await ann.call(**asks(room, speaks="en", name="Ann", copy=True))
+            await luc.call(**asks(room, speaks="fr", name="Luc"))
+            await luc.until(lambda: luc.events("room"))
+            await ann.until(lambda: ann.events("room"))
+            lives = {each.person.name: each for each in server.desk.calls.values()}
+            voices = {name: live.conversation.speakers.records for name, live in lives.items()}
+            assert [each["who"] for each in voices["Ann"]] == ["Ann"]
+            assert voices["Luc"] == []
+            ann.ask("copy", on=False)
+            await ann.until(lambda: voices["Ann"][0]["withdrawn"])
+            luc.ask("copy", on=True)
+            await luc.until(lambda: voices["Luc"])
+        record = server.desk.report(lives["Ann"])
+        assert record["voices"][0]["withdrawn"]
