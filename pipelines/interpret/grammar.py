@@ -35,9 +35,7 @@ _LEANING = frozenset(
         Kind.TITLE,
     }
 )
-_UNFINISHED = frozenset(
-    {Kind.DETERMINER, Kind.PREPOSITION, Kind.OF, Kind.COORDINATOR, Kind.SUBORDINATOR, Kind.TITLE}
-)
+_UNFINISHED = frozenset({Kind.DETERMINER, Kind.OF, Kind.COORDINATOR, Kind.SUBORDINATOR, Kind.TITLE})
 _BEFORE = {
     Kind.DETERMINER: Seam.LOOSE,
     Kind.PREPOSITION: Seam.PHRASE,
@@ -122,7 +120,7 @@ def _seam(tokens: Sequence[Token], i: int, source: str) -> Seam:
     mark = _mark(a, b, source)
     if mark is Seam.COMMA and a.number and b is not None and b.number:
         return Seam.HELD
-    if mark is Seam.COMMA and a.ends in _UNFINISHED:
+    if mark is Seam.COMMA and a.ends in {Kind.COORDINATOR, Kind.SUBORDINATOR}:
         return Seam.HELD  # "y, | para ser sincero,"
     if mark is Seam.COMMA:
         return mark if _long_enough(tokens, i) else Seam.PHRASE

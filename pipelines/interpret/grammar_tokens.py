@@ -93,6 +93,8 @@ def _kinds(clean: str, language: str) -> tuple[Kind, Kind]:
     table = KINDS[language]
     if (kind := table.get(clean)) is not None:
         return kind, kind
+    if language == "ar" and table.get(clean.removeprefix("و")) is Kind.NUMBER:
+        return Kind.NUMBER, Kind.NUMBER  # "and four hundred" is one word
     head, apostrophe, tail = clean.partition("'")
     if apostrophe and language == "en":
         if tail == "t":
