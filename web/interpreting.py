@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -231,6 +232,11 @@ def _copy(live: LiveCall, talk: Seat | Listener) -> None:
         else:
             speakers.withdraw(speaker)
 
-    live.line.copy = agree
+    def told() -> str:
+        at = round(talk.now(), 3)
+        return rtvi.event({"event": "voice", "at": at, **asdict(speakers.copying(speaker))})
+
+    live.line.copy, live.line.voice = agree, told
+    speakers.changed = lambda _found: live.line.tell_voice()
     if live.wish.copies:
         agree(True)

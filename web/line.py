@@ -101,6 +101,7 @@ class Line:
         about: Tells what a client is to know beside the snapshot; None: nothing.
         hear: Has the caller hear another language of others; None where nobody else is there.
         copy: The caller agrees that their voice is copied, or no more; None where nobody copies.
+        voice: Tells how far that is; None likewise.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class Line:
         self.about: Callable[[], str] | None = None
         self.hear: Callable[..., None] | None = None
         self.copy: Callable[[bool], None] | None = None
+        self.voice: Callable[[], str] | None = None
         self.attach(leg)
 
     # The transport.
@@ -410,6 +412,12 @@ class Line:
         if self._narrator is not None:
             self._tell(self._narrator.snapshot(muted=self.muted))
             self.tell_about()
+            self.tell_voice()
+
+    def tell_voice(self) -> None:
+        """Tell the client how far the copying of its caller's voice is."""
+        if self.voice is not None:
+            self._tell(self.voice())
 
     def tell_about(self) -> None:
         """Tell the client what has changed beside its call: who else is there."""

@@ -100,6 +100,7 @@ class Speakers:
         changed: Told how far the copying of somebody's voice is, when that changes.
 
     Attributes:
+        changed: Who is told; may be set later.
         able: Whether voices can be copied here; else why not, in words.
         records: Who agreed to what, when and how, what was made of it and when it was withdrawn:
             for the session's record. Nothing of a voice is in them.
@@ -121,7 +122,7 @@ class Speakers:
         self._now = now
         self._demands = demands or Demands()
         self._every = every
-        self._changed = changed
+        self.changed = changed
         self._people: dict[str, _Person] = {}
         self._shared: dict[str, _Shared] = {}
         self._closed = False
@@ -326,8 +327,8 @@ class Speakers:
     def _tell(self, speaker: str, person: _Person) -> None:
         found = self._copying(speaker, person)
         told, person.told = person.told, found
-        if self._changed is not None and (told is None or _news(found, told)):
-            self._changed(found)
+        if self.changed is not None and (told is None or _news(found, told)):
+            self.changed(found)
 
 
 def _news(found: Copying, told: Copying) -> bool:

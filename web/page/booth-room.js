@@ -1,8 +1,8 @@
 // Who is there, and how it sounds: the panel beside an interpreted session.
 
-import { fill, get, h } from "./dom.js";
+import { fill, get, h, write } from "./dom.js";
 import { same } from "./booth.js";
-import { named, t } from "./words.js";
+import { named, number, t } from "./words.js";
 
 const ORIGINALS = { ducked: "booth.original.ducked", off: "booth.original.off", full: "booth.original.full" };
 const STATES = { speaking: "booth.speaking", away: "booth.away" };
@@ -16,6 +16,7 @@ export class Room {
     this.#problem = problem;
     get("hears-now").addEventListener("change", (event) => this.#ask("language", { language: event.target.value }));
     get("original").addEventListener("change", (event) => this.#ask("original", { original: event.target.value }));
+    get("copy-now").addEventListener("change", (event) => this.#ask("copy", { on: event.target.checked }));
     get("captions-only").addEventListener("change", (event) => this.#ask("captions", { on: event.target.checked }));
   }
 
@@ -54,7 +55,12 @@ export class Room {
     const { about } = this;
     const session = this.#session;
     if (!session || !about) return;
-    const { room, language } = session.story;
+    const { room, language, voice } = session.story;
+    get("voice-box").hidden = !voice;
+    if (voice) {
+      get("copy-now").checked = voice.agreed;
+      write(get("voice-state"), voice.copied ? t("booth.voiceCopied", { s: number(voice.seconds, 1) }) : t(voice.agreed ? "booth.voiceWaiting" : "booth.voiceNeutral", { why: voice.why }));
+    }
     const alone = !room;
     // Who speaks hears their own language; who sits alone at a line hears no original but themselves.
     get("hears-field").hidden = !about.listens;

@@ -50,6 +50,7 @@ export class Booth extends Story {
     super();
     this.segments = new Map(); // by `nameOf`, in the order in which they came
     this.partials = new Map(); // what is understood and not cut off yet: {speaker, text, at}, by speaker
+    this.voice = null; // how far the copying of one's own voice is: the last `voice` event
     this.room = null; // who is there: the last `room` event
     this.lag = 0; // how long after its arrival sound is heard here (s)
     this.lanes = new Map(); // by speaker: the language whose pieces are shown
@@ -75,6 +76,10 @@ export class Booth extends Story {
         break;
       case "room":
         this.room = event;
+        told.changed.add("room");
+        break;
+      case "voice":
+        this.voice = event;
         told.changed.add("room");
         break;
       case "caller_partial":

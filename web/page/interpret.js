@@ -54,7 +54,7 @@ function stage(name) {
   get("after").hidden = name !== "after";
   get("elapsed").hidden = name === "ready" || name === "loading";
   get("quality").hidden = !going || !network.rows.length;
-  for (const id of ["sound-box", "people-box"]) if (name === "after") get(id).hidden = true;
+  for (const id of ["sound-box", "people-box", "voice-box"]) if (name === "after") get(id).hidden = true;
   phase();
 }
 

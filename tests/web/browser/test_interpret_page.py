@@ -67,6 +67,13 @@ async def test_a_session_of_one_line(tab, booth):
     live = await carried(booth)
     assert live.wish.copies
     assert live.conversation.call.language == "en"
+    # It may be taken back at any moment.
+    await one.until("!document.querySelector('#voice-box').hidden")
+    assert await page.is_checked("#copy-now")
+    assert "Not copied yet" in await one.text("#voice-state")
+    await page.uncheck("#copy-now")
+    await one.until("/neutral/.test(document.querySelector('#voice-state').textContent)")
+    assert not live.conversation.speakers.copying("A").agreed
     await during(one, Player(live))
     await page.click("#end")
     await one.stage("after")
