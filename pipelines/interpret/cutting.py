@@ -10,7 +10,7 @@ the first word has waited, the worse a seam will do. What was cut off is never c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vivavoce.agent.interpreter import Policy
@@ -45,6 +45,9 @@ _TERMS: dict[Seam, tuple[int, float]] = {
     Seam.HELD: (6, 2.25),
     Seam.TIGHT: (8, 3.0),
 }
+# Where no verb is waited for, a piece that nothing ends is cut before it makes all behind it late.
+_SOONER = _TERMS | {Seam.HELD: (6, 1.25), Seam.TIGHT: (8, 2.0)}
+_VERB_LAST = ("de", "nl", "hi")
 _REST = 2
 """Words from which on a sentence ends a piece that goes on with it."""
 _NEAR = 2
@@ -136,6 +139,7 @@ class Cutter:
         self._source, self._target = base(check(source)), base(check(target))
         self._whole = policy == "consecutive"
         self._lag = target_lag
+        self._terms = _TERMS if self._source in _VERB_LAST else _SOONER
         self._segments: list[_Heard] = []
         self._dropped = -1
         self._count = 0
@@ -365,9 +369,9 @@ class Cutter:
         if not self._whole:
             age = (now - words[0].at) / self._lag
             begun = Seam.SENTENCE in ready[_REST - 1 : _REST] and not self._closed
-            if length := _REST if begun else _choose(ready, found, age):
+            if length := _REST if begun else _choose(ready, found, age, self._terms):
                 return length
-            overdue = age >= _TERMS[Seam.TIGHT][1]
+            overdue = age >= self._terms[Seam.TIGHT][1]
             if paused and count <= most and (overdue or found[-1] is Seam.SENTENCE):
                 return count  # too short to be cut, but nothing follows
         if rest or count >= most:
@@ -404,17 +408,23 @@ class Cutter:
         )
 
 
-def _choose(ready: Sequence[Seam], found: Sequence[Seam], age: float) -> int:
+def _choose(
+    ready: Sequence[Seam],
+    found: Sequence[Seam],
+    age: float,
+    terms: Mapping[Seam, tuple[int, float]],
+) -> int:
     """Return how many words to cut off now; 0 for none.
 
     Args:
         ready: The seams behind the words that have settled.
         found: The same, and those that are known of the words behind them.
         age: How long the first word has waited, in target lags.
+        terms: What each seam asks of a piece.
     """
 
     def fits(i: int, seam: Seam) -> bool:
-        least, share = _TERMS[seam]
+        least, share = terms[seam]
         return i + 1 >= least and age >= share
 
     for i, seam in enumerate(ready):
