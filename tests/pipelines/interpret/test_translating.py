@@ -174,6 +174,21 @@ async def test_a_flaw_is_better_than_no_translation(make):
     assert '"pain au levain" is always "sourdough"' in model.asked[1][0]["content"]
 
 
+async def test_numbers_that_were_lost_are_asked_for(make):
+    said = "Nous avons vendu deux cent cinq livres"
+    model = Scripted("We sold 250 books", "We sold 205 books")
+    assert await given_by(make(model), cut(said)) == ["We sold 205 books"]
+    assert "205" in model.asked[1][0]["content"]
+
+
+async def test_numbers_are_written_as_the_target_writes_them(make):
+    said = "They sold 1,234.5 kilos"
+    model = Scripted("Ils ont vendu 1,234.5 kilos")
+    (text,) = await given_by(make(model, "en", "fr"), cut(said))
+    assert "1,234.5" not in text
+    assert text.replace("\u202f", " ").replace("\xa0", " ") == "Ils ont vendu 1 234,5 kilos"
+
+
 @pytest.mark.parametrize("answers", [("", ""), ("I can't help with that.",) * 2])
 async def test_a_refusal_is_never_spoken(make, answers):
     translator = make(Scripted(*answers, "We went home"))
