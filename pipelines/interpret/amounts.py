@@ -309,7 +309,7 @@ def _table(language: str) -> dict[str, int]:
     numbers = [*range(101), *range(110, 1000, 10), *range(125, 1000, 25), *range(1000, 10_000, 500)]
     for value in [*numbers, *range(101, 110)]:
         for gender in ("", "m", "f"):
-            text = spelled.cardinal(language, value, gender)  # type: ignore[arg-type]
+            text = spelled.cardinal(language, value, gender)
             plain = re.sub("[\u00ad\u200b]", "", text).replace("-", " ")
             table.setdefault(plain, value)
     return table
@@ -320,7 +320,7 @@ def _ordinals(language: str) -> dict[str, int]:
     table: dict[str, int] = {}
     for value in range(1, 32):
         for gender in ("m", "f"):
-            text = spelled.ordinal(language, value, gender)  # type: ignore[arg-type]
+            text = spelled.ordinal(language, value, gender)
             table.setdefault(re.sub("[\u00ad\u200b]", "", text).lower(), value)
     return table
 
