@@ -7,10 +7,12 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from vivavoce.agent.interpreter import Interpreter
-from vivavoce.agent.languages import base, check
+from vivavoce.agent.languages import base
+from vivavoce.agent.languages import check as checked
 from vivavoce.pipelines.interpret import prompt
 from vivavoce.pipelines.interpret.cutting import Cut
 from vivavoce.pipelines.interpret.grammar import closes
+from vivavoce.pipelines.interpret.rendering import check, mend
 from vivavoce.pipelines.interpret.settling import (
     QUOTES,
     Fault,
@@ -66,7 +68,7 @@ class Translator:
         patience: float = PATIENCE,
     ) -> None:
         self._thinking = thinking
-        self._source, self._target = base(check(source)), base(check(target))
+        self._source, self._target = base(checked(source)), base(checked(target))
         given = interpreter.glossary
         if self._source != base(interpreter.source):
             given = {said or term: term for term, said in given.items()}
@@ -124,7 +126,8 @@ class Translator:
         """Return what of an answer is the translation, as it goes on from the one before."""
         before = self._done.get(cut.number - 1)
         ended = cut.closes or closes(cut.text, self._source)
-        return joined(settle(answer, cut.text), cut.text, before, closes=ended)
+        text = joined(settle(answer, cut.text), cut.text, before, closes=ended)
+        return mend(text, cut.text, self._source, self._target)
 
     def _ready(self, answer: str, given: str, cut: Cut) -> str:
         """Return what more of an answer can be given while it is still being written."""
@@ -141,7 +144,10 @@ class Translator:
         return ready[len(given) :] if ready.startswith(given) else ""
 
     def _fault(self, translation: str, said: str) -> Fault | None:
-        return fault(translation, said, self._source, self._target, glossary=self._glossary)
+        found = fault(translation, said, self._source, self._target, glossary=self._glossary)
+        if found is None and (lost := check(said, self._source, translation, self._target)):
+            return Fault("number", f"it had lost {', '.join(lost)}", grave=False)
+        return found
 
     def _note(self, cut: Cut, translation: str) -> None:
         """Remember a piece as context for those behind it."""
