@@ -22,8 +22,9 @@ from vivavoce.pipelines.audio.vad import (
     VoiceStarted,
 )
 from vivavoce.pipelines.interpret.hindsight import Hindsight
-from vivavoce.pipelines.interpret.lane import Lane, Voices
+from vivavoce.pipelines.interpret.lane import Lane
 from vivavoce.pipelines.interpret.language import prepare
+from vivavoce.pipelines.interpret.piece import Voices
 from vivavoce.pipelines.interpret.routing import Router
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError

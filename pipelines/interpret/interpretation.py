@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vivavoce.agent.interpreter import Interpreter
-from vivavoce.pipelines.interpret.lane import Voices
+from vivavoce.pipelines.interpret.piece import Voices
 from vivavoce.pipelines.interpret.seat import Seat
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.transport import Transport

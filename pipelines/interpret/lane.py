@@ -6,28 +6,26 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, Protocol
+from typing import Literal
 
 from vivavoce.agent.interpreter import Interpreter
 from vivavoce.agent.ledger import Span, account
 from vivavoce.agent.segment import Segment
 from vivavoce.agent.voices import Speaker
-from vivavoce.agent.voices import voice_for as chosen
 from vivavoce.pipelines.clauses import Clauses
 from vivavoce.pipelines.interpret.counting import Counting, answers_for
 from vivavoce.pipelines.interpret.cutting import Cut, Cutter
 from vivavoce.pipelines.interpret.outlet import LIMIT, Outlet
 from vivavoce.pipelines.interpret.pace import Pace
+from vivavoce.pipelines.interpret.piece import Chosen, Piece, Voices, name_of
 from vivavoce.pipelines.interpret.reel import Reel
-from vivavoce.pipelines.interpret.translating import Translator
+from vivavoce.pipelines.interpret.translating import SHORT, Translator
 from vivavoce.pipelines.interpret.trim import Trim
 from vivavoce.pipelines.interpret.trying import Alive, tried
 from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.speakable import prepare, speakable
 from vivavoce.pipelines.stage import Context, Noting
 from vivavoce.pipelines.tasks import Tasks
@@ -35,6 +33,9 @@ from vivavoce.pipelines.turns.playout import Clause
 
 TRANSLATING = 4
 """Segments that are translated at once."""
+FIRST_WORDS = (8, 3)
+"""Words that a first clause has at least: of a short translation, and of one that is spoken while
+it is still being written."""
 SPEAKING = 3
 """Clauses that are synthesised at once: the one that is played, and those behind it."""
 CAPTION = 0.1
@@ -45,63 +46,6 @@ LETTER = 0.065
 """What a letter takes to say, before a synthesiser has shown it (s)."""
 
 Settled = Literal["spoken", "written", "failed"]
-
-
-class Voices(Protocol):
-    """Whose voice speaks for whom."""
-
-    def feed(self, speaker: str, pcm: Samples, speech: float) -> None:
-        """Hear a speaker (int16 mono, 16 kHz), and how probable it is that somebody speaks."""
-
-    def voice_for(
-        self, speaker: str, language: str, *, begins: bool = True, at: float | None = None
-    ) -> str | Speaker | None:
-        """Return the voice for what a speaker said; asked before each segment is spoken.
-
-        Args:
-            speaker: Who said it.
-            language: In which it is spoken.
-            begins: Whether it begins a sentence.
-            at: When it was said (s).
-        """
-
-
-class Chosen:
-    """The interpreter's own voice, for everybody. Implements `Voices`."""
-
-    def __init__(self, interpreter: Interpreter) -> None:
-        self._interpreter = interpreter
-
-    def feed(self, speaker: str, pcm: Samples, speech: float) -> None:
-        """Hear nobody."""
-
-    def voice_for(
-        self, speaker: str, language: str, *, begins: bool = True, at: float | None = None
-    ) -> str | Speaker | None:
-        """Return the voice for a language."""
-        del speaker, begins, at
-        return chosen(self._interpreter.voice, language)
-
-
-@dataclass(slots=True, eq=False)
-class Piece:
-    """A segment on its way.
-
-    Attributes:
-        segment: The segment.
-        cut: What was said.
-        first: When its first word ended (s).
-        spans: What was done for it, in causal order (s since the session began).
-        ready: Set once it is translated, or will not be.
-        clauses: What is spoken of it, in order.
-    """
-
-    segment: Segment
-    cut: Cut
-    first: float
-    spans: list[Span]
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    clauses: list[Clause] = field(default_factory=list)
 
 
 class Lane:
@@ -307,26 +251,37 @@ class Lane:
                 segment.state = "translating"
                 segment.condensed = self.pace.wording(self._queue(before=piece))
                 self._changed(segment)
-                await tried("thinking", partial(self._translated, piece))
+                await tried("thinking", partial(self._translated, piece), lambda: piece.given)
         except ModelError as error:
             self._fail(error)
-            self._settle(piece, "failed", str(error))
+            if piece.given:
+                # It broke off: what is being spoken stays, and cannot be translated again.
+                segment.translated, segment.why = self._context.at, str(error)
+            else:
+                self._settle(piece, "failed", str(error))
         finally:
             self._working -= 1
-            piece.ready.set()
+            piece.texts.put_nowait(None)
 
     async def _translated(self, piece: Piece, alive: Alive) -> None:
-        """Translate a segment once."""
+        """Translate a segment once; what is given is spoken while the rest is still written."""
         context, segment = self._context, piece.segment
         del piece.spans[2:]
-        started, first, shown, text = context.at, 0.0, 0.0, ""
+        started, shown, text = context.at, 0.0, ""
+        # A long translation is spoken while it is written; a short one is one clause.
+        long = len(piece.cut.words) > SHORT
+        clauses = Clauses(first_words=FIRST_WORDS[long], longest=self._longest)
         stream: AsyncGenerator[str] = self._translator.stream(piece.cut, condense=segment.condensed)
         async with aclosing(stream) as pieces:
             async for each in pieces:
                 alive()
                 now = context.at
-                first = first or now
+                if not text:
+                    piece.began = now
+                    piece.spans.append(Span("thinking", started, now))
                 text += each
+                if long:
+                    self._give(piece, clauses.feed(each))
                 if now - shown >= CAPTION and text.strip():
                     shown = now
                     segment.caption(text.strip())
@@ -335,51 +290,59 @@ class Lane:
             raise ModelError("thinking", "broken", "the model gave no translation")
         segment.caption(text.strip())
         segment.translated = context.at
-        piece.spans += [Span("thinking", started, first), Span("clause", first, context.at)]
+        self._give(piece, [*([] if long else clauses.feed(text)), *clauses.finish()])
+
+    def _give(self, piece: Piece, texts: list[str]) -> None:
+        """Have clauses of a translation spoken that are not going to change."""
+        if texts and not piece.given:
+            piece.given = True
+            piece.spans.append(Span("clause", piece.began, self._context.at))
+        for text in texts:
+            piece.texts.put_nowait(text)
 
     # Inside: from a translation to speech.
 
     async def _speak_all(self) -> None:
         """Have segments spoken, in order."""
         while True:
-            piece = await self._due.get()
-            await piece.ready.wait()
-            if piece.segment.settled:
-                continue
-            if self._silent or not self.outlets:
-                self._settle(piece, "written")
-                continue
-            await self._speak(piece)
+            await self._speak(await self._due.get())
 
     async def _speak(self, piece: Piece) -> None:
-        segment = piece.segment
-        clauses = Clauses(first_words=8, longest=self._longest)
-        texts = [*clauses.feed(segment.translation), *clauses.finish()]
-        if not any(speakable(text, self.target).said for text in texts):
-            self._settle(piece, "written", "there is nothing in it to be said")
-            return
-        segment.state = "queued"
-        self._changed(segment)
-        voice = self._voices.voice_for(
-            self.speaker,
-            self.target,
-            begins=self._begins,
-            at=(segment.started + segment.ended) / 2,
-        )
-        self._begins = segment.closes
-        segment.voice = _name(voice)
-        piece.clauses = [Clause(piece, text, interruptible=False) for text in texts]
-        for clause in piece.clauses:
+        segment, voice = piece.segment, None
+        while (text := await piece.texts.get()) is not None:
+            said = speakable(text, self.target).said
+            if self._silent or not self.outlets or segment.settled or not said:
+                continue
+            if not piece.clauses:
+                segment.state = "queued"
+                self._changed(segment)
+                voice = self._voice(segment)
+            clause = Clause(piece, text, interruptible=False)
+            piece.clauses.append(clause)
             self._reel.append(clause)
-        for clause in piece.clauses:
             await self._speeches.acquire()
             self._tasks.spawn(self._synthesise(piece, clause, voice), "speech")
+        piece.whole = True
+        if segment.translated is None:
+            self._settle(piece, "failed", "it was not translated")
+        elif not piece.clauses:
+            self._settle(piece, "written")
+        self._see(piece)
+
+    def _voice(self, segment: Segment) -> str | Speaker | None:
+        """Return whose voice speaks a segment; it is the same to its end."""
+        at = (segment.started + segment.ended) / 2
+        voice = self._voices.voice_for(self.speaker, self.target, begins=self._begins, at=at)
+        self._begins = segment.closes
+        segment.voice = name_of(voice)
+        return voice
 
     async def _synthesise(self, piece: Piece, clause: Clause, voice: str | Speaker | None) -> None:
         self._working += 1
         try:
             if not clause.complete:
-                await tried("speaking", partial(self._synthesised, piece, clause, voice))
+                work = partial(self._synthesised, piece, clause, voice)
+                await tried("speaking", work, lambda: clause.received > 0)
         except ModelError as error:
             self._fail(error)
             clause.broken = True
@@ -388,25 +351,27 @@ class Lane:
             self._working -= 1
             self._speeches.release()
             clause.complete = True
-            if all(each.complete and not each.received for each in piece.clauses):
-                self._reel.remove(piece.clauses)
-                self._settle(piece, "written", piece.segment.why)
+            self._see(piece)
+
+    def _see(self, piece: Piece) -> None:
+        """See whether all of a segment was spoken, or nothing of it can be."""
+        if not piece.whole or piece.segment.settled:
+            return
+        if all(clause.complete and not clause.received for clause in piece.clauses):
+            self._reel.remove(piece.clauses)
+            self._settle(piece, "written")
+        elif all(clause.over for clause in piece.clauses):
+            # Where there was not a sound in it, it was not spoken.
+            self._settle(piece, "written" if piece.segment.spoken_from is None else "spoken")
 
     async def _synthesised(
         self, piece: Piece, clause: Clause, voice: str | Speaker | None, alive: Alive
     ) -> None:
-        """Synthesise a clause once; never again once something of it was given."""
+        """Synthesise a clause once."""
         context, segment = self._context, piece.segment
         text = speakable(clause.text, self.target).said
-        if clause.received:
-            # It broke off: what is heard of it cannot be said again.
-            clause.broken = True
-            segment.why = "the speech broke off"
-            context.fail("speaking", f"the speech of segment {segment.number} broke off", "broken")
-        if clause.received or not text:
-            return
         rate = self._speaking.rate
-        last = clause is piece.clauses[-1]
+        last = piece.whole and clause is piece.clauses[-1]
         trim = Trim(rate, PAUSES[1] if last and segment.closes else PAUSES[0])
         noted = Noting(
             context, partial(segment.served.__setitem__, "speaking"), characters=len(text)
@@ -439,9 +404,10 @@ class Lane:
         for piece in self._open:
             if piece is before:
                 break
-            if not piece.clauses:
+            if not piece.whole and not self._silent:
                 text = piece.segment.translation or piece.segment.text
-                seconds += 0.0 if self._silent else self._letter * len(text)
+                begun = sum(len(clause.text) for clause in piece.clauses)
+                seconds += max(0.0, self._letter * (len(text) - begun))
             for clause in piece.clauses:
                 if not clause.complete:
                     got = clause.received / self.rate
@@ -465,12 +431,10 @@ class Lane:
     def _finished(self, clause: Clause, moment: float, speed: float) -> None:
         piece = clause.owner
         assert isinstance(piece, Piece)
-        if piece.segment.settled or clause is not piece.clauses[-1]:
-            return
-        piece.segment.speed = speed
-        piece.segment.spoken_to = moment
-        # Where there was not a sound in it, it was not spoken.
-        self._settle(piece, "written" if piece.segment.spoken_from is None else "spoken")
+        if not piece.segment.settled:
+            piece.segment.speed = speed
+            piece.segment.spoken_to = moment
+            self._see(piece)
 
     def _settle(self, piece: Piece, state: Settled, why: str = "") -> None:
         """A segment is over."""
@@ -487,10 +451,3 @@ class Lane:
 
     def _fail(self, error: ModelError) -> None:
         self._context.fail(error.stage, str(error), error.kind)
-
-
-def _name(voice: str | Speaker | None) -> str:
-    """Return a voice's name; "speaker" where it is copied from a sample."""
-    if isinstance(voice, Speaker):
-        return "speaker" if voice.sample is not None else voice.voice or ""
-    return voice or ""

@@ -26,8 +26,8 @@ from vivavoce.pipelines.frames import CallerTurnFrame
 from vivavoce.pipelines.interpret.aside import Aside
 from vivavoce.pipelines.interpret.ear import RATE, Ear
 from vivavoce.pipelines.interpret.guard import Guard
-from vivavoce.pipelines.interpret.lane import Voices
 from vivavoce.pipelines.interpret.outlet import Beneath, Outlet
+from vivavoce.pipelines.interpret.piece import Voices
 from vivavoce.pipelines.interpret.speakers import Speakers
 from vivavoce.pipelines.lag import LoopLag
 from vivavoce.pipelines.models.connect import Models

@@ -20,12 +20,16 @@ Alive = Callable[[], None]
 """Called whenever work has come further."""
 
 
-async def tried(stage: StageName, work: Callable[[Alive], Awaitable[None]]) -> None:
+async def tried(
+    stage: StageName, work: Callable[[Alive], Awaitable[None]], given: Callable[[], bool]
+) -> None:
     """Do something, again if it fails and that may help.
 
     Args:
         stage: Whose work it is.
         work: Does it once; calls what it is given whenever it has come further.
+        given: Whether something of it was given already, and must not be given again: then it is
+            not tried again.
 
     Raises:
         ModelError: The last one.
@@ -42,7 +46,7 @@ async def tried(stage: StageName, work: Callable[[Alive], Awaitable[None]]) -> N
             error = problem
         else:
             return
-        if error.lasting or patience == PATIENCE[-1]:
+        if error.lasting or patience == PATIENCE[-1] or given():
             raise error
         await asyncio.sleep(max(AGAIN[number], min(ASKED, error.retry_after or 0.0)))
 

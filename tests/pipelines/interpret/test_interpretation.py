@@ -99,6 +99,37 @@ async def test_consecutive_waits_for_the_end_of_the_turn() -> None:
         assert session.written == upper(TALK)
 
 
+async def test_a_long_turn_is_spoken_while_it_is_still_being_translated() -> None:
+    talk = " ".join(TALK.replace(".", ",").rstrip(",") for _ in range(2)) + "."
+    interpreter = Interpreter("en", "fr", policy="consecutive")
+    async with interpret(interpreter, upper) as session:
+        await session.says(talk)
+        assert session.heard == session.written == upper(talk)
+        long = max(session.segments, key=lambda segment: len(segment.text))
+        assert long.spoken_from is not None
+        assert long.translated is not None
+        assert long.spoken_from < long.translated
+        assert long.latency is not None
+        assert sum(long.latency.stages.values()) == long.latency.total
+
+
+async def test_a_long_translation_that_breaks_off_is_not_begun_again() -> None:
+    talk = " ".join(TALK.replace(".", ",").rstrip(",") for _ in range(2)) + "."
+    asked: list[str] = []
+
+    def translate(text: str) -> Any:
+        asked.append(text)
+        return say(upper(text)[:600]) + fail("broken")
+
+    async with interpret(Interpreter("en", "fr", policy="consecutive"), translate) as session:
+        await session.says(talk)
+        assert len(asked) == len(session.segments)
+        assert upper(talk).startswith(session.heard[:500])
+        assert session.segments[0].state == "spoken"
+        assert "broke off" in session.segments[0].why
+        assert session.failures
+
+
 async def test_captions_are_silent() -> None:
     async with interpret(Interpreter("en", "fr", policy="captions"), upper) as session:
         await session.says(TALK)
