@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vivavoce.pipelines import spelled
-from vivavoce.pipelines.interpret.rendering import check, mend, render
+from vivavoce.pipelines.interpret.rendering import check, mend, prepare, render
 from vivavoce.pipelines.lexicon import LEXICONS
 
 SPACE, NARROW = "\u00a0", "\u202f"
@@ -68,6 +68,7 @@ def test_what_is_no_quantity_stays(text):
     assert render(text, "en", "fr") == text
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.,:$€% pamhMarch3rd/-", max_size=24))
 def test_nothing_is_too_odd(text):
     for source, target in (("en", "fr"), ("fr", "en"), ("de", "hi"), ("es", "ar")):
@@ -78,6 +79,7 @@ def test_nothing_is_too_odd(text):
         check(text, source, written, target)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9), st.integers(0, 99), st.sampled_from(sorted(LEXICONS)), st.data())
 def test_a_number_is_worth_the_same_however_it_is_written(whole, hundredths, target, data):
     source = data.draw(st.sampled_from(sorted({*LEXICONS} - {target})))
@@ -168,3 +170,13 @@ def test_numbers_spelled_out_are_read_in_every_language(source):
             continue
         assert check(words, source, f"{number} things", "en") == [], (words, number)
         assert check(words, source, f"{number + 1} things", "en"), (words, number)
+
+
+def test_what_a_language_needs_is_read_before_it_is_needed():
+    prepare(LEXICONS)
+    from vivavoce.pipelines.interpret import amounts
+
+    read = amounts._table.cache_info().misses
+    for language in LEXICONS:
+        check("seventeen", "en", "17", language)
+    assert amounts._table.cache_info().misses == read
