@@ -85,6 +85,8 @@ class Health:
         places: Folders that are written to.
         draining: Whether it takes no more calls.
         busy: Whether no further call fits.
+        hold: Seconds that a look at records and disks counts: anybody may ask, as often as they
+            like.
         now: The clock (s), monotonic.
 
     Attributes:
@@ -101,6 +103,7 @@ class Health:
         places: Sequence[Path] = (),
         draining: Callable[[], bool] = lambda: False,
         busy: Callable[[], bool] = lambda: False,
+        hold: float = 1.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._probe, self._pulse, self._records = probe, pulse, records
@@ -108,6 +111,9 @@ class Health:
         self._places = tuple(places)
         self._draining, self._busy, self._now = draining, busy, now
         self._began = now()
+        self._hold, self._looked = hold, float("-inf")
+        self._around: dict[str, Check] = {}
+        self._looking = asyncio.Lock()
         self.last: dict[str, Check] = {}
 
     def alive(self) -> tuple[int, dict[str, Any]]:
@@ -134,15 +140,21 @@ class Health:
             "draining": Check(False, "it takes no more calls") if self._draining() else Check(True),
             "busy": Check(False, "no further call fits") if self._busy() else Check(True),
         }
-        reached, records, disk = await asyncio.gather(
+        async with self._looking:
+            if self._now() - self._looked >= self._hold:
+                self._around = await self._look_around()
+                self._looked = self._now()
+        self.last = checks | self._around
+        return self.last
+
+    async def _look_around(self) -> dict[str, Check]:
+        checks, records, disk = await asyncio.gather(
             self._models(), self._writable(), asyncio.to_thread(self._disk)
         )
-        checks |= reached
         if records is not None:
             checks["records"] = records
         if disk is not None:
             checks["disk"] = disk
-        self.last = checks
         return checks
 
     def free(self) -> dict[tuple[str, ...], float]:

@@ -212,7 +212,15 @@ class Trail:
             else:
                 found.append(self._turn(self._turns - 1, inside))
             self._turns += 1
+        self._name(found)
         return found
+
+    def _name(self, spans: Iterable[Span]) -> None:
+        """Enter into each request which conversation it was for."""
+        for span in spans:
+            if span.kind == "client":
+                span.attributes["gen_ai.conversation.id"] = self._call.id
+            self._name(span.spans)
 
     def failures(self, began: float) -> list[Moment]:
         """Return what failed and was not told."""

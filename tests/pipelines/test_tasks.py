@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from vivavoce.pipelines.observing.logs import call_id
 from vivavoce.pipelines.tasks import Tasks
 
 
@@ -84,3 +85,21 @@ async def test_cancelling_who_closes_is_not_swallowed():
         await closing
     await tasks.close()
     assert len(tasks) == 0
+
+
+async def test_tasks_of_a_call_are_known_to_the_log_as_its():
+    seen: dict[str, str] = {}
+
+    async def note(name: str) -> None:
+        seen[name] = call_id.get()
+
+    reader = call_id.set("the reader's")
+    try:
+        theirs, ours = Tasks(), Tasks("c-1")
+        await asyncio.gather(theirs.spawn(note("theirs"), "a"), ours.spawn(note("ours"), "b"))
+        assert call_id.get() == "the reader's"
+    finally:
+        call_id.reset(reader)
+    assert seen == {"theirs": "the reader's", "ours": "c-1"}
+    await theirs.close()
+    await ours.close()

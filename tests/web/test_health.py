@@ -73,7 +73,7 @@ async def test_a_full_disk_is_told_before_it_is_full(tmp_path):
 async def test_records_that_cannot_be_written_are_found(tmp_path):
     store = StoreSettings(where=str(tmp_path / "kept")).make(upkeep=False)
     assert store is not None
-    health = Health(records=store)
+    health = Health(records=store, hold=0.0)
     assert not (await health.ready())["records"].ok  # it is not open
     async with store:
         assert (await health.ready())["records"].ok
@@ -155,3 +155,22 @@ async def test_a_server_that_does_not_answer_holds_nobody_up():
 def test_a_folder_that_is_nowhere_has_the_disk_above_it():
     health = Health(places=[Path("records")])
     assert health.free()[("records",)] > 0
+
+
+async def test_who_asks_often_costs_little(tmp_path):
+    asked, watch = 0, Watch()
+
+    class Counted:
+        waiting = 0
+
+        async def check(self) -> None:
+            nonlocal asked
+            asked += 1
+            await asyncio.sleep(0.01)
+
+    health = Health(records=Counted(), places=[tmp_path], now=watch)  # type: ignore[arg-type]
+    await asyncio.gather(*(health.ready() for _ in range(20)))
+    assert asked == 1
+    watch.now += 1.1
+    await health.ready()
+    assert asked == 2

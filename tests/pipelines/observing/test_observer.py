@@ -129,6 +129,7 @@ async def test_the_trace_of_a_turn_has_the_ledgers_exact_figures(observe):
         assert by_id[request.parent_span_id].name == "thinking"
         assert asked["gen_ai.operation.name"] == "chat"
         assert asked["gen_ai.usage.input_tokens"] > 0
+        assert asked["gen_ai.conversation.id"] == call.id
         assert asked["server.address"] == "127.0.0.1"
         assert served["thinking"].startswith(asked["gen_ai.request.model"])
         heard = [
