@@ -114,3 +114,37 @@ def test_a_page_is_served_until_ctrl_c(tmp_path: Path, sandbox: Sandbox):
         assert process.wait(30) == 0
     finally:
         session.close()
+
+
+INTERPRETER = """
+from vivavoce.agent import Interpreter
+
+interpreter = Interpreter("en", "fr", name="booth", both_ways=True)
+"""
+
+
+def test_an_interpreter_answers_pages_and_the_telephone(tmp_path: Path, sandbox: Sandbox):
+    (tmp_path / "interpreter.py").write_text(INTERPRETER)
+    (tmp_path / "phone.toml").write_text('[phone]\nlisten = ["udp:127.0.0.1:0"]\n')
+    process = start(
+        tmp_path,
+        *["serve", "interpreter.py", "--phone", "phone.toml", "--port", "0"],
+        VIVAVOCE_SANDBOX_URL=sandbox.url,
+        VIVAVOCE_SANDBOX_KEY=sandbox.key,
+    )
+    session = Session(process)
+    try:
+        session.until("by telephone: udp:127.0.0.1:")
+        url = session.until("booth at").split()[-1]
+        asked = urllib.request.Request(
+            f"{url}/api/rooms",
+            json.dumps({"number": "100", "number_language": "en"}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            room = json.load(answer)
+        assert (room["interpreter"], room["number"]) == ("booth", "100")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    finally:
+        session.close()
