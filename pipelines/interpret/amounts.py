@@ -88,12 +88,14 @@ class Amount:
         said: In figures.
         time: It is a time of day.
         needed: It must be in a translation.
+        words: How it was said, where it was in words.
     """
 
     value: Fraction
     said: str
     time: bool = False
     needed: bool = True
+    words: str = ""
 
 
 def western(text: str) -> str:
@@ -118,6 +120,9 @@ def missing(said: str, source: str, translation: str, target: str) -> list[str]:
             lost.append(amount)
         else:
             left[found] -= 1
+    # One that was left in the other language is there; that it is, is another fault.
+    copied = {word[0].lower() for word in _WORD.finditer(translation)}
+    lost = [each for each in lost if not each.words or not copied.issuperset(each.words.split())]
     # A number that is spelled out figure by figure is another number, in figures.
     told = "".join(amount.said for amount in amounts(said, source))
     written = "".join(amount.said for amount in there)
@@ -239,7 +244,8 @@ def _spelled_out(text: str, language: str) -> list[tuple[int, Amount]]:
         for place, each in enumerate(values):
             value = int(each) * (scale if scale and place == len(values) - 1 else 1)
             needed = not doubtful and value != 1
-            listed.append((words[at].start(), Amount(Fraction(value), str(value), needed=needed)))
+            amount = Amount(Fraction(value), str(value), needed=needed, words=" ".join(run))
+            listed.append((words[at].start(), amount))
         at = end + (scale is not None)
     return listed
 

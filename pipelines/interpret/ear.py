@@ -21,9 +21,10 @@ from vivavoce.pipelines.audio.vad import (
     VoiceSettings,
     VoiceStarted,
 )
+from vivavoce.pipelines.interpret import language as language_of
+from vivavoce.pipelines.interpret import rendering
 from vivavoce.pipelines.interpret.hindsight import Hindsight
 from vivavoce.pipelines.interpret.lane import Lane
-from vivavoce.pipelines.interpret.language import prepare
 from vivavoce.pipelines.interpret.piece import Voices
 from vivavoce.pipelines.interpret.routing import Router
 from vivavoce.pipelines.models.connect import Models
@@ -167,9 +168,14 @@ class Ear:
         """Begin to transcribe; connects behind the scenes."""
         if not self._opened:
             self._opened = True
-            if self._router is not None:
-                await asyncio.to_thread(prepare)
+            await asyncio.to_thread(self._prepare)
             await self._hearing.open(self)
+
+    def _prepare(self) -> None:
+        """Read tables, in a thread: nobody waits for them in the middle of what is said."""
+        if self._router is not None:
+            language_of.prepare()
+        rendering.prepare(self._interpreter.languages)
 
     async def close(self) -> None:
         """End the transcription and all lanes; idempotent."""

@@ -138,6 +138,7 @@ def test_what_was_copied_is_mended_and_nothing_else(translation, said, mended):
         ("un livre neuf", "fr", "a new book", "en"),
         ("on one hand", "en", "d'une part", "fr"),
         ("March 3rd", "en", "3 mars", "fr"),
+        ("for four people", "en", "pour four personnes", "fr"),
         ("no numbers", "en", "pas de nombres 7", "fr"),
     ],
 )
