@@ -256,7 +256,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=2_000.0, help="the target lag (ms)")
     parser.add_argument("--people", type=int, choices=(1, 2), default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--plain", action="store_true", help="no troubles, the talk's own pauses")
+    parser.add_argument("--plain", action="store_true", help="no troubles, the talk as it is")
     parser.add_argument("--out", type=Path, help="where to keep the results")
     given = parser.parse_args()
     logger.remove()
@@ -267,7 +267,7 @@ def main() -> None:
         talks = dialogue(seconds, seed=given.seed)
         reports = asyncio.run(together(talks, given.policy, **options))
     else:
-        said = speech(seconds, seed=given.seed, free=not given.plain)
+        said = speech(seconds, seed=given.seed, free=not given.plain, once=not given.plain)
         reports = asyncio.run(alone(said, given.policy, **options))
     for name, report in reports.items():
         show(name, report)

@@ -93,7 +93,9 @@ async def measure(name: str, sandbox: Sandbox, seconds: float) -> dict[str, Any]
     """Let one engine translate the talk; return everything that was measured."""
     module, variant, peer = ENGINES[name]
     given = talk()
-    key = sandbox.make_key(latency=LATENCY, script={"hear": [given.script()], "speak": "tone"})
+    heard = [word for word in given.words if not seconds or word.ended <= seconds]
+    script = {"hear": [given.script()[: len(heard)]], "speak": "tone"}
+    key = sandbox.make_key(latency=LATENCY, script=script)
     python = python_of(peer, CACHE) if peer else sys.executable
     options = {"url": sandbox.url, "keys": [key], "variant": variant}
     engine = Engine(name, python, module, options)
@@ -110,13 +112,13 @@ async def measure(name: str, sandbox: Sandbox, seconds: float) -> dict[str, Any]
     if log:
         print(f"--- {name} wrote:\n{log}", file=sys.stderr)
     sound = Sound(take.packets)
-    heard = [word for word in given.words if not seconds or word.ended <= seconds]
     report: dict[str, Any] = {
         "engine": name,
         "versions": engine.ready["versions"],
         "late_ms": round(take.late * 1000),
         "cpu_percent": round(100 * cpu / max(speaker.end, 1e-9), 2),
         "sound_s": round(sound.seconds, 2),
+        "stretches": [[round(begin, 2), round(end, 2)] for begin, end in sound.stretches],
         "requests": sandbox.report(key)["requests"],
     }
     if peer:
@@ -160,7 +162,7 @@ def ours(told: list[dict[str, Any]], sound: Sound) -> tuple[list[Segment], dict[
 
 def segment_of(given: dict[str, Any]) -> Segment:
     """Read a segment as `Segment.to_dict` wrote it."""
-    kept = {name: value for name, value in given.items() if name not in {"kind", "lag"}}
+    kept = {name: value for name, value in given.items() if name not in {"kind", "lag", "latency"}}
     return Segment(**kept)
 
 

@@ -96,10 +96,10 @@ class Speech:
         return end
 
 
-def speech(seconds: float, *, seed: int, first: int = 0, free: bool = True) -> Speech:
-    """Make somebody who talks as the talk does, in words that come once.
-
-    Longer words are replaced by ones that mean nothing; what holds sentences together stays.
+def speech(
+    seconds: float, *, seed: int, first: int = 0, free: bool = True, once: bool = True
+) -> Speech:
+    """Make somebody who talks as the talk does.
 
     Args:
         seconds: For how long.
@@ -107,6 +107,8 @@ def speech(seconds: float, *, seed: int, first: int = 0, free: bool = True) -> S
         first: The number of the first such word.
         free: Whether there are silences of up to 20 s, some pauses of a quarter of a second, and
             a pause at some commas; else as the talk is.
+        once: Whether longer words are replaced by ones that mean nothing and come once; what holds
+            sentences together stays.
     """
     dice = random.Random(seed)
     made = Speech()
@@ -118,7 +120,7 @@ def speech(seconds: float, *, seed: int, first: int = 0, free: bool = True) -> S
         words = []
         for word in line.split():
             bare = "".join(char for char in word if char.isalpha())
-            if len(bare) >= 5 and bare.isalpha():
+            if once and len(bare) >= 5:
                 count += 1
                 words.append(word.replace(bare, pseudo(count)) if bare in word else pseudo(count))
             else:

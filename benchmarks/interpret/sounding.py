@@ -10,6 +10,9 @@ import numpy as np
 from benchmarks.latency.take import Packet
 from vivavoce.agent.segment import Segment
 
+ROUNDED = 0.1
+"""Seconds by which a place may be off: the last packet of each piece is padded."""
+
 
 class Sound:
     """All sound that arrived, as one stretch: which part of it was heard when.
@@ -33,6 +36,18 @@ class Sound:
         self._edges = list(accumulate((packet.seconds for packet in audible), initial=0.0))
         self.seconds = self._edges[-1]
 
+    @property
+    def stretches(self) -> list[tuple[float, float]]:
+        """Begin and end of each stretch without a pause of a tenth of a second (s)."""
+        found: list[tuple[float, float]] = []
+        lengths = np.diff(self._edges)
+        for begin, length in zip(self._begins, lengths, strict=True):
+            if found and begin - found[-1][1] < 0.1:
+                found[-1] = (found[-1][0], begin + float(length))
+            else:
+                found.append((begin, begin + float(length)))
+        return found
+
     def at(self, place: float, *, end: bool = False) -> float:
         """Return when the sound at a place of the stretch was heard (s).
 
@@ -40,11 +55,19 @@ class Sound:
             place: Seconds of sound before it.
             end: It is the end of something: a pause behind it does not count.
         """
-        # Half a block's rounding must not move a beginning to the other side of a pause.
-        nudge = -0.005 if end else 0.005
-        index = int(np.searchsorted(self._edges, place + nudge, side="right")) - 1
-        index = min(max(index, 0), len(self._begins) - 1)
-        return self._begins[index] + max(0.0, place - self._edges[index])
+        near = self._index(place)
+        beyond = self._index(place - ROUNDED if end else place + ROUNDED)
+        first, last = sorted((near, beyond))
+        paused = self._begins[last] - self._begins[first]
+        paused -= self._edges[last] - self._edges[first]
+        if paused > ROUNDED:
+            # What packets round off must not move it to the other side of a pause.
+            return self._begins[last] - paused if end else self._begins[last]
+        return self._begins[near] + max(0.0, place - self._edges[near])
+
+    def _index(self, place: float) -> int:
+        index = int(np.searchsorted(self._edges, place, side="right")) - 1
+        return min(max(index, 0), len(self._begins) - 1)
 
 
 def segments_of(
@@ -60,6 +83,9 @@ def segments_of(
     """
     made: dict[int, Segment] = {}
     place = 0.0
+    # Padding adds up: all that was told is all that was heard.
+    total = sum(float(str(one["seconds"])) for one in told if "spoken" in one)
+    scale = sound.seconds / total if total else 1.0
     for one in told:
         if "heard" in one:
             number = int(str(one["heard"]))
@@ -69,7 +95,7 @@ def segments_of(
             made[int(str(one["written"]))].caption(str(one["text"]))
         elif "spoken" in one:
             segment = made[int(str(one["spoken"]))]
-            seconds = float(str(one["seconds"]))
+            seconds = float(str(one["seconds"])) * scale
             if segment.spoken_from is None:
                 segment.spoken_from = sound.at(place)
             place += seconds
