@@ -84,6 +84,7 @@ class Reel:
     def clear(self) -> None:
         """Drop everything: nobody listens."""
         self._playout.cut(force=True)
+        self._playout.pull(self.rate // 50)  # the fade that a cut ends with
         self._stretch.reset()
 
     def draw(self, count: int) -> None:

@@ -374,3 +374,39 @@ async def test_a_seat_hears_another_beneath() -> None:
         session.hear(loud)
         assert not (await other.play(640)).samples.any()
         assert other.now() == session.now()
+
+
+async def test_what_nobody_hears_any_more_is_written() -> None:
+    async with held_by(Interpreter("en", "fr")) as held:
+        session = held.session
+        assert session.ear is not None
+        lane = session.ear.lanes["fr"]
+        (outlet,) = lane.outlets
+        await held.speak(TALK)
+        session.unlisten(outlet)
+        lane.leave(outlet)
+        lane.leave(outlet)
+        await held.settle(30)
+        states = [each.state for each in held.call.transcript.segments]
+        assert states[0] == "spoken"
+        assert states[-1] == "written"
+        # Somebody comes back, and hears what is said from then on.
+        session.listen(lane.outlet())
+        await held.speak("Good morning everybody.")
+        await held.settle(30)
+        assert held.call.transcript.segments[-1].state == "spoken"
+
+
+async def test_a_hundred_listeners_cost_one_translation() -> None:
+    async with held_by(Interpreter("en", "fr")) as held:
+        session = held.session
+        assert session.ear is not None
+        others = [session.ear.lanes["fr"].outlet(limit=2.0) for _ in range(100)]
+        await held.speak("Good morning everybody.")
+        await held.settle(30)
+        assert len(held.call.transcript.segments) == len(held.asked) == 1
+        # They all hold the same, and nothing is kept that they do not hear.
+        assert len({outlet.waiting for outlet in others}) == 1
+        first = others[0].take(16_000)
+        assert first.any()
+        assert all(np.array_equal(outlet.take(16_000), first) for outlet in others[1:])
