@@ -140,6 +140,23 @@ def test_of_each_speaker_the_language_that_is_heard_is_shown():
     assert languages == ["fr", "es", "en"]
 
 
+def test_what_was_heard_in_another_language_before_stays():
+    def at(moment, number, target, translation):
+        row = segment(number, f"piece {moment}", translation, target=target)
+        return told({**row, "started": moment, "ended": moment + 1.0})
+
+    rows = [
+        at(1, 1, "es", "uno"),
+        at(3, 2, "es", "dos"),
+        at(60, 1, "en", "three"),  # another language was chosen
+        at(60, 3, "es", "tres"),  # of what is told twice one is shown
+        at(62, 2, "en", "four"),
+        at(66, 4, "es", "cinco"),  # cut off before the other lane did
+    ]
+    shown = run(TELL + "result = told.shown().map((row) => row.translation);", rows)
+    assert shown == ["uno", "dos", "three", "four"]
+
+
 def test_a_snapshot_restores_the_session_with_who_is_there():
     room = {"event": "room", "you": "Ada", "participants": []}
     snapshot = {

@@ -5,6 +5,7 @@
 import { Story, nameOf } from "./story.js";
 
 const CHAIN = 40; // pieces at the end among which what is understood now may begin
+const PAUSE = 10; // s without a piece after which a lane is taken for one that ended
 const STALE = 4; // s that words stand there which are not told again
 const ALIKE = 0.5; // share of a piece's words from which it is taken for the beginning of a text
 
@@ -143,14 +144,33 @@ export class Booth extends Story {
     return gone;
   }
 
-  /** The pieces to show: of each speaker those in the language that is heard here, or else in one. */
+  /**
+   * The pieces to show, in the order in which they came: of each speaker those in the language that
+   * is heard here. Where there are none of a time, as before another language was chosen, those of
+   * another lane.
+   */
   shown() {
     const rows = [...this.segments.values()];
-    const heard = new Set();
-    for (const row of rows) if (same(row.target, this.language)) heard.add(row.speaker);
-    return rows.filter((row) =>
-      heard.has(row.speaker) ? same(row.target, this.language) : row.target === this.lanes.get(row.speaker),
-    );
+    const speakers = Map.groupBy(rows, (row) => row.speaker);
+    const kept = new Set();
+    for (const [speaker, theirs] of speakers) {
+      const lanes = [...Map.groupBy(theirs, (row) => row.target).entries()];
+      const first = ([target]) => (same(target, this.language) ? 0 : target === this.lanes.get(speaker) ? 1 : 2);
+      const told = []; // [from, to] of the lanes before
+      for (const [, lane] of lanes.sort((one, other) => first(one) - first(other))) {
+        const own = [];
+        for (const row of lane) {
+          const middle = (row.started + row.ended) / 2;
+          if (told.some(([from, to]) => middle >= from && middle <= to)) continue;
+          kept.add(row);
+          const last = own.at(-1);
+          if (last && row.started <= last[1]) last[1] = Math.max(last[1], row.ended + PAUSE);
+          else own.push([row.started, row.ended + PAUSE]);
+        }
+        told.push(...own);
+      }
+    }
+    return rows.filter((row) => kept.has(row));
   }
 
   /** How far each piece that was spoken was behind: [{id, lag}], in order. */

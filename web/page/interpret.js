@@ -131,7 +131,7 @@ async function begin({ resume = null } = {}) {
   } catch (error) {
     made?.drop();
     await leave(made, false);
-    session = null;
+    session = recorder = null;
     stage("ready");
     setup.load();
     if (resume) drop();
@@ -285,7 +285,7 @@ async function finished(made, error) {
 async function record({ link, story }) {
   if (!link.call) return;
   const url = new URL(`api/calls/${encodeURIComponent(link.call.call)}`, base);
-  const found = await ask(url, { token: link.call.resume, timeout: 5000 }).catch(() => null);
+  const found = await ask(url, { token: link.call.resume, timeout: 2500 }).catch(() => null);
   story.fill(found?.transcript ?? []);
 }
 
