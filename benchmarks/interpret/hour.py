@@ -50,7 +50,6 @@ from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.simulation.senses import LevelVad
 from vivavoce.pipelines.simulation.warp import virtual_time
 
-RESULTS = Path(__file__).parents[1] / "results" / "interpret-hour.json"
 MINUTE = 60.0
 
 
@@ -257,7 +256,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, choices=(1, 2), default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no troubles, the talk as it is")
-    parser.add_argument("--out", type=Path, help="where to keep the results")
+    parser.add_argument("--out", type=Path, help="where to keep the results, beside what is there")
     given = parser.parse_args()
     logger.remove()
     logger.add(sys.stderr, level="WARNING")
@@ -269,10 +268,15 @@ def main() -> None:
     else:
         said = speech(seconds, seed=given.seed, free=not given.plain, once=not given.plain)
         reports = asyncio.run(alone(said, given.policy, **options))
+    if given.people == 1:
+        kind = "plain" if given.plain else "troubles"
+        reports = {f"{name}, {kind}": report for name, report in reports.items()}
     for name, report in reports.items():
         show(name, report)
     if given.out is not None:
-        kept = {"machine": describe()} | reports
+        kept = json.loads(given.out.read_text(encoding="utf-8")) if given.out.exists() else {}
+        made = describe()
+        kept |= {name: {"machine": made} | report for name, report in reports.items()}
         given.out.write_text(json.dumps(kept, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
