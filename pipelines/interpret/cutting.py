@@ -10,14 +10,16 @@ the first word has waited, the worse a seam will do. What was cut off is never c
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from vivavoce.agent.interpreter import Policy
 from vivavoce.agent.languages import base, check
 from vivavoce.pipelines.interpret.aligning import bare, boundary, kept, split
 from vivavoce.pipelines.interpret.grammar import closes, finished, leans, seams
-from vivavoce.pipelines.interpret.grammar_tokens import Seam
+from vivavoce.pipelines.interpret.grammar_choice import LATE, NEAR, REST, SOON, best, choose
+from vivavoce.pipelines.interpret.grammar_tokens import Seam, token
+from vivavoce.pipelines.interpret.grammar_words import VERB_LAST
 
 MOST_WORDS = 24
 """Words of a piece at most, while it is cut as it is said."""
@@ -33,25 +35,8 @@ STALLED = 1.5
 """Seconds without a new word after which none is expected to complete the last one."""
 OVERDUE = 2.0
 """Seconds that a segment's final text is waited for, once the next segment has words."""
-
-# For each seam: the words that a piece has at least, and the share of the target lag that its
-# first word has to have waited.
-_TERMS: dict[Seam, tuple[int, float]] = {
-    Seam.SENTENCE: (3, 0.0),
-    Seam.COMMA: (3, 0.0),
-    Seam.CLAUSE: (3, 0.2),
-    Seam.PHRASE: (4, 0.4),
-    Seam.LOOSE: (4, 0.8),
-    Seam.HELD: (6, 2.25),
-    Seam.TIGHT: (8, 3.0),
-}
-# Where no verb is waited for, a piece that nothing ends is cut before it makes all behind it late.
-_SOONER = _TERMS | {Seam.HELD: (6, 1.25), Seam.TIGHT: (8, 2.0)}
-_VERB_LAST = ("de", "nl", "hi")
-_REST = 2
-"""Words from which on a sentence ends a piece that goes on with it."""
-_NEAR = 2
-"""Words within which a good seam is waited for rather than a bad one taken."""
+MOST_SEGMENTS = 8
+"""Segments without a final text that are remembered, lest one comes late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +124,7 @@ class Cutter:
         self._source, self._target = base(check(source)), base(check(target))
         self._whole = policy == "consecutive"
         self._lag = target_lag
-        self._terms = _TERMS if self._source in _VERB_LAST else _SOONER
+        self._terms = LATE if self._source in VERB_LAST else SOON
         self._segments: list[_Heard] = []
         self._dropped = -1
         self._count = 0
@@ -246,7 +231,9 @@ class Cutter:
 
     def _forget(self) -> None:
         """Forget segments that are over; the last two may be told once more."""
-        while len(self._segments) > 2 and self._segments[0].final and not self._segments[0].pending:
+        while len(self._segments) > 2 and not self._segments[0].pending:
+            if not self._segments[0].final and len(self._segments) <= MOST_SEGMENTS:
+                return
             gone = self._segments.pop(0)
             self._before += gone.differs
             self._dropped = max(self._dropped, gone.number)
@@ -357,10 +344,14 @@ class Cutter:
             return 0
         if self._whole and count <= most:
             return count
-        window = words[: most + _NEAR]
+        window = words[: most + NEAR]
         found = self._seams_of([each.text for each in window])
         if paused and len(words) <= most:
             hesitates = leans(words[-1].text, self._source)
+            if self._silent_since is None:
+                # Who is heard and not understood may be in the middle of a number.
+                last = token(words[-1].text, self._source)
+                hesitates = hesitates or (last.number and last.mark is None)
             found[-1] = Seam.TIGHT if hesitates and not rest else Seam.SENTENCE
         ready = found[: min(count, most)]
         if 0 < count < len(words) and words[count].told < 2 and ready[-1] < Seam.CLAUSE:
@@ -368,14 +359,14 @@ class Cutter:
             ready = ready[:-1]
         if not self._whole:
             age = (now - words[0].at) / self._lag
-            begun = Seam.SENTENCE in ready[_REST - 1 : _REST] and not self._closed
-            if length := _REST if begun else _choose(ready, found, age, self._terms):
+            begun = Seam.SENTENCE in ready[REST - 1 : REST] and not self._closed
+            if length := REST if begun else choose(ready, found, age, self._terms):
                 return length
             overdue = age >= self._terms[Seam.TIGHT][1]
             if paused and count <= most and (overdue or found[-1] is Seam.SENTENCE):
                 return count  # too short to be cut, but nothing follows
         if rest or count >= most:
-            return _best(ready)
+            return best(ready)
         return 0
 
     def _seams_of(self, texts: list[str]) -> list[Seam]:
@@ -406,41 +397,3 @@ class Cutter:
             closes=self._closed,
             words=tuple(Word(word.text, word.at) for word in words),
         )
-
-
-def _choose(
-    ready: Sequence[Seam],
-    found: Sequence[Seam],
-    age: float,
-    terms: Mapping[Seam, tuple[int, float]],
-) -> int:
-    """Return how many words to cut off now; 0 for none.
-
-    Args:
-        ready: The seams behind the words that have settled.
-        found: The same, and those that are known of the words behind them.
-        age: How long the first word has waited, in target lags.
-        terms: What each seam asks of a piece.
-    """
-
-    def fits(i: int, seam: Seam) -> bool:
-        least, share = terms[seam]
-        return i + 1 >= least and age >= share
-
-    for i, seam in enumerate(ready):
-        if seam >= Seam.CLAUSE and fits(i, seam):
-            return i + 1
-    near = found[len(ready) : len(ready) + _NEAR]
-    for wanted in (Seam.PHRASE, Seam.LOOSE, Seam.HELD, Seam.TIGHT):
-        if wanted > Seam.HELD and any(seam >= Seam.CLAUSE for seam in near):
-            continue
-        for i in range(len(ready) - 1, -1, -1):
-            if ready[i] is wanted and fits(i, wanted):
-                return i + 1
-    return 0
-
-
-def _best(ready: Sequence[Seam]) -> int:
-    """Return how many words to cut off where a cut has to be made: at the best seam, late."""
-    late = range(len(ready) - 1, (len(ready) - 1) // 3, -1)
-    return 1 + max(late, key=lambda i: (ready[i], i), default=len(ready) - 1)

@@ -99,6 +99,11 @@ def seams(words: Sequence[str], source: str, target: str) -> list[Seam]:
     """
     tokens = [token(word, source) for word in words]
     found = [_seam(tokens, i, source) for i in range(len(tokens))]
+    for i in range(1, len(tokens)):
+        # "two hundred and | five": the little word is within the number, too.
+        inside = found[i - 1] is Seam.NUMBER and found[i] is Seam.TIGHT
+        if inside and (tokens[i].opens in {Kind.COORDINATOR, Kind.OF} or tokens[i].clean == "a"):
+            found[i] = Seam.NUMBER
     if source == "fr":
         _frames(tokens, found)
     if target not in VERB_LAST and source in {"de", "nl"}:
@@ -125,9 +130,9 @@ def _seam(tokens: Sequence[Token], i: int, source: str) -> Seam:
     if mark is Seam.COMMA:
         return mark if _long_enough(tokens, i) else Seam.PHRASE
     if mark is not None or b is None:
-        return mark or Seam.TIGHT
+        return Seam.TIGHT if mark is None else mark
     if _numeral(a, b, c):
-        return Seam.TIGHT
+        return Seam.NUMBER
     # "Frau Müller", but "die Frau | kommt".
     titled = a.ends is not Kind.TITLE or ((b.upper or not a.upper) and b.opens is Kind.CONTENT)
     # "in a moment | it is"; but "did it | have".
@@ -164,7 +169,7 @@ def _mark(a: Token, b: Token | None, source: str) -> Seam | None:
     if a.mark is not Seam.SENTENCE or not _MARKS.sub("", a.text).endswith("."):
         return a.mark
     if a.clean in {"no", "nr", "tel", "n"}:
-        return Seam.TIGHT if b is None or b.number else Seam.SENTENCE
+        return Seam.NUMBER if b is None or b.number else Seam.SENTENCE
     if a.clean in ABBREVIATIONS:
         return Seam.TIGHT
     # "J. R. Miller", "at 5 p.m. on Friday".
@@ -174,7 +179,7 @@ def _mark(a: Token, b: Token | None, source: str) -> Seam | None:
     if source in {"de", "nl"} and a.clean.isdigit() and len(a.clean) <= 2:
         # "am 3. März"; the end of a sentence only where the next word says so.
         ordinal = b is None or not b.upper or b.opens in {Kind.MONTH, Kind.CONTENT}
-        return Seam.TIGHT if ordinal else Seam.SENTENCE
+        return Seam.NUMBER if ordinal else Seam.SENTENCE
     return a.mark
 
 
@@ -254,7 +259,7 @@ def _frames(tokens: Sequence[Token], found: list[Seam]) -> None:
 
 def _hindi(tokens: Sequence[Token], found: Sequence[Seam], i: int) -> Seam:
     """Judge a gap in Hindi: the verb is last, and its auxiliary tells that it is over."""
-    if found[i] in {Seam.TIGHT, Seam.CLAUSE, Seam.COMMA, Seam.SENTENCE}:
+    if found[i] in {Seam.NUMBER, Seam.TIGHT, Seam.CLAUSE, Seam.COMMA, Seam.SENTENCE}:
         return found[i]
     if tokens[i].clean in _HINDI_ENDS:
         return Seam.CLAUSE

@@ -14,23 +14,27 @@ from vivavoce.pipelines.interpret.grammar_words import KINDS, Kind
 class Seam(IntEnum):
     """How well speech can be cut at a place; the higher, the better."""
 
-    TIGHT = 0
-    """What is on both sides is one thing: "the | house", "two | hundred"."""
-    HELD = 1
+    NUMBER = 0
+    """Within an amount or a date: "two | hundred | euros". It is cut nowhere, however late."""
+    TIGHT = 1
+    """What is on both sides is one thing: "the | house"."""
+    HELD = 2
     """One side may decide what the other means: the verb is still to come, or an adjective."""
-    LOOSE = 2
+    LOOSE = 3
     """Within a phrase, where nothing changes places: "the price | of the house"."""
-    PHRASE = 3
+    PHRASE = 4
     """Before a preposition, or in a list."""
-    CLAUSE = 4
+    CLAUSE = 5
     """Before a conjunction, a relative pronoun, or the subject of the next clause."""
-    COMMA = 5
-    SENTENCE = 6
+    COMMA = 6
+    SENTENCE = 7
 
 
 _CLOSERS = "\"'”’»)\\]\\s"
 _STOP = re.compile(rf"(?:[!?؟।॥]|(?<!\.)[.۔])[{_CLOSERS}]*$")
 _PAUSE = re.compile(rf"(?:[,;:–—،؛…]|\.\.+)[{_CLOSERS}]*$")
+# "fünfundzwanzig", "tweeëntwintig", "duecentocinque".
+_LINKS = {"de": "und ein", "nl": "en ën een", "it": "un tré vent trent quarant cinquant"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,17 @@ def _stripped(text: str) -> str:
     return text[begin:end]
 
 
+@lru_cache(maxsize=len(KINDS))
+def _compound(language: str) -> re.Pattern[str] | None:
+    """Return what numbers of one word look like, where they are made of others."""
+    if language not in _LINKS:
+        return None
+    parts = [word for word, kind in KINDS[language].items() if kind is Kind.NUMBER]
+    parts += _LINKS[language].split()
+    longest = sorted(parts, key=len, reverse=True)
+    return re.compile(f"(?:{'|'.join(longest)}){{2,}}")
+
+
 def _kinds(clean: str, language: str) -> tuple[Kind, Kind]:
     table = KINDS[language]
     if (kind := table.get(clean)) is not None:
@@ -105,6 +120,8 @@ def _kinds(clean: str, language: str) -> tuple[Kind, Kind]:
     if apostrophe:
         before, behind = table.get(head, Kind.CONTENT), table.get(tail, Kind.CONTENT)
         return before, behind
+    if (compound := _compound(language)) is not None and compound.fullmatch(clean):
+        return Kind.NUMBER, Kind.NUMBER
     first, hyphen, last = clean.partition("-")
     if hyphen and first in table and table[first] is Kind.NUMBER and last in table:
         return Kind.NUMBER, Kind.NUMBER

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from vivavoce.agent.languages import SPOKEN, LanguageError
 from vivavoce.pipelines.interpret.aligning import bare, split
 from vivavoce.pipelines.interpret.cutting import (
+    MOST_SEGMENTS,
     MOST_WORDS,
     MOST_WORDS_OF_TURN,
     PAUSE,
@@ -214,6 +215,29 @@ def test_a_segment_whose_final_text_never_comes_does_not_stop_the_next():
     assert words_of(cuts) == text.split()
 
 
+def test_a_transcriber_that_never_says_what_is_final_is_not_remembered_for_ever():
+    cutter = Cutter("en", "fr")
+    cuts: list[Cut] = []
+    for segment in range(50):
+        now = segment * 4.0
+        cuts += cutter.heard(segment, f"They sold {segment} houses today", now)
+        for i in range(40):
+            cuts += cutter.tick(now + i / 10, speaking=i < 20)
+    assert len(cutter._segments) <= MOST_SEGMENTS
+    assert words_of(cuts) == [
+        word for n in range(50) for word in f"They sold {n} houses today".split()
+    ]
+
+
+def test_who_is_not_understood_for_a_while_in_a_number_is_waited_for():
+    cutter = Cutter("en", "fr")
+    cuts = cutter.heard(0, "they paid us two hundred", 1.0)
+    for i in range(30):
+        cuts += cutter.tick(1.0 + i / 10, speaking=True)
+    cuts += cutter.heard(0, "they paid us two hundred and five euros.", 4.1, final=True)
+    assert "two hundred and five euros." in [cut.text for cut in cuts][-1]
+
+
 def test_whole_turns_are_cut_at_their_ends_only():
     cutter = Cutter("en", "fr", policy="consecutive")
     text = "We saw the red house. It was late, so we went home. " * 4
@@ -277,6 +301,27 @@ def test_who_never_pauses_is_cut_all_the_same(source, marked):
     # A Hindi clause can be cut nowhere before its verb.
     assert sum(waits) / len(waits) < (2.5 if source == "hi" else 2.0)
     assert max(waits) < 2.0 * 3 + SETTLED + 1
+
+
+@pytest.mark.parametrize("lag", [0.3, 2.0])
+@pytest.mark.parametrize(
+    ("source", "number"),
+    [
+        ("en", "two million four hundred and thirty-five thousand two hundred and five euros"),
+        ("fr", "deux millions quatre cent trente-cinq mille deux cent cinq euros"),
+        ("es", "dos millones cuatrocientas treinta y cinco mil doscientas cinco casas"),
+        ("de", "zwei Millionen vierhundertfünfunddreißig Tausend Euro"),
+        ("it", "due milioni quattrocento mila duecento cinque euro"),
+    ],
+)
+def test_a_number_is_never_cut_however_late_it_is(source, number, lag):
+    before = {"en": "we sold the old house there for", "fr": "nous avons vendu la maison pour"}
+    text = f"{before.get(source, 'Maria und Peter')} {number} Maria {number} Maria"
+    pieces = cut_of(text, source, "en" if source != "en" else "fr", target_lag=lag)
+    assert sum(number in piece for piece in pieces) >= 1
+    words = number.split()
+    for one, other in itertools.pairwise(words):
+        assert f"{one} | {other}" not in " | ".join(pieces)
 
 
 @pytest.mark.parametrize("lag", [0.3, 2.0, 5.0])
