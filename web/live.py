@@ -130,7 +130,7 @@ class LiveCall:
     async def hang_up(self, reason: str = "the caller hung up") -> None:
         """End it."""
         if self.conversation is not None:
-            await self.conversation.call.hang_up(reason, after_speech=False)
+            await self.conversation.hang_up(reason, after_speech=False)
         elif self.task is not None and not self.leaving:
             self.leaving = True  # a second time, it would interrupt the farewell
             # A task that is cancelled before its first step never comes to what it owes at its end.

@@ -265,11 +265,12 @@ class Room:
         try:
             while not (why := self.over):
                 self._look()
-                await self._wiring.arrange(self.seating, self._made)
+                if self._news.is_set():
+                    self._news.clear()
+                    await self._wiring.arrange(self.seating, self._made)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK):
                         await self._news.wait()
-                self._news.clear()
             reason = why
         finally:
             self._over = self._over or reason
