@@ -128,6 +128,7 @@ class Ear:
         self._ticked = 0.0
         self._asked = 0
         self._partial = ""
+        self._fresh = False
         self._tasks = Tasks()
         self._opened = self._closed = False
 
@@ -259,6 +260,10 @@ class Ear:
         self._kept = None
         self._hindsight.understood(text, now)
         if text != self._partial:
+            if self._fresh:
+                self._fresh = False
+                late = 1000 * (now - self._endpointing.started)
+                self._context.call.ledger.health.partials.append(late)
             self._partial = text
             self._context.emit(CallerPartial(now, text))
         self._route(self._number(segment), text, final=False)
@@ -356,6 +361,7 @@ class Ear:
         self._endpointing.speech_started(at)
         self._hindsight.started(at)
         if fresh:
+            self._fresh = True
             self._context.emit(CallerStarted(at))
 
     def _stopped(self, at: float) -> None:

@@ -142,6 +142,8 @@ async def test_a_pause_asks_for_the_final_text_and_ends_the_turn() -> None:
     held.feed(VOICE, 50)
     assert held.ear.speaking
     held.ear.on_partial(0, "Bonjour tout le monde")
+    (first,) = held.call.ledger.health.partials
+    assert 900 < first < 1_100
     held.feed(HUSH, 15)
     assert held.scribes[0].flushed == 1
     assert held.ear.busy
