@@ -28,7 +28,8 @@ MOST_WORDS_OF_TURN = 120
 PAUSE = 0.5
 """Seconds of silence from which on a speaker pauses: what was said is cut off, however short."""
 TURN_PAUSE = 1.2
-"""Seconds of silence that end a turn which nobody ended, where whole turns are translated."""
+"""Seconds of silence that end a turn which nobody ended, where whole turns are translated; and
+those after which a number is not expected to go on."""
 SETTLED = 0.8
 """Seconds after which a word that stayed the same is taken for good."""
 STALLED = 1.5
@@ -330,10 +331,14 @@ class Cutter:
         """Whether what is waiting will not go on for a while."""
         if not all_settled:
             return False
-        silent = 0.0 if self._silent_since is None else now - self._silent_since
+        silent = self._silent(now)
         if self._whole:
             return silent >= TURN_PAUSE
         return silent >= PAUSE or now - self._changed >= max(STALLED, self._lag * 0.75)
+
+    def _silent(self, now: float) -> float:
+        """Return for how long the speaker has been silent (s)."""
+        return 0.0 if self._silent_since is None else now - self._silent_since
 
     def _length(
         self, words: Sequence[_Pending], count: int, now: float, *, paused: bool, rest: bool
@@ -348,8 +353,8 @@ class Cutter:
         found = self._seams_of([each.text for each in window])
         if paused and len(words) <= most:
             hesitates = leans(words[-1].text, self._source)
-            if self._silent_since is None:
-                # Who is heard and not understood may be in the middle of a number.
+            if self._silent(now) < TURN_PAUSE:
+                # "Two hundred" may go on with "and five euros".
                 last = token(words[-1].text, self._source)
                 hesitates = hesitates or (last.number and last.mark is None)
             found[-1] = Seam.TIGHT if hesitates and not rest else Seam.SENTENCE

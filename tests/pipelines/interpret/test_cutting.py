@@ -15,6 +15,7 @@ from vivavoce.pipelines.interpret.cutting import (
     MOST_WORDS_OF_TURN,
     PAUSE,
     SETTLED,
+    TURN_PAUSE,
     Cut,
     Cutter,
 )
@@ -236,6 +237,17 @@ def test_who_is_not_understood_for_a_while_in_a_number_is_waited_for():
         cuts += cutter.tick(1.0 + i / 10, speaking=True)
     cuts += cutter.heard(0, "they paid us two hundred and five euros.", 4.1, final=True)
     assert "two hundred and five euros." in [cut.text for cut in cuts][-1]
+
+
+def test_who_pauses_in_a_number_is_waited_for_a_little():
+    cutter = Cutter("en", "fr")
+    cuts = cutter.heard(0, "they paid two hundred", 1.0, final=True)
+    cuts += cutter.tick(1.0, speaking=False)
+    cuts += cutter.tick(1.0 + PAUSE + 0.1, speaking=False)
+    assert cuts == []
+    assert [cut.text for cut in cutter.tick(1.1 + TURN_PAUSE, speaking=False)] == [
+        "they paid two hundred"
+    ]
 
 
 def test_whole_turns_are_cut_at_their_ends_only():
