@@ -195,6 +195,8 @@ def dictionary() -> Dictionary:
             first, second = _word(section, "fr", french), _word(section, "es", spanish)
             # Who is told and given something is the same in both.
             second = replace(second, dative=first.dative)
+            if section == "noun" and second.link:
+                first = replace(first, link=second.link)  # who is a person
             made.entries.append(Entry(section, english, first, second))
     made.index()
     return made

@@ -69,6 +69,8 @@ class Clause(Predicates):
             assert found is not None
             prefix = self.read.word(found[1]).text
             place += 1
+        if self.read.low(-1) == "," and self.read.low() in {"which", "who"}:
+            return False  # "bread, which is old"
         wh, place, noun = self._wh(place)
         if prefix and not wh:
             return False
@@ -154,6 +156,9 @@ class Clause(Predicates):
                 place + 1,
             )
         found = self.read.phrase(place)
+        one = self.read.match(place, "pronoun")
+        if found is None and one is not None:
+            return self.read.word(one[1]).text.split(" "), Subject(who=True), place + one[0]
         if found is None:
             return [], None, place
         phrase, behind = found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vivavoce.sandbox.dictionary import Word
-from vivavoce.sandbox.translate_parts import OBJECTS, PRONOUNS, Subject
+from vivavoce.sandbox.translate_parts import DETERMINERS, OBJECTS, PRONOUNS, Subject
 from vivavoce.sandbox.translate_reader import BE, DO, HAVE, MODALS, Reader
 from vivavoce.sandbox.translate_verbs import Verbal
 
@@ -14,6 +14,10 @@ _MUST = {"fr": Word("devoir"), "es": Word("deber")}
 _HAVE_TO = {"fr": Word("devoir"), "es": Word("tener que")}
 _WANT = {"fr": Word("vouloir"), "es": Word("querer")}
 _HAVE = {"fr": Word("avoir"), "es": Word("tener")}
+_FUNCTION = {"fr": Word("fonctionner"), "es": Word("funcionar")}
+_LET = {"fr": Word("laisser"), "es": Word("dejar")}
+# What is said of a thing that somebody did something to: in the past, an event and no state.
+_EVENTS = frozenset("cancelled canceled delayed confirmed damaged reserved".split())
 _BE = {"fr": Word("être"), "es": Word("ser")}
 # Verbs of states: their past lasts.
 _STATES = frozenset(
@@ -22,8 +26,7 @@ _STATES = frozenset(
     " depend contain exist fear respect".split()
 )
 _BARE_AFTER = frozenset({"let", "make", "help"})
-# An infinitive follows these without a word between, or with their own.
-_CHAINED = frozenset(
+CHAINED = frozenset(
     "want need like love hate prefer hope wish try decide plan start begin continue stop"
     " finish learn forget"
     " remember promise agree refuse manage fail offer choose expect seem come go help enjoy"
@@ -31,11 +34,13 @@ _CHAINED = frozenset(
     " accept hesitate succeed deserve afford mind suggest recommend consider practise"
     " practice".split()
 )
+"""Verbs that an infinitive follows without a word between, or with their own."""
 _ING_AFTER = frozenset(
     "start begin continue stop finish like love hate prefer enjoy avoid mind suggest"
     " recommend consider"
     " practise practice keep try remember".split()
 )
+_PAST = frozenset("was were had did".split())
 _NEGATIVE = {"not": "not", "never": "never", "no longer": "no longer"}
 
 
@@ -80,9 +85,10 @@ class _Groups:
         self.negation = ""
         self.adverbs: list[str] = []
         self.language = read.language
+        self.thing = False  # the subject is no person
 
     def read(self, subject: Subject) -> Group | None:
-        del subject
+        self.thing = subject.pronoun in {"it", "this"} or not (subject.pronoun or subject.who)
         self._between()
         word = self.read_.low_at(self.at)
         if word in MODALS and not (
@@ -169,6 +175,11 @@ class _Groups:
     def _put(
         self, word: Word, tense: str, english: str, link: str = "", *, passive: bool = False
     ) -> bool:
+        following = self.read_.low_at(self.at)
+        if english == "work" and self.thing:
+            word = _FUNCTION[self.language]
+        if english == "leave" and not passive and following in DETERMINERS | OBJECTS:
+            word = _LET[self.language]
         verbal = Verbal(word, tense, self.negation, passive, adverbs=self.adverbs)
         self.negation, self.adverbs = "", []
         self.group.add(verbal, link)
@@ -203,7 +214,7 @@ class _Groups:
         link = verbal.word.link
         negated = self.read_.low_at(self.at) == "not" and self.read_.low_at(self.at + 1) == "to"
         place = self.at + negated
-        if self.read_.low_at(place) == "to" and english in _CHAINED:
+        if self.read_.low_at(place) == "to" and english in CHAINED:
             if self.read_.is_verb(place + 1, "base") and (english not in {"come", "go"} or False):
                 self.at = place + 1
                 self.negation = "not" if negated else ""
@@ -277,6 +288,9 @@ class _Groups:
                 return self._wish()
             return self._main("conditional")
         tense = "conditional" if word in {"could", "might", "should"} else "present"
+        past_around = {token.low for token in self.read_.tokens} & _PAST
+        if word == "could" and past_around:
+            tense = "imperfect"
         helper = _MUST if word in {"should", "must"} else _CAN
         past = self.read_.low_at(self.at) == "have" and self._participle_at(self.at + 1)
         if past and self.language == "es":
@@ -356,7 +370,10 @@ class _Groups:
             assert taken is not None
             doing = {"present": "progressive", "past": "past progressive"}.get(tense, tense)
             return self._put(taken[0], doing, taken[1], link)
-        if self._participle_at(self.at) and self.read_.match(self.at, "adjective") is None:
+        event = tense == "past" and word in _EVENTS
+        if self._participle_at(self.at) and (
+            event or self.read_.match(self.at, "adjective") is None
+        ):
             taken = self._take("participle")
             assert taken is not None
             if taken[1] == "be born":

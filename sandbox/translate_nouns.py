@@ -7,6 +7,7 @@ from dataclasses import replace
 from vivavoce.sandbox import translate_french as french
 from vivavoce.sandbox import translate_spanish as spanish
 from vivavoce.sandbox.dictionary import Word
+from vivavoce.sandbox.translate_group import CHAINED
 from vivavoce.sandbox.translate_parts import (
     OBJECTS,
     PRONOUNS,
@@ -20,6 +21,13 @@ from vivavoce.sandbox.translate_sentence import Sentence
 from vivavoce.sandbox.translate_verbs import Verbal, infinitive_negation, verb_words
 
 _ADVERBS = frozenset("off over inside outside before after near about".split())
+_ABOUT = frozenset("talk speak think ask know hear tell read write".split())
+_LASTING = frozenset(
+    "heure minute jour semaine mois an hora día semana mes año minuto siècle".split()
+)
+# What one does for some time, and not during it: a room is booked for two weeks.
+_FOR = frozenset("want book reserve need be rent".split())
+_MADE_DO = frozenset({"let", "help", "make"})
 _BARE = frozenset("with without as by of per like than".split())
 _LANGUAGES_FR = frozenset("anglais français espagnol allemand italien portugais".split())
 _LIKING = frozenset("like love hate prefer enjoy adore".split())
@@ -39,19 +47,19 @@ class Nouns(Sentence):
         if english == "like" and self._fresh:
             return False
         if (
-            english in {"about", "over", "around", "like"}
+            english in {"about", "over", "around"}
             and self.read.number(place)
-            and self._last != "verb"
+            and self._verb not in _ABOUT
         ):
             word = "environ" if not self._spanish else "unos"
         following = self.read.low_at(place)
-        if (
-            following in {"what", "which", "how", "who", "whom"}
-            or (
-                following in OBJECTS
-                and not (following == "her" and self.read.match(place + 1, "noun", "adjective"))
-            )
-        ) and following in OBJECTS:
+        if following in PRONOUNS and self.read.finite(place + 1, plural=True):
+            self.out += word.split(" ")  # "as you can see": a clause
+            self.read.at = place
+            self._begins()
+            return True
+        owner = following == "her" and self.read.match(place + 1, "noun", "adjective")
+        if following in OBJECTS and not owner:
             self._flush()
             self.out += [*word.split(" "), stressed_pronoun(following, self.language)]
             self.read.at = place + 1
@@ -85,7 +93,7 @@ class Nouns(Sentence):
         self.read.at = place + count
         self._object_of(verbal)
         if self._spanish:
-            lead = [] if english == "by" else word.split(" ")
+            lead = [] if english == "by" else ["por"] if english == "for" else word.split(" ")
             verbal.tense = "gerund" if english == "by" else "infinitive"
         elif english in {"by", "in", "while", "on"}:
             lead, verbal.tense = [], "gerund"
@@ -95,6 +103,8 @@ class Nouns(Sentence):
             lead = ["après"]
         else:
             lead = word.split(" ")
+            if english == "for" and self.out[-1:] in (["merci"], ["beaucoup"]):
+                lead = ["de"]
         self.out += [*lead, *verb_words(verbal, self._subject or Subject(), self.language)]
         self._after_infinitive(base, verbal)
         return True
@@ -114,13 +124,18 @@ class Nouns(Sentence):
             if self._spanish:
                 return ["a", "la" if made.value == 1 else "las", made.number.replace("un", "una")]
             return ["à", made.number, "heures" if made.value > 1 else "heure"]
+        lasts = bool(made.nouns) and made.nouns[-1].text in _LASTING
+        doing = bool(self._verb) and self._verb not in _FOR and not self._lasting
+        if english == "for" and lasts and made.number and doing:
+            during = "durante" if self._spanish else "pendant"
+            return [during, *rendered(made, self.language, "with")]
         if english == "for" and self._lasting and made.number:
             lead = ["desde", "hace"] if self._spanish else ["depuis"]
             return [*lead, *rendered(made, self.language, "with")]
         if word == "mucho":
             forms = spanish.adjective("mucho", feminine=made.feminine, plural=made.plural)
             return [forms, *rendered(made, "es", "with")]
-        if word == "unos":
+        if word == "unos" and english == "a few":
             made.number = ""
             some = spanish.article(definite=False, feminine=made.feminine, plural=True)
             return [some, *rendered(made, "es", "with")]
@@ -225,6 +240,8 @@ class Nouns(Sentence):
             and not phrase.adjectives
         ):
             taken = self._fresh and self._orders(behind)
+            if self._verb in _MADE_DO and self._last in {"verb", "noun"}:
+                return False
             if taken or (self._infinitive and self._last == "joint"):
                 return False
         if self.read.low() in {"one", "second"} and not phrase.nouns:
@@ -319,12 +336,19 @@ class Nouns(Sentence):
             link = "de"
         elif self._link and self._last in {"verb", "noun"}:
             link = self._link
-        elif self._last == "verb" and self._verb in _LIKING | {"want", "need", "can", "know"}:
+        elif self._last == "verb" and self._verb in CHAINED | {"can", "know"}:
             link = ""
         else:
             link = "" if self._fresh else ("para" if self._spanish else "pour")
         if self._spanish and self._verb in {"ask", "tell"}:
             link = "para"
+        elif self._spanish and self._verb in {"come", "go"} and self._last == "verb":
+            link = "a"
+        of_it = self._subject is not None and self._subject.pronoun in {"it", "this"}
+        if self._spanish and self._last == "adjective" and of_it:
+            link = ""
+        if not self._spanish and self.out[-1:] in (["chose"], ["rien"]):
+            link = "à"
         self.out += [link] if link else []
         self.out += infinitive_negation("not" if negation else "", self.language)
         self.read.at += start + 1 + count
@@ -385,10 +409,11 @@ def _spanish_place(
         return ["al" if made.number == "mediodía" else "a"], "with"
     if english == "by" and number == "percent":
         return ["un"], "with"
-    if english in {"on", "before", "after", "from", "until", "since"} and (
+    if english in {"on", "to", "before", "after", "from", "until", "since"} and (
         kind == "day" or number == "date"
     ):
         lead = {
+            "to": "a",
             "on": "",
             "before": "antes de",
             "after": "después de",

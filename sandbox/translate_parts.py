@@ -94,12 +94,14 @@ class Subject:
         feminine: Its gender.
         plural: Whether it is several.
         pronoun: The English pronoun, "" for a noun.
+        who: It is a person.
     """
 
     person: Person = 2
     feminine: bool = False
     plural: bool = False
     pronoun: str = ""
+    who: bool = False
 
 
 @dataclass(slots=True)
@@ -125,6 +127,7 @@ class Phrase:
         name: It is a proper name, without an article.
         owner: Whose it is: words that come behind.
         place: A country, which has an article in French only.
+        more: It is one more, or two.
     """
 
     determiner: str = ""
@@ -136,6 +139,7 @@ class Phrase:
     name: bool = False
     owner: list[str] = field(default_factory=list)
     place: bool = False
+    more: bool = False
 
     @property
     def feminine(self) -> bool:
@@ -145,7 +149,8 @@ class Phrase:
     @property
     def subject(self) -> Subject:
         """What a verb agrees with."""
-        return Subject(5 if self.plural else 2, self.feminine, self.plural)
+        who = self.name or (bool(self.nouns) and self.nouns[-1].link in {"who", "job"})
+        return Subject(5 if self.plural else 2, self.feminine, self.plural, who=who)
 
 
 def subject_pronoun(pronoun: str, language: Language) -> str:
@@ -183,7 +188,7 @@ def rendered(phrase: Phrase, language: Language, role: Role, *, negated: bool = 
     """
     if language == "fr":
         return _french(phrase, role, negated=negated)
-    return _spanish(phrase, role)
+    return _spanish(phrase, role, negated=negated)
 
 
 def _french(phrase: Phrase, role: Role, *, negated: bool) -> list[str]:
@@ -206,6 +211,8 @@ def _french(phrase: Phrase, role: Role, *, negated: bool) -> list[str]:
             behind += [*each.adverbs, *extra, text]
     of = [word for other in reversed(phrase.nouns[:-1]) for word in ("de", other.text)]
     det = _french_determiner(phrase, role, negated=negated, before=bool(before))
+    if phrase.more:
+        behind += ["de", "plus"]
     number = [phrase.number] if phrase.number else []
     if phrase.number == "un" and feminine:
         number = ["une"]
@@ -232,6 +239,8 @@ def _french_determiner(phrase: Phrase, role: Role, *, negated: bool, before: boo
         return ["de"] if negated else ["une" if feminine else "un"]
     if det == "all":
         return [chosen(_QUANTITIES["fr"]["all"], feminine=feminine, plural=plural), definite]
+    if det == "some" and plural and role == "subject":
+        return ["certaines" if feminine else "certains"]
     if det in {"some", "any"}:
         if negated or (det == "any" and role == "after"):
             return ["de"]
@@ -253,7 +262,7 @@ def _french_determiner(phrase: Phrase, role: Role, *, negated: bool, before: boo
     return (["de"] if before else ["des"]) if plural else ["de", definite]
 
 
-def _spanish(phrase: Phrase, role: Role) -> list[str]:
+def _spanish(phrase: Phrase, role: Role, *, negated: bool) -> list[str]:
     feminine, plural = phrase.feminine, phrase.plural
     head = phrase.nouns[-1] if phrase.nouns else None
     noun = "" if head is None else spanish.many(head.text, head.other) if plural else head.text
@@ -281,6 +290,10 @@ def _spanish(phrase: Phrase, role: Role) -> list[str]:
         number = [spelled(int(phrase.value), "es", feminine=True)]
     first = (before or [noun])[0]
     det = _spanish_determiner(phrase, role, first)
+    if negated and phrase.determiner == "any":
+        det = []
+    if phrase.more:
+        behind.append("más")
     return [*det, *number, *before, *([noun] if noun else []), *of, *behind, *phrase.owner]
 
 
@@ -306,6 +319,8 @@ def _spanish_determiner(phrase: Phrase, role: Role, first: str) -> list[str]:
         return [spanish.article(definite=False, feminine=feminine, plural=False, noun=first)]
     if det == "all":
         return [chosen(_QUANTITIES["es"]["all"], feminine=feminine, plural=plural), definite]
+    if det == "some" and plural and role == "subject":
+        return ["algunas" if feminine else "algunos"]
     if det in _QUANTITIES["es"]:
         return [chosen(_QUANTITIES["es"][det], feminine=feminine, plural=plural)]
     if phrase.place or phrase.name or phrase.number:

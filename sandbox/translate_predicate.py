@@ -54,6 +54,13 @@ class Predicates(Nouns):
     def _relative(self) -> bool:
         """For "The man who", "the book that", "I know that"."""
         word = self.read.low()
+        comma = word in {"who", "which"} and self.read.low(-1) == "," and self._noun_subject
+        if comma:
+            self._last = "noun"
+        if word == "what" and (
+            self._last in {"verb", "be"} or (self._last == "noun" and self._verb)
+        ):
+            return self._what()
         if word not in {"who", "which", "that", "whom"} or self._last not in {
             "noun",
             "verb",
@@ -73,10 +80,23 @@ class Predicates(Nouns):
         else:
             self.out.append("qui")
         subject = self._subject
+        if self._fresh:
+            self._waiting = self._noun_subject  # its own verb is still to come
         self.read.at += 1
         self._begins()
         if not clause:
             self._subject = self._noun_subject or subject or Subject()
+            self._group(self._subject)
+        return True
+
+    def _what(self) -> bool:
+        """Put "what" within a sentence: that which."""
+        clause = self._starts(self.read.at + 1)
+        self.out += ["lo", "que"] if self._spanish else ["ce", "que" if clause else "qui"]
+        self.read.at += 1
+        self._begins()
+        if not clause:
+            self._subject = Subject()
             self._group(self._subject)
         return True
 
@@ -169,6 +189,7 @@ class Predicates(Nouns):
                     words = ["ce"]
             elif group is not None and group.copula and self._weather(group):
                 return True
+        self._subject_at = len(self.out)
         self.out += words
         self._group(subject)
         return True
@@ -197,6 +218,8 @@ class Predicates(Nouns):
         if group is None:
             return False
         first = group.verbals[0]
+        if not self._spanish and first.tense == "conditional" and "si" in self.out[-4:]:
+            first.tense = "imperfect"
         if group.copula:
             return self._copula(group, subject, wh)
         if self._spanish and self._likes(group, subject):
@@ -219,6 +242,8 @@ class Predicates(Nouns):
         self._verb = group.english
         self._infinitive = len(group.verbals) > 1 or last.tense == "infinitive"
         self._role = "liked" if group.english in _LIKING else "object"
+        if not self._spanish and self.out[-1:] == ["de"]:
+            self._role = "with"  # "avoir besoin de"
         self._fresh, self._last = False, "verb"
         self.read.at = group.behind
         return True
@@ -238,8 +263,8 @@ class Predicates(Nouns):
         many = liked is not None and liked[0].plural and len(group.verbals) == 1
         pronoun = ("me", "te", "le", "nos", "os", "les")[person]
         form = spanish.conjugated("gustar", first.tense, 5 if many else 2)
-        if self.out and self.out[-1] in {"usted", "él", "ella"}:
-            self.out[-1:] = ["a", self.out[-1]]
+        if len(self.out) > self._subject_at >= 0 and not self._deferred:
+            self.out.insert(self._subject_at, "a")
         self._deferred = ["a", *self._deferred] if self._deferred else []
         self.out += [*(["no"] if first.negation else []), pronoun, form]
         self._flush()
@@ -326,7 +351,8 @@ class Predicates(Nouns):
         orders = (
             base is not None or (word == "do" and self.read.low(1) == "not") or word == "please"
         )
-        if self._fresh and orders and word not in AUXILIARIES - {"do", "have"}:
+        goes_on = self._last == "noun" and bool(self.out)
+        if self._fresh and orders and not goes_on and word not in AUXILIARIES - {"do", "have"}:
             return self._order()
         ing = self.read.match(self.read.at, "verb", forms=("ing",))
         if ing is not None and self._last != "preposition":
@@ -341,10 +367,19 @@ class Predicates(Nouns):
             self.out += verb_words(verbal, self._subject or Subject(), self.language)
             self._after_infinitive(ing[1].entry.english, verbal)
             return True
-        subject = self._subject or Subject()
+        subject = self._subject or self._noun_subject or Subject()
+        if word == "left" and self._last == "noun" and self._verb == "have":
+            self.read.at += 1  # "ten minutes left": they are had
+            return True
+        if self._verb in {"let", "help", "make"} and self._last == "noun" and base is not None:
+            self._subject, self._infinitive = self._noun_subject, True
         if self._infinitive and base is not None:
             self.read.at += base[0]
             return self._bare(self.read.word(base[1]), base[1].entry.english)
+        past = self.read.match(self.read.at, "verb", forms=("past",))
+        if past is not None and self._waiting is not None and self._last != "verb":
+            self._subject, self._waiting = self._waiting, None
+            return self._group(self._subject)
         participle = self.read.match(self.read.at, "verb", forms=("participle",))
         if (
             participle is not None

@@ -26,6 +26,9 @@ _BEFORE_ADJECTIVE = frozenset(
     "very too so quite really rather extremely pretty completely totally".split()
 )
 _PLURAL_ONLY = frozenset("these those many few several both".split())
+# Adverbs that are never between a subject and its verb, or may be the verb.
+_LOOSE = frozenset("not left back home up down well better fast here there".split())
+_TIMES = frozenset("siècle siglo an año mois mes semaine semana jour día matin mañana".split())
 _ALONE = frozenset(
     "this that these those some any all many much few several both more most less enough"
     " each which what"
@@ -122,7 +125,9 @@ class Reader:
 
     def skip_adverbs(self, place: int) -> int:
         """Return the place behind adverbs such as "always"."""
-        while (found := self.match(place, "adverb")) is not None and self.low_at(place) != "not":
+        while (found := self.match(place, "adverb")) is not None and self.low_at(
+            place
+        ) not in _LOOSE:
             place += found[0]
         return place
 
@@ -148,9 +153,17 @@ class Reader:
                 place += 1
             elif made.determiner == "all" and self.low_at(place) in {"my", "our", "your", "their"}:
                 return None
+        elif self.low_at(place) == "one" and (
+            self.low_at(place + 1) == "more" or self._noun_at(place + 1)
+        ):
+            made.determiner = "a"
+            place += 1
         place = self._counted(made, place)
         if made.name:
             return made, place
+        if self.low_at(place) == "more" and (made.number or made.determiner == "a"):
+            made.more = True
+            place += 1
         if self.match(place, "city", "place") is None:
             place = self._adjectives(made, place)
         place = self._nouns(made, place, bare=place == start)
@@ -262,18 +275,19 @@ class Reader:
             return place
         while (found := self.match(place, "noun")) is not None:
             count, reading = found
-            if made.nouns and self._ends_here(made, place, reading):
+            if made.nouns and (
+                made.plural
+                or made.nouns[-1].text in _TIMES
+                or self._ends_here(made, place, reading)
+            ):
                 break
             word = self.word(reading)
             made.nouns.append(word)
             made.plural = reading.form == "many"
             place += count
-        if (
-            not made.nouns
-            and made.determiner
-            and made.determiner not in _ALONE
-            and place < len(self.tokens)
-        ):
+        unknown_subject = bare and self.finite(place + 1, plural=False)
+        known = made.determiner and made.determiner not in _ALONE
+        if not made.nouns and (known or unknown_subject) and place < len(self.tokens):
             unknown = self.tokens[place]
             if (
                 not unknown.mark

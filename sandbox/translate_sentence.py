@@ -49,6 +49,8 @@ class Sentence:
         self._verb = ""  # the English verb that came last
         self._infinitive = False  # that verb was one
         self._lasting = False  # it has been going on for some time
+        self._waiting: Subject | None = None  # it has a clause before its verb
+        self._subject_at = -1  # where its words begin
         self._noun_subject: Subject | None = None  # the noun that came last
 
     def _pick(self, pair: tuple[str, str]) -> str:
@@ -71,6 +73,9 @@ class Sentence:
         self._flush()
         self.out.append("," if token.text == "," else token.text)
         self.read.at += 1
+        listed = token.text == "," and self._last == "noun" and bool(self._verb)
+        if listed and self.read.phrase(self.read.at) and not self._starts(self.read.at):
+            return True  # another of the same
         subject, infinitive = self._subject, self._infinitive
         if token.text != "-":
             self._begins()

@@ -104,6 +104,41 @@ RULES = [
         "Il fait froid aujourd'hui, mais je n'ai pas faim.",
         "Hace frío hoy, pero no tengo hambre.",
     ),
+    # clauses within clauses
+    (
+        "The woman who works at the bank told him that she was sick.",
+        "La femme qui travaille à la banque lui a dit qu'elle était malade.",
+        "La mujer que trabaja en el banco le dijo que ella estaba enferma.",
+    ),
+    (
+        "Today I would like to speak about bread, which is the oldest food that people make.",
+        (
+            "Aujourd'hui je voudrais parler du pain, qui est la plus vieille nourriture que les"
+            " personnes font."
+        ),
+        "Hoy quisiera hablar sobre pan, que es la comida más vieja que las personas hacen.",
+    ),
+    (
+        "You need flour, water, salt and time.",
+        "Vous avez besoin de farine, eau, sel et temps.",
+        "Usted necesita harina, agua, sal y tiempo.",
+    ),
+    (
+        "My flight was cancelled and I have to stay one more night.",
+        "Mon vol a été annulé et je dois rester une nuit de plus.",
+        "Mi vuelo fue cancelado y tengo que quedarme una noche más.",
+    ),
+    (
+        "Let me show you a picture of the oven that my uncle built in 1985.",
+        "Laissez-moi vous montrer une image du four que mon oncle a construit en 1985.",
+        "Déjeme mostrarle una imagen del horno que mi tío construyó en 1985.",
+    ),
+    ("This isn't what I ordered.", "Ce n'est pas ce que j'ai commandé.", "Esto no es lo que pedí."),
+    (
+        "We have about ten minutes left.",
+        "Nous avons environ dix minutes.",
+        "Tenemos unos diez minutos.",
+    ),
     # what is in no book stays
     ("The zyzzyva is beautiful.", "Le zyzzyva est beau.", "El zyzzyva es hermoso."),
 ]
