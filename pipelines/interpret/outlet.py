@@ -34,6 +34,9 @@ class Source(Protocol):
     def draw(self, count: int) -> None:
         """Put the next `count` samples into every outlet, as far as there is speech."""
 
+    def peek(self, count: int) -> Samples:
+        """Return up to `count` samples that are going to be drawn, as far as is known."""
+
 
 class Outlet:
     """One listener's end of a lane. It never waits.
@@ -98,6 +101,14 @@ class Outlet:
         out = np.zeros(count, np.int16)
         out[: len(taken)] = taken
         return out
+
+    def peek(self, count: int) -> Samples:
+        """Return up to `count` samples that `take` is going to give, as far as is known."""
+        if self.closed:
+            return np.zeros(0, np.int16)
+        more = self._source.peek(max(0, count - self._waiting))
+        known: Samples = np.concatenate([*self._chunks, more])[:count]
+        return known
 
     def close(self) -> None:
         """Let go of what waits; idempotent."""

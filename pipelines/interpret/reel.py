@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+import numpy as np
+
 from vivavoce.pipelines.interpret.outlet import LIMIT, Outlet
 from vivavoce.pipelines.interpret.pace import Pace
 from vivavoce.pipelines.interpret.stretch import Stretch
+from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.stage import Context
 from vivavoce.pipelines.turns.playout import Clause, Playout
 
@@ -86,6 +89,17 @@ class Reel:
         self._playout.cut(force=True)
         self._playout.pull(self.rate // 50)  # the fade that a cut ends with
         self._stretch.reset()
+
+    def peek(self, count: int) -> Samples:
+        """Return up to `count` samples that are going to be drawn, as far as is known.
+
+        Of speech that is hurried it is not exact: it is given at normal speed.
+        """
+        if self._playout.empty and self._stretch.drained:
+            return np.zeros(0, np.int16)
+        ready = self._stretch.peek()[:count]
+        more: Samples = np.concatenate([ready, self._playout.peek(count - len(ready))])
+        return more
 
     def draw(self, count: int) -> None:
         """Put the next `count` samples of speech into every outlet, as far as there is any."""

@@ -297,9 +297,16 @@ class Seat:
         return Block(out, None, (), bool(mixed))
 
     def ahead(self, seconds: float) -> tuple[int, Samples]:
-        """Return what `play` is going to give next: not known here."""
-        del seconds
-        return 0, np.zeros(0, np.int16)
+        """Return what `play` is going to give next of the translation, as far as is known.
+
+        With it goes a count that changes when that becomes something else: it never does, since
+        what is being spoken is not taken back.
+        """
+        count = round(seconds * self._rate)
+        known = [outlet.peek(count) for outlet in self._outlets]
+        longest = max(map(len, known), default=0)
+        parts = [np.pad(each, (0, longest - len(each))) for each in known if len(each)]
+        return 0, _mix(parts, longest)
 
     # For whoever serves the call (`Talk`).
 

@@ -74,6 +74,11 @@ class Stretch:
         if sounding:
             self._sounding = len(self._samples)
 
+    def peek(self) -> Samples:
+        """Return what was fed and not given yet (int16): what comes next at normal speed."""
+        rest = self._samples[self._next :]
+        return np.clip(np.rint(rest), -32_768, 32_767).astype(np.int16)
+
     def step(self, speed: float) -> Samples:
         """Return the next `hop` samples (int16).
 

@@ -410,3 +410,15 @@ async def test_a_hundred_listeners_cost_one_translation() -> None:
         first = others[0].take(16_000)
         assert first.any()
         assert all(np.array_equal(outlet.take(16_000), first) for outlet in others[1:])
+
+
+async def test_what_is_played_next_is_known() -> None:
+    async with held_by(Interpreter("en", "fr", latency=20_000)) as held:
+        session = held.session
+        assert session.ahead(0.1)[1].size == 0
+        await held.speak("Good morning everybody.")
+        while not session.ahead(0.1)[1].any():
+            await held.passes(0.1)
+        _, ahead = session.ahead(0.04)
+        samples = (await session.play(640)).samples
+        assert np.array_equal(samples, ahead)

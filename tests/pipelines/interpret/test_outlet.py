@@ -23,6 +23,9 @@ class Tape:
         for outlet in self.outlets:
             outlet.put(taken)
 
+    def peek(self, count: int) -> np.ndarray:
+        return self.left[:count]
+
     def outlet(self, limit: float = 10.0) -> Outlet:
         self.outlets.append(Outlet(self, limit=limit))
         return self.outlets[-1]
@@ -39,6 +42,18 @@ def test_all_outlets_give_the_same_whoever_is_ahead() -> None:
     assert np.array_equal(a[:both], np.arange(1, both + 1))
     assert np.array_equal(b[:both], np.arange(1, both + 1))
     assert one.position == 2 * BLOCK + 500 + BLOCK
+
+
+def test_what_comes_next_is_known() -> None:
+    tape = Tape(1_000)
+    outlet = tape.outlet()
+    for count in (0, 50, 400, 5_000):
+        assert np.array_equal(outlet.peek(count), np.arange(1, min(count, 1_000) + 1))
+    outlet.take(BLOCK)
+    ahead = outlet.peek(2 * BLOCK)
+    assert np.array_equal(np.concatenate([outlet.take(BLOCK), outlet.take(BLOCK)]), ahead)
+    outlet.close()
+    assert not len(outlet.peek(BLOCK))
 
 
 def test_silence_at_the_end() -> None:
