@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import random
 import shutil
 import sys
@@ -150,7 +151,7 @@ async def draw(peer: Prometheus, seconds: float) -> tuple[str, dict[str, int], l
                 empty.append(f"{panel['title']}: {target['expr']}")
             for each in found:
                 points = [(float(at), float(value)) for at, value in each["values"]]
-                points = [point for point in points if point[1] == point[1]]  # NaN: 0 of 0
+                points = [point for point in points if math.isfinite(point[1])]  # of none
                 lines.append(Line(named(target["legendFormat"], each["metric"]), points))
         series[panel["title"]] = len(lines)
         drawn[panel["id"]] = chart(panel, lines, until - seconds, until)
@@ -201,9 +202,11 @@ async def run(seconds: float, folder: Path) -> int:
                 await asyncio.gather(
                     *(caller(server.url, until, seed) for seed in range(CALLERS)), looking
                 )
+                markup, series, empty = await draw(peer, seconds)
+                for live in list(desk.calls.values()):
+                    await live.hang_up()
                 while desk.calls:  # noqa: ASYNC110
                     await asyncio.sleep(0.2)
-                markup, series, empty = await draw(peer, seconds)
                 await asyncio.sleep(2.5)  # the last scrape
                 beside = await compare(peer, ended)
     gate.close()
