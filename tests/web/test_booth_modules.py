@@ -125,7 +125,7 @@ def test_what_is_behind_the_pieces_that_were_cut_off():
 def test_words_that_nothing_became_of_do_not_stay():
     partial = {"event": "caller_partial", "at": 1.0, "text": "uh"}
     code = TELL + "result = [told.expire(13.9), told.expire(14.2), told.partials.size];"
-    assert run(code, [partial]) == [False, True, 0]
+    assert run(code, [partial]) == [False, True, 0]  # it came at 10 s
 
 
 def test_of_each_speaker_the_language_that_is_heard_is_shown():

@@ -50,7 +50,7 @@ export class Booth extends Story {
   constructor() {
     super();
     this.segments = new Map(); // by `nameOf`, in the order in which they came
-    this.partials = new Map(); // what is understood and not cut off yet: {speaker, text, at}, by speaker
+    this.partials = new Map(); // what is understood and not cut off yet: {speaker, text, since}, by speaker
     this.voice = null; // how far the copying of one's own voice is: the last `voice` event
     this.room = null; // who is there: the last `room` event
     this.lag = 0; // how long after its arrival sound is heard here (s)
@@ -84,7 +84,7 @@ export class Booth extends Story {
         told.changed.add("room");
         break;
       case "caller_partial":
-        this.#understood(event.speaker ?? "", event.text, event.at);
+        this.#understood(event.speaker ?? "", event.text, now);
         told.changed.add("partial");
         break;
       case "caller_said":
@@ -111,7 +111,7 @@ export class Booth extends Story {
     this.segments.set(name, row);
     if (!this.lanes.has(segment.speaker)) this.lanes.set(segment.speaker, segment.target);
     const waiting = this.partials.get(segment.speaker) ?? this.partials.get("");
-    if (!known && waiting) this.#understood(waiting.speaker, waiting.text, waiting.at);
+    if (!known && waiting) this.#understood(waiting.speaker, waiting.text, waiting.since);
     return name;
   }
 
@@ -127,19 +127,19 @@ export class Booth extends Story {
   }
 
   // Of what is understood of an utterance only the words are live that were not cut off yet.
-  #understood(speaker, text, at) {
+  #understood(speaker, text, since) {
     const who = speaker || this.room?.you;
     const cut = this.shown().filter((each) => !who || each.speaker === who).slice(-CHAIN);
     const rest = behind(text, cut.map((each) => each.text));
-    if (rest) this.partials.set(speaker, { speaker, text: rest, at });
+    if (rest) this.partials.set(speaker, { speaker, text: rest, since });
     else this.partials.delete(speaker);
   }
 
   /** Forget words that nothing became of: they were understood otherwise in the end. */
   expire(now) {
     let gone = false;
-    for (const [speaker, { at }] of this.partials) {
-      if (this.at(now) - at > STALE) gone = this.partials.delete(speaker);
+    for (const [speaker, { since }] of this.partials) {
+      if (now - since > STALE) gone = this.partials.delete(speaker);
     }
     return gone;
   }
