@@ -49,7 +49,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 REAL_TIME = (
     *("tests/cli/", "tests/examples/", "tests/phone/test_", "tests/pipelines/test_"),
     *("tests/pipelines/models/", "tests/sandbox/", "tests/test_conformance", "tests/web/"),
-    *("tests/pipelines/interpret/test_interpretation", "tests/test_deploy"),
+    *("tests/pipelines/interpret/test_interpretation", "tests/pipelines/observing/test_observer"),
+    "tests/test_deploy",
 )
 
 # Files that take half a minute or more begin first, so that none of them is left when the other
