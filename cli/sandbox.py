@@ -16,6 +16,11 @@ def serve(port: int) -> int:
             f"{error.name} is not installed: pip install 'vivavoce[sandbox]'"
         ) from error
     print(
+        "Embedded stand-ins, no models: what interprets is a phrase book with a dictionary"
+        " (English, French, Spanish).",
+        file=sys.stderr,
+    )
+    print(
         "The next line holds url and key. Use it elsewhere with VIVAVOCE_SANDBOX_URL and"
         " VIVAVOCE_SANDBOX_KEY.",
         file=sys.stderr,

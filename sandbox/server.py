@@ -202,6 +202,7 @@ class Server:
         return {
             "hear": "moonshine tiny-en",
             "think": catalog.THINKER,
+            "interpret": "phrase book and dictionary, no model (en, fr, es)",
             "speak": self.speaking.engines,
             "espeak_pid": self.speaking.worker_pid,
         }
