@@ -17,6 +17,7 @@ MODULES = {
     "dub": "booth-dub.js",
     "lag": "booth-lag.js",
     "kept": "kept.js",
+    "story": "story.js",
 }
 
 
@@ -266,3 +267,20 @@ def test_people_are_told_what_is_kept_and_for_how_long():
         "setup.soundAndWords setup.keptDays",
         "setup.soundAndWords setup.keptHours",
     ]
+
+
+def test_a_call_that_is_followed_has_its_pieces_in_their_places():
+    """What an operator sees of an interpreted session: each piece once, as it is now."""
+    code = """
+    const told = new story.Story();
+    given.forEach((event, at) => told.take(event, at));
+    result = [...told.entries.values()].map((each) => [each.kind, each.text, each.translation]);
+    """
+    rows = [
+        {"event": "snapshot", "at": 1, "transcript": [segment(1, "Oui.", "Yes.", "spoken")]},
+        told(segment(2, "Non.")),
+        {"event": "failed", "at": 3, "failure": {"kind": "failure", "message": "no", "at": 3}},
+        told(segment(2, "Non.", "No.", "spoken")),
+    ]
+    kinds = [("segment", "Oui.", "Yes."), ("segment", "Non.", "No."), ("failure", None, None)]
+    assert [tuple(each) for each in run(code, rows)] == kinds
