@@ -74,15 +74,15 @@ def read(text: str) -> list[tuple[str, bool, float]]:
     """
     lines: list[tuple[str, bool, float]] = []
     for raw in text.splitlines():
-        line = raw.strip()
-        if line.startswith("#"):
+        stripped = raw.strip()
+        if stripped.startswith("#"):
             continue
-        if not line:
+        if not stripped:
             if lines:
                 lines[-1] = (*lines[-1][:2], PARAGRAPH)
             continue
-        flowing = line.startswith("~")
-        words = " ".join(line.lstrip("~").split())
+        flowing = stripped.startswith("~")
+        words = " ".join(stripped.lstrip("~").split())
         if flowing and lines and lines[-1][1] and lines[-1][2] == BREATH:
             words = f"{lines.pop()[0]} {words}"
         lines.append((words, flowing, BREATH))
@@ -102,8 +102,8 @@ def talk(minutes: float = 0.0) -> Talk:
     monologues: list[tuple[float, float]] = []
     lines = read(FILE.read_text(encoding="utf-8"))
     while True:
-        for line, flowing, pause in lines:
-            audio, timed = _line(line, flowing=flowing)
+        for text, flowing, pause in lines:
+            audio, timed = line(text, flowing=flowing)
             begun = at / RATE
             words += [Sounded(w.text, begun + w.started, begun + w.ended) for w in timed]
             silence = np.zeros(round(pause * RATE), np.int16)
@@ -119,9 +119,14 @@ def talk(minutes: float = 0.0) -> Talk:
 
 
 @cache
-def _line(line: str, *, flowing: bool) -> tuple[Samples, tuple[Sounded, ...]]:
-    """Say a line, without the silence around it; its words from its beginning."""
-    spoken = speak(_MARKS.sub("", line) if flowing else line, "en-us", pace=PACE)
+def line(text: str, *, flowing: bool) -> tuple[Samples, tuple[Sounded, ...]]:
+    """Say a line; return it without the silence around it, and its words from its beginning.
+
+    Args:
+        text: The line.
+        flowing: Whether it is said without a pause at its marks.
+    """
+    spoken = speak(_MARKS.sub("", text) if flowing else text, "en-us", pace=PACE)
     samples: Samples = np.asarray(spoken.samples).astype(np.int16)
     heard = np.flatnonzero(np.abs(samples.astype(np.int32)) > _VOICED)
     # The helper counts from the first voiced sample, as the sandbox's ear does.
@@ -129,10 +134,10 @@ def _line(line: str, *, flowing: bool) -> tuple[Samples, tuple[Sounded, ...]]:
     loud = np.abs(samples.astype(np.int32)) > _VOICED
     words: list[Sounded] = []
     started = 0.0
-    for text, (_, until) in zip(line.split(), spoken.words, strict=True):
+    for word, (_, until) in zip(text.split(), spoken.words, strict=True):
         limit = min(len(samples), round(until * RATE))
         voiced = np.flatnonzero(loud[round(started * RATE) : limit])
         ended = started + (int(voiced[-1]) + 1) / RATE if len(voiced) else limit / RATE
-        words.append(Sounded(text, started, ended))
+        words.append(Sounded(word, started, ended))
         started = limit / RATE
     return samples, tuple(words)
