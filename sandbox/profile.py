@@ -7,6 +7,7 @@ be tested against them.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import random
 from collections import deque
@@ -345,9 +346,10 @@ def _fault(stage: Stage, given: Any) -> Fault:
 
 
 def _shortened(value: Any) -> Any:
-    """Put a voice sample's length in its place: fifty of them would be a gigabyte."""
+    """Put a voice sample's length and digest in its place: fifty of them would be a gigabyte."""
     if isinstance(value, str) and len(value) > _LONGEST_KEPT:
-        return f"<{len(value)} characters>"
+        digest = hashlib.sha256(value.encode()).hexdigest()
+        return f"<{len(value)} characters, SHA-256 {digest[:16]}>"
     return value
 
 

@@ -68,6 +68,7 @@ VARIANTS = (
     " robert sandro steph travis victor zac"
 ).split()
 """espeak-ng's voices that sound like somebody."""
+WHISPERS = ("caleb",)
 FLITE = ("rms", "slt", "awb", "kal16")
 
 _ESPEAK = """
@@ -88,6 +89,7 @@ for line in sys.stdin.buffer:
     sound.clear()
     failed = espeak.espeak_SetVoiceByName(asked["voice"].encode())
     espeak.espeak_SetParameter(1, asked["pace"], 0)
+    espeak.espeak_SetParameter(2, 50, 0)  # some voices are overdriven at 100
     espeak.espeak_SetParameter(3, asked["pitch"], 0)
     text = asked["text"].encode() + b"\\0"
     espeak.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, 0, 0, 1, None, None)
@@ -200,7 +202,7 @@ def people() -> list[Person]:
     some = [
         Person("espeak", each, languages[number % 5], pace=145 + 7 * (number % 6))
         for number, each in enumerate(VARIANTS)
-        if number % 3 < 2
+        if number % 3 < 2 and each not in WHISPERS
     ]
     learnt = [each for each in FLITE if each != "slt"]
     return some + [Person("flite", each, size=size) for each in learnt for size in (0.9, 1.0, 1.12)]
@@ -213,7 +215,7 @@ def strangers(*, flite: bool = True) -> list[Person]:
         Person("espeak", each, languages[(number + turn) % 5], size, 150 + 6 * (number % 5), pitch)
         for turn, (size, pitch) in enumerate(((1.0, 50), (0.93, 40), (1.08, 62)))
         for number, each in enumerate(VARIANTS)
-        if number % 3 == 2
+        if number % 3 == 2 and each not in WHISPERS
     ]
     return some + [Person("flite", "slt", size=size) for size in (0.9, 1.0, 1.12) if flite]
 

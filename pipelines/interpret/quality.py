@@ -44,6 +44,8 @@ BOTH = 40
 """Odds that two people speak at once (`who.overlap`), as a logarithm."""
 COLUMNS = 41
 
+NARROW = 3_700.0
+"""Bandwidth up to which a voice is taken for one over a telephone (Hz)."""
 VOICED = 0.38
 """Periodicity from which a frame is voiced."""
 
@@ -52,7 +54,7 @@ _BANDS = 28
 _EDGES = (80.0, 7_600.0)
 _LOWEST, _HIGHEST = 62.0, 420.0  # Hz, of voices
 _SHORT, _LONG = int(RATE / _HIGHEST), int(RATE / _LOWEST)
-_BAND = 845.0  # Hz: in the middle of where harmonics stand apart, 80 to 1610 Hz
+_BAND = 845.0  # Hz: in the middle of where harmonics stand apart, 90 to 1600 Hz
 _NEAR = 14.0  # Hz beside a harmonic that still belongs to it
 _FAINT = 0.18  # of the root of the highest peak: 30 dB below it
 _NOTHING = 1e-9
@@ -85,7 +87,7 @@ _TAPER = np.hanning(WINDOW + 1)[:WINDOW].astype(np.float32)
 _OWN = np.fft.irfft(np.abs(np.fft.rfft(_TAPER, _SIZE)) ** 2)[: _LONG + 2]
 _OWN = (_OWN / _OWN[0]).astype(np.float32)
 _BANK = _bank()
-_INSIDE = np.flatnonzero(np.abs(_FREQUENCIES - _BAND) < _BAND - _EDGES[0])
+_INSIDE = np.flatnonzero(np.abs(_FREQUENCIES - _BAND) < 755)
 _HERTZ = _FREQUENCIES[_INSIDE]
 _COMBS = (_LOWEST * 2 ** np.arange(0, 2.75, 1 / 24)).astype(np.float32)
 _REACH = np.minimum(_NEAR, _COMBS * 0.2)
@@ -217,11 +219,14 @@ class Figures:
         level: Of the speech (dBFS).
         noise: Of what is heard in the pauses (dBFS).
         tonal: How much of that is periodic, as music, hum and other voices are: 0 to 1.
+        restless: How much it varies (dB), as an echo does.
+        between: What is heard between the sounds of the second where it is loudest (dBFS).
         clipped: Share of samples at the recording's own ceiling.
         bandwidth: Up to where there is a voice (Hz).
         fall: How fast the voice falls silent (dB in 80 ms): slowly in a room that echoes.
         steady: Share of the voice whose pitch does not move, as that of an instrument.
         overlap: Share of the speech in which two people seem to speak at once.
+        together: The same, of the second and a half in which it is highest.
         apart: Odds that two people take turns in it, as a logarithm: above 0, rather two.
     """
 
@@ -230,11 +235,14 @@ class Figures:
     level: float = -100.0
     noise: float = -100.0
     tonal: float = 0.0
+    restless: float = 0.0
+    between: float = -100.0
     clipped: float = 0.0
     bandwidth: float = 0.0
     fall: float = 0.0
     steady: float = 0.0
     overlap: float = 0.0
+    together: float = 0.0
     apart: float = -9.0
 
     @property
@@ -276,12 +284,14 @@ class Demands:
         speech: Share of it that must be speech.
         level: Of the speech, at least (dBFS).
         snr: How far the voice must stand out of what is behind it (dB).
+        sinks: How far it must sink between its sounds, again and again (dB).
         clipped: Share of samples at the ceiling, at most.
         bandwidth: Up to where a voice must be heard (Hz). A telephone's 3400 Hz pass, with a
             lower mark; 5000 refuses them.
         fall: How fast it must fall silent (dB in 80 ms).
         steady: Share of the voice whose pitch may stand still.
         overlap: Share of the speech in which two may seem to speak at once.
+        together: The same, of any second and a half.
         apart: Odds that two take turns, at most (a logarithm).
 
     Raises:
@@ -294,12 +304,14 @@ class Demands:
     speech: float = 0.5
     level: float = -44.0
     snr: float = 16.0
+    sinks: float = 9.0
     clipped: float = 0.0006
-    bandwidth: float = 2_800.0
+    bandwidth: float = 2_100.0
     fall: float = 11.0
     steady: float = 0.6
-    overlap: float = 0.065
-    apart: float = 0.4
+    overlap: float = 0.04
+    together: float = 0.17
+    apart: float = -0.3
 
     def __post_init__(self) -> None:
         if not 3 <= self.shortest <= self.best[0] <= self.best[1] <= self.longest <= 25:
@@ -334,7 +346,7 @@ class Demands:
                 "quiet",
                 f"the voice is too quiet ({of.level:.0f} dBFS): come nearer to the microphone",
             )
-        if of.snr < self.snr:
+        if of.snr < self.snr and (of.fall >= self.fall or of.restless < _ECHO):
             what = "music or voices are" if of.tonal > 0.5 else "there is noise"
             return Refusal(
                 "noise",
@@ -349,18 +361,23 @@ class Demands:
             )
         if of.steady > self.steady:
             return Refusal("music", "this sounds like music, not like somebody who speaks")
-        if of.fall < self.fall:
+        if of.fall < self.fall or of.snr < self.snr:
             return Refusal(
                 "echo", "the room echoes: come nearer to the microphone, or use a headset"
             )
-        if of.overlap > self.overlap:
+        # The shorter, the less is to be seen of it.
+        strict = min(1.0, 0.4 + 0.6 * of.seconds / self.best[0])
+        if of.overlap > self.overlap * strict or of.together > self.together * strict:
             return Refusal(
                 "overlap", "two people speak at once: let one person speak alone for a while"
             )
-        if of.apart > self.apart:
+        # Over a telephone voices are harder to tell apart, and nobody would ever be one person.
+        if of.apart > self.apart + (_TELEPHONE if of.bandwidth < NARROW else 0.0):
             return Refusal(
                 "turns", "more than one person speaks: let one person speak alone for a while"
             )
+        if of.level - of.between < self.sinks:
+            return Refusal("noise", "something else is heard all the time: go where it is quieter")
         return None
 
     def score(self, of: Figures) -> float:
@@ -395,37 +412,80 @@ def measure(table: Float32, pauses: Float32) -> Figures:
     """
     speech = table[:, SPEECH] >= 0.5
     seconds = len(table) / PER_SECOND
-    hush = np.concatenate([table[hushed(table[:, SPEECH])], pauses])
+    quiet = hushed(table[:, SPEECH])
+    hush = np.concatenate([table[quiet], pauses])
     power = table[:, POWER]
-    if len(hush) >= 5:
-        noise = _level(hush[:, POWER])
-        tonal = float(np.mean(hush[:, VOICING] > 0.55))
-    else:  # no pause at all: what is heard between two sounds
-        noise, tonal = float(np.percentile(power, 4)) if len(power) else -100.0, 0.0
+    noise, tonal, restless = _behind(table, quiet, hush)
     if speech.sum() < 10:
-        return Figures(seconds, speech.sum() / PER_SECOND, noise=noise, tonal=tonal)
+        return Figures(seconds, float(speech.sum() / PER_SECOND), noise=noise, tonal=tonal)
     loud = speech & (power > np.percentile(power[speech], 95) - 20)
     voice = loud & (table[:, VOICING] > VOICED)
     bands = np.percentile(table[loud, BANDS], 95, axis=0)
     there = bands > bands.max() - _DEPTH
     if len(hush) >= 5:
         there &= bands > np.median(hush[:, BANDS], axis=0) + 1.0  # 4 dB
-    falls = (power[:-4] - power[4:])[loud[:-4]]
     pitch = table[:, PITCH]
     still = np.abs(pitch[10:] - pitch[:-10]) < 0.12
     held = voice[10:] & voice[:-10] & voice[5:-5]
+    falls = np.where(loud[:-4], power[:-4] - power[4:], np.nan)
     return Figures(
         seconds=seconds,
         speech=float(speech.sum() / PER_SECOND),
         level=_level(power[loud]),
         noise=noise,
         tonal=tonal,
+        restless=restless,
+        between=_between(power),
         bandwidth=float(CENTRES[np.flatnonzero(there)[-1]]) if there.any() else 0.0,
-        fall=float(np.percentile(falls, 97)) if len(falls) else 0.0,
+        fall=min(
+            (
+                float(np.nanpercentile(part, 97))
+                for part in parts(falls, 2.0)
+                if np.isfinite(part).sum() >= _FALLS
+            ),
+            default=0.0,
+        ),
         steady=float(still[held].mean()) if held.sum() >= 20 else 0.0,
     )
 
 
+def parts(given: NDArray[Any], seconds: float = 3.0) -> list[NDArray[Any]]:
+    """Cut a stretch into parts of about so long: what is wrong in one of them is wrong."""
+    return np.array_split(given, max(1, round(len(given) / (seconds * PER_SECOND))))
+
+
+def _behind(table: Float32, quiet: NDArray[np.bool_], hush: Float32) -> tuple[float, float, float]:
+    """Return what is heard in the pauses: its level, how tonal it is, how much it varies (dB).
+
+    Of a pause the middle counts: a voice detector takes some of a voice for a pause. Of several
+    parts the worst counts.
+    """
+    power = table[:, POWER]
+    if len(hush) < 5:  # no pause at all: what is heard between two sounds
+        return (float(np.percentile(power, 4)) if len(power) else -100.0), 0.0, 0.0
+    levels = [np.percentile(hush[:, POWER], 40)]
+    for part, still in zip(parts(power), parts(quiet), strict=True):
+        if still.sum() >= 8:
+            levels.append(np.percentile(part[still], 40))
+    low, high = np.percentile(hush[:, POWER], (20, 90))
+    return float(max(levels)), float(np.mean(hush[:, VOICING] > 0.55)), float(high - low)
+
+
+def _between(power: Float32) -> float:
+    """Return the level of what is heard between the sounds of the second where it is loudest.
+
+    A voice sinks lower than that again and again; only a noise does not let it.
+    """
+    size = int(1.3 * PER_SECOND)
+    if len(power) < size:
+        return -100.0
+    blocks = np.lib.stride_tricks.sliding_window_view(power, size)[:: PER_SECOND // 3]
+    return float(np.percentile(blocks, 5, axis=1).max())
+
+
+_TELEPHONE = 1.0
+_ECHO = 14.0  # dB by which the pauses vary where it is an echo that fills them
+_FALLS = 40  # loud frames, without which nothing is told of how they end
 _DEPTH = 11.0  # 48 dB below the loudest band: deeper, nothing is a voice's
 
 
@@ -451,12 +511,22 @@ def clipped(table: Float32, pcm: Int16) -> float:
         table: Its frames.
         pcm: Their samples, shape (n, HOP).
     """
-    top = float(table[:, PEAK].max(initial=0.0))
+    return max(
+        (
+            _clipped(peak, part)
+            for peak, part in zip(parts(table[:, PEAK]), parts(pcm), strict=True)
+        ),
+        default=0.0,
+    )
+
+
+def _clipped(peak: Float32, pcm: Int16) -> float:
+    top = float(peak.max(initial=0.0))
     if top < 0.03:
         return 0.0
     # Only frames that come near it are looked into.
-    size = np.abs(pcm[table[:, PEAK] >= 0.9 * top].astype(np.float32)) / 32_768
+    size = np.abs(pcm[peak >= 0.9 * top].astype(np.float32)) / 32_768
     at = int((size >= 0.985 * top).sum())
     # A ceiling is where samples crowd: nature's peaks are rarer the higher they are.
     below = int((size >= 0.9 * top).sum()) - at
-    return at / pcm.size if at > 0.6 * below else 0.0
+    return at / pcm.size if at > 0.35 * below else 0.0

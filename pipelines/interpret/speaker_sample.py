@@ -32,8 +32,12 @@ BETTER = 0.06
 """By how much the mark of another stretch must be better, to be taken instead."""
 TOGETHER = 2.0
 """Odds from which two people are taken to speak at once in a frame (a logarithm)."""
-NARROW = 3_700.0
-"""Bandwidth up to which a voice is taken for one over a telephone (Hz)."""
+FEW = 1.4
+"""Seconds at either end of a stretch, apart from the rest, of which nothing can be told."""
+SILENCE = 3
+"""Frames of silence that set them apart: 60 ms and more, longer than a consonant's."""
+SPELL = 75
+"""Loud frames in which two may be found to speak at once: a second and a half."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Picked:
     @property
     def narrow(self) -> bool:
         """Whether it came over a telephone."""
-        return self.report.bandwidth < NARROW
+        return self.report.bandwidth < quality.NARROW
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +121,19 @@ class _Round:
         self.table, self.first = table, first
         self.end = first + len(table)
         power = table[:, quality.POWER]
-        self._loud = power > np.percentile(power, 95) - 22
-        self._both = table[:, quality.BOTH] > TOGETHER
+        loudest = np.percentile(power, 95)
+        self._loud = power > loudest - 22
+        self._silent = power < loudest - 28
+        self._both = (table[:, quality.BOTH] > TOGETHER) & (table[:, quality.VOICING] > 0.3)
         self._voiced = np.flatnonzero(who.voiced(table, speech=0.35))
         self._points: dict[bool, Float32] = {}
 
-    def overlap(self, at: int) -> float:
-        """Return the share of the speech from a frame on in which two speak."""
-        loud = self._loud[at:]
-        return float(self._both[at:][loud].mean()) if loud.any() else 0.0
+    def overlap(self, at: int) -> tuple[float, float]:
+        """Return the share of the speech from a frame on in which two speak: of all, at most."""
+        both = np.cumsum(self._both[at:][self._loud[at:]])
+        if len(both) <= SPELL:
+            return 0.0, 0.0
+        return float(both[-1] / len(both)), float((both[SPELL:] - both[:-SPELL]).max() / SPELL)
 
     def points(self, at: int, *, narrow: bool) -> Float32:
         """Return the prints of the pieces from a frame on."""
@@ -134,6 +142,21 @@ class _Round:
             self._points[narrow] = who.prints(who.pieces(told), narrow=narrow)
         before = int(np.searchsorted(self._voiced, at))
         return self._points[narrow][-(-before // who.STEP) :]
+
+    def whole(self, at: int) -> tuple[int, int]:
+        """Return where to begin and end from a frame on: what is too short to be judged is left out.
+
+        The words before the first silence and behind the last one may be somebody else's, or said
+        before a noise ended, when they are so few that nothing can be told of them.
+        """
+        silent = np.flatnonzero(self._silent[at:])
+        runs = np.split(silent, np.flatnonzero(np.diff(silent) > 1) + 1)
+        pauses = [(int(run[0]), int(run[-1])) for run in runs if len(run) >= SILENCE]
+        size = len(self.table) - at
+        few = int(FEW * quality.PER_SECOND)
+        begin = max((last for _, last in pauses if last < few), default=0)
+        end = min((first for first, _ in pauses if first > size - few), default=size - 1) + 1
+        return at + begin, at + end
 
 
 class SampleFinder:
@@ -346,12 +369,14 @@ class SampleFinder:
         pcm = self._pcm[start - self._dropped : around.end - self._dropped]
         at = start - around.first
         figures = quality.measure(table, self._hush)
-        narrow = figures.bandwidth < NARROW
+        narrow = figures.bandwidth < quality.NARROW
         points = around.points(at, narrow=narrow)
+        overlap, together = around.overlap(at)
         figures = replace(
             figures,
             clipped=quality.clipped(table, pcm),
-            overlap=around.overlap(at),
+            overlap=overlap,
+            together=together,
             apart=who.apart(points, narrow=narrow),
         )
         refusal = self.demands.refusal(figures)
@@ -363,9 +388,14 @@ class SampleFinder:
             if not self._due and isinstance(self.verdict, Refused):
                 self.verdict = self._refused
             return
-        score = self.demands.score(figures)
+        begin, close = around.whole(at)
+        start, end = around.first + begin, around.first + close
+        seconds = (end - start) / quality.PER_SECOND
+        if seconds < self.demands.shortest or start < self._dropped:
+            return
+        score = self.demands.score(replace(figures, seconds=seconds))
         if isinstance(self.verdict, Refused) or score >= self.verdict.score + BETTER:
-            end = around.end
+            pcm = self._pcm[start - self._dropped : end - self._dropped]
             self.verdict = Picked(
                 self._pieces(start - self._dropped, end - self._dropped),
                 score,

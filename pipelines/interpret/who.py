@@ -246,14 +246,14 @@ def overlap(table: Float32) -> Float32:
     return found
 
 
-STRANGER = 4.0
+STRANGER = 3.0
 """Distance from which on somebody is somebody else."""
 
 
 def distance(points: Float32, person: Float32) -> float:
     """Return how far a stretch's pieces are from what somebody sounds like, on average.
 
-    Two stretches of one person are about 1 apart, two people's 4 and more.
+    Two stretches of one person are less than 1 apart, two people's 3 and more.
 
     Args:
         points: Prints, shape (m, n).
