@@ -504,3 +504,43 @@ def test_whatever_a_transcriber_changes_every_final_word_is_cut_off_once(talk, p
         one <= other for cut in cuts for one, other in itertools.pairwise(w.at for w in cut.words)
     )
     assert max(times, default=0.0) <= now
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(sorted(VOCABULARY)), st.integers(0, 2**32), st.floats(0.3, 5))
+def test_where_nothing_is_overruled_the_pieces_are_the_text(source, seed, lag):
+    """A transcriber that changes what has not been cut off, at will, and nothing else."""
+    rng = random.Random(seed)
+    cutter = Cutter(source, "es", target_lag=lag)
+    cuts: list[Cut] = []
+    text: list[str] = []
+    now = 0.0
+    for segment in range(rng.randint(1, 4)):
+        words: list[str] = []
+        for _ in range(rng.randint(0, 40)):
+            now += rng.choice([0.05, 0.3, 0.4])
+            pending = (
+                words[len(words) - cutter.waiting :] if cutter.waiting <= len(words) else words
+            )
+            kept = words[: len(words) - len(pending)]
+            # Changed words are new ones, so that none of them looks like one that was cut off.
+            if pending and rng.random() < 0.4:
+                place = rng.randrange(len(pending))
+                new = [f"w{rng.randrange(10**6)}" for _ in range(rng.randint(0, 3))]
+                pending = [*pending[:place], *new, *pending[place + rng.randint(0, 2) :]]
+            words = [
+                *kept,
+                *pending,
+                rng.choice(VOCABULARY[source]) + rng.choice(MARKS).strip(" —"),
+            ]
+            if rng.random() < 0.15:
+                # A lost connection: told anew, from the beginning.
+                for i in range(0, len(words), 3):
+                    cuts += cutter.heard(segment, " ".join(words[:i]), now)
+            cuts += cutter.heard(segment, " ".join(words), now)
+            cuts += cutter.tick(now + 0.02, speaking=rng.random() < 0.8)
+        cuts += cutter.heard(segment, " ".join(words), now, final=True)
+        text += words
+    cuts += cutter.close(now)
+    assert words_of(cuts) == text
+    assert cutter.overruled == 0
