@@ -11,6 +11,8 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,8 @@ LATENCY: dict[str, float] = {
 second, as people speak."""
 PEACE = 12.0
 """Silence behind the talk after which nothing is expected any more (s)."""
+PAUSED = 0.25
+"""Silence behind which a begin of sound is surely that of a segment (s)."""
 LONGEST = 400.0
 """What is waited for behind the talk, whatever sounds (s)."""
 
@@ -133,31 +137,32 @@ def ours(told: list[dict[str, Any]], sound: Sound) -> tuple[list[Segment], dict[
     """Return our segments where they were heard, and how our own account differs from that.
 
     The account's clock began with the call, the caller's with the first block; what lies between
-    them is taken from the account's first sound.
+    them is taken from the first sound.
     """
     segments = [segment_of(one["segment"]) for one in told if "segment" in one]
     segments.sort(key=lambda one: one.number)
-    place = 0.0
-    differences = []
-    offset = None
-    for segment in segments:
-        if segment.spoken_from is None or segment.spoken_to is None:
-            continue
-        length = segment.spoken_to - segment.spoken_from
-        begin = sound.at(place)
-        offset = begin - segment.spoken_from if offset is None else offset
-        differences.append(begin - segment.spoken_from - offset)
-        place += length
-        segment.spoken_from += offset
-        segment.spoken_to += offset
-    values = np.abs(differences or [0.0])
-    account = {
-        "offset_ms": round(1000 * (offset or 0.0), 1),
-        "differs_p50_ms": round(1000 * float(np.median(values)), 1),
-        "differs_most_ms": round(1000 * float(values.max()), 1),
-        "sound_s": round(place, 2),
+    spoken = [one for one in segments if one.spoken_from is not None]
+    offset = sound.stretches[0][0] - (spoken[0].spoken_from or 0.0) if spoken else 0.0
+    for one in spoken:
+        one.spoken_from = (one.spoken_from or 0.0) + offset
+        one.spoken_to = None if one.spoken_to is None else one.spoken_to + offset
+    return segments, {"offset_ms": round(1000 * offset)} | account(segments, sound.stretches)
+
+
+def account(segments: list[Segment], stretches: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Return how far the begins of segments are from where sound began behind a pause (ms)."""
+    begins = np.array([one.spoken_from for one in segments if one.spoken_from is not None])
+    heard = [later[0] for one, later in pairwise(stretches) if later[0] - one[1] > PAUSED]
+    if not heard or not len(begins):
+        return {"compared": 0}
+    values = [1000 * float(np.abs(begins - one).min()) for one in heard]
+    p50, p95 = np.percentile(values, (50, 95))
+    return {
+        "compared": len(values),
+        "differs_p50_ms": round(float(p50), 1),
+        "differs_p95_ms": round(float(p95), 1),
+        "differs_most_ms": round(max(values), 1),
     }
-    return segments, account
 
 
 def segment_of(given: dict[str, Any]) -> Segment:
