@@ -5,6 +5,7 @@ import json
 import pytest
 
 from vivavoce.agent import events
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Failure, HandOver, Reply, ToolUse, Utterance
 from vivavoce.agent.transfer import Transfer
 
@@ -72,6 +73,12 @@ def test_an_event_as_json(event, row):
             "handoff",
         ),
         (events.Failed(1, Failure("tools", "no", 0)), "failed", "failure", "failure"),
+        (
+            events.SegmentChanged(1, Segment(1, "A", "fr", "en", "bonjour", 0, 1)),
+            "segment_changed",
+            "segment",
+            "segment",
+        ),
     ],
 )
 def test_what_an_event_is_about_is_json_within_it(event, name, field, kind):
@@ -86,4 +93,4 @@ def test_every_event_has_been_looked_at():
         for kind in vars(events).values()
         if isinstance(kind, type) and issubclass(kind, events.Event) and kind is not events.Event
     }
-    assert len(kinds) == len(ROWS) + 7
+    assert len(kinds) == len(ROWS) + 8
