@@ -53,6 +53,7 @@ class InterpretedEngine:
         self._scripted = ScriptedThinking(model, self._pulse)
         self.track = Track()
         self.line = SimulatedLine(self.track, lambda _frame: None, self._pulse, virtual=True)
+        self.line.together = True
         self.models = Models(
             hearing=lambda _wishes: hearing(self.track),
             thinking=self._scripted,

@@ -52,6 +52,7 @@ class SimulatedLine:
         farewell: Why the caller hung up; empty while they stay.
         exact: Asks for small blocks: something is about to happen at a certain moment.
         waited_for: Something outside the call is being waited for: no time is skipped.
+        together: Both sides speak at once and neither cuts the other: nothing happens at a moment.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class SimulatedLine:
         self.farewell = ""
         self.exact = False
         self.waited_for = False
+        self.together = False
         self._track = track
         self._pulse = pulse
         self._virtual = virtual
@@ -124,6 +126,8 @@ class SimulatedLine:
         edge = self._track.next_edge()
         if edge is not None:
             middle = edge - self._track.position > LISTENING + BLOCK
+            if self.together and middle:
+                return SPEAKING
             return LISTENING if middle and not self._speaking and self._in_speech() else BLOCK
         if self._speaking and self._settled_down():
             return SPEAKING

@@ -49,6 +49,6 @@ async def test_servers_that_mostly_fail() -> None:
 
 async def test_nothing_runs_on_when_it_is_over() -> None:
     before = asyncio.all_tasks()
-    await trial(0.3, seed=1)
+    await trial(0.1, seed=1)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == before
