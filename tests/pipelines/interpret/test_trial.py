@@ -31,7 +31,8 @@ def check(outcome: Outcome) -> None:
 async def test_five_minutes_of_trouble() -> None:
     outcome = await trial(5, seed=7)
     check(outcome)
-    assert outcome.reconnects and outcome.splits
+    assert outcome.reconnects
+    assert outcome.splits
     states = Counter(segment.state for segment in outcome.segments)
     assert states["spoken"] >= 0.95 * len(outcome.segments)
     lags = [segment.lag for segment in outcome.segments if segment.lag is not None]
