@@ -22,7 +22,7 @@ SOON: Terms = {
     Seam.HELD: (6, 1.25),
     Seam.TIGHT: (8, 2.0),
 }
-LATE: Terms = {**SOON, Seam.HELD: (6, 2.25), Seam.TIGHT: (8, 3.0)}
+LATE: Terms = {**SOON, Seam.HELD: (6, 2.5), Seam.TIGHT: (8, 3.0)}
 """Where a verb may be waited for that is still to come."""
 NEAR = 2
 """Words within which a good seam is waited for rather than a bad one taken."""

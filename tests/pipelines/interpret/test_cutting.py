@@ -451,7 +451,7 @@ def changes(taken: list[str], told: list[str]) -> list[int]:
     return row
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(talks(), st.sampled_from(["simultaneous", "consecutive", "captions"]), st.floats(0.3, 8))
 def test_whatever_a_transcriber_changes_every_final_word_is_cut_off_once(talk, policy, lag):
     source, steps = talk

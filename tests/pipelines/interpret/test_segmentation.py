@@ -48,14 +48,14 @@ def test_pieces_of_the_same_length_that_end_anywhere_lose_far_more(source, targe
 def test_what_is_cut_as_it_is_said_means_what_it_means_as_a_whole():
     found = {
         (source, target, marked, fickle): measure(
-            source, target, marked=marked, talks=9, fickle=fickle
+            source, target, marked=marked, talks=12 if fickle else 6, fickle=fickle
         )
         for source, target in PAIRS
         for marked in (True, False)
         for fickle in (True, False)
     }
     for case, figures in found.items():
-        assert figures.words > 500
+        assert figures.words > 400
         assert figures.kept >= KEPT, (case, figures)
         assert figures.length < 8, (case, figures)
         assert figures.wait < 2.0, (case, figures)
