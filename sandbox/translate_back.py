@@ -15,6 +15,7 @@ from vivavoce.sandbox.translate_back_words import (
 )
 from vivavoce.sandbox.translate_words import KEPT
 
+_TIMES = frozenset("second minute hour day week month year".split())
 _ARTICLE_LESS = frozenset({"like", "love", "hate", "prefer"})
 _TO = frozenset(
     "go come come back return travel drive fly walk run move give say tell speak talk"
@@ -92,6 +93,8 @@ class Back(BackVerbs):
     def _there(self) -> bool:
         """For "Il y a", "hay"."""
         words = [self._low(ahead) for ahead in range(4)]
+        if self._ago():
+            return True
         count = 0
         if self._language == "es" and words[0] in {"hay", "había"}:
             count, tense = 1, "is" if words[0] == "hay" else "was"
@@ -114,6 +117,21 @@ class Back(BackVerbs):
         self._at += count
         if "no" in tense and self._low() in {"de", "d'"}:
             self._at += 1
+        return True
+
+    def _ago(self) -> bool:
+        """For "il y a trois ans", "hace tres años"."""
+        start = 1 if self._low() == "hace" else 3
+        words = [self._low(ahead) for ahead in range(3)]
+        if start == 3 and words != ["il", "y", "a"]:
+            return False
+        value = self._value(self._low(start))
+        noun = self._match(self._at + start + 1, "noun")
+        if value is None or noun is None or noun[1].english not in _TIMES:
+            return False
+        number = self._low(start) if self._low(start).isdigit() else NUMBERS["en"][value]
+        self._out += [number, self._book.noun(noun[1].english, many=value > 1), "ago"]
+        self._at += start + 1 + noun[0]
         return True
 
     def _negative(self) -> bool:
@@ -238,7 +256,7 @@ class Back(BackVerbs):
         if determiner == "some" or (determiner == "the" and self._verb in _ARTICLE_LESS):
             determiner = ""
         phrase = [*before, *reversed(behind), *words]
-        if determiner == "a" and re.match("[aeiou]", phrase[0], re.IGNORECASE):
+        if determiner == "a" and re.match("[aeiou]|hour|honest", phrase[0], re.IGNORECASE):
             determiner = "an"
         self._leave()
         self._out += [*([determiner] if determiner else []), *" ".join(phrase).split()]

@@ -168,6 +168,8 @@ class BackVerbs(BackWords):
             self._out += [*(["do", "not"] if negation else []), *english.split()]
         else:
             self._simple(english, tense, person, negation, tail=[])
+        if negation and self._low() in {"de", "d'"}:
+            self._at += 1  # "pas de lait"
         self._verb, self._negation = english, ""
         self._leave()
 
@@ -195,7 +197,7 @@ class BackVerbs(BackWords):
     def _person(self, meaning: Meaning) -> int:
         if self._subject is not None:
             name, person = self._subject
-            return 4 if name == "you" else person
+            return {"you": 4, "we": 3}.get(name, person)
         return meaning.persons[0] if meaning.persons else 2
 
     def _say_subject(self, english: str, person: int) -> None:
@@ -215,7 +217,10 @@ class BackVerbs(BackWords):
         if last and last not in _BEGINNINGS and (self._verb or len(self._out) > 1):
             return
         person = meaning.persons[0] if meaning.persons else 2
-        name = ("I", "you", "you" if self._question else "it", "we", "you", "they")[person]
+        if self._question and 2 in meaning.persons:
+            person = 2
+        formal = self._question or meaning.english in {"can", "must", "want"}
+        name = ("I", "you", "you" if formal else "it", "we", "you", "they")[person]
         self._subject, self._subject_at = (name, 4 if name == "you" else person), len(self._out)
         self._out.append(name)
 

@@ -241,6 +241,8 @@ class Clause(Predicates):
         if no and verb != "will":
             count += 1
         following = self.read.low(count)
+        none = following in {"nothing", "nobody"}
+        no = no or none
         if following == "no":
             no = True
             count += 1
@@ -250,7 +252,12 @@ class Clause(Predicates):
         else:
             form = ("a", "avait", "aura")[tense]
             ask = ["est-ce", "qu'il"] if words[1] == "there" else ["il"]
-            self.out += [*ask, *(["n'y"] if no else ["y"]), form, *(["pas"] if no else [])]
+            self.out += [
+                *ask,
+                *(["n'y"] if no else ["y"]),
+                form,
+                *(["pas"] if no and not none else []),
+            ]
         self.read.at += count
         self._fresh, self._negated, self._role, self._last = False, no, "object", "verb"
         self._subject = Subject()

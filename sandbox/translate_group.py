@@ -14,6 +14,7 @@ _MUST = {"fr": Word("devoir"), "es": Word("deber")}
 _HAVE_TO = {"fr": Word("devoir"), "es": Word("tener que")}
 _WANT = {"fr": Word("vouloir"), "es": Word("querer")}
 _HAVE = {"fr": Word("avoir"), "es": Word("tener")}
+_SEEM = {"fr": Word("sembler"), "es": Word("parecer")}
 _FUNCTION = {"fr": Word("fonctionner"), "es": Word("funcionar")}
 _LET = {"fr": Word("laisser"), "es": Word("dejar")}
 # What is said of a thing that somebody did something to: in the past, an event and no state.
@@ -176,6 +177,8 @@ class _Groups:
         self, word: Word, tense: str, english: str, link: str = "", *, passive: bool = False
     ) -> bool:
         following = self.read_.low_at(self.at)
+        if english == "look" and self.read_.match(self.at, "adjective") is not None:
+            word = _SEEM[self.language]
         if english == "work" and self.thing:
             word = _FUNCTION[self.language]
         if english == "leave" and not passive and following in DETERMINERS | OBJECTS:

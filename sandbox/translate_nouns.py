@@ -235,17 +235,22 @@ class Nouns(Sentence):
         verb = self.read.match(self.read.at, "verb", forms=("base", "past"))
         if (
             not phrase.determiner
-            and len(phrase.nouns) == 1
+            and (len(phrase.nouns) == 1 or (verb and self.read.at + verb[0] >= behind))
             and verb is not None
             and not phrase.adjectives
         ):
-            taken = self._fresh and self._orders(behind)
+            taken = self._fresh and (self._orders(behind) or behind > self.read.at + 1)
             if self._verb in _MADE_DO and self._last in {"verb", "noun"}:
                 return False
             if taken or (self._infinitive and self._last == "joint"):
                 return False
         if self.read.low() in {"one", "second"} and not phrase.nouns:
             return False
+        if self.read.low_at(behind) == "ago":
+            lead = ["hace"] if self._spanish else ["il", "y", "a"]
+            self.out += [*lead, *rendered(phrase, self.language, "with")]
+            self.read.at = behind + 1
+            return True
         role: Role = self._role if not self._fresh else "subject"
         if self._last == "preposition":
             role = "after"

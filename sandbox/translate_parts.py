@@ -326,3 +326,16 @@ def _spanish_determiner(phrase: Phrase, role: Role, first: str) -> list[str]:
     if phrase.place or phrase.name or phrase.number:
         return []
     return [definite] if role in {"subject", "liked"} else []
+
+
+def manner(word: Word, language: Language) -> str:
+    """Make the adverb of an adjective: "easily" is facilement, fácilmente."""
+    if language == "es":
+        return spanish.adjective(word.text, feminine=True, plural=False) + "mente"
+    if word.text.endswith("ant"):
+        return word.text[:-3] + "amment"
+    if word.text.endswith("ent") and word.text != "lent":
+        return word.text[:-3] + "emment"
+    if word.text.endswith(("ai", "i", "é", "u")):
+        return word.text + "ment"
+    return french.adjective(word.text, word.other, feminine=True, plural=False) + "ment"

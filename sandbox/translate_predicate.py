@@ -128,6 +128,9 @@ class Predicates(Nouns):
         if found is None:
             return False
         phrase, behind = found
+        ordered = self._fresh and not self._last and self.read.is_verb(place, "base")
+        if ordered and not phrase.determiner and self._orders(place + 1):
+            return False  # "turn left"
         verb_at = self.read.skip_adverbs(behind)
         if self._last == "preposition" or (not self._fresh and self._last == "noun" and self._verb):
             return False
@@ -152,6 +155,8 @@ class Predicates(Nouns):
 
     def _one_word_subject(self, word: str) -> bool:
         following = self.read.low(1)
+        if not self._fresh and self._verb in _SAYING and self._last == "verb":
+            self.out.append("que")
         self.read.at += 1
         pronoun = "this" if word in {"this", "that"} else ""
         self._subject = Subject(pronoun=pronoun)
@@ -347,6 +352,8 @@ class Predicates(Nouns):
     def _finite(self) -> bool:
         """A verb without a subject before it: an order, or one that goes on."""
         word = self.read.low()
+        if word == "left" and self._verb in {"turn", "go", "look", "keep", "drive"}:
+            return False  # which way
         base = self.read.match(self.read.at, "verb", forms=("base",))
         orders = (
             base is not None or (word == "do" and self.read.low(1) == "not") or word == "please"
@@ -380,6 +387,8 @@ class Predicates(Nouns):
         if past is not None and self._waiting is not None and self._last != "verb":
             self._subject, self._waiting = self._waiting, None
             return self._group(self._subject)
+        if past is not None and self.out[-1:] in (["et"], ["y"]):
+            return self._group(subject)  # "they sold it and bought"
         participle = self.read.match(self.read.at, "verb", forms=("participle",))
         if (
             participle is not None

@@ -12,6 +12,7 @@ from vivavoce.sandbox.translate_parts import (
     PRONOUNS,
     Described,
     Phrase,
+    manner,
     rendered,
 )
 from vivavoce.sandbox.translate_words import KEPT, Token
@@ -202,6 +203,8 @@ class Reader:
                     degree = _DEGREES[word]
                 elif (found := self.match(after, "adverb")) is not None:
                     adverbs.append(self.word(found[1]).text)
+                elif (found := self.match(after, "adjective", forms=("ly",))) is not None:
+                    adverbs.append(manner(self.word(found[1]), self.language))
                 after += 1
             found = self.match(after, "adjective", forms=("", "more", "most"))
             if found is None:

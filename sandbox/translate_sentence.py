@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vivavoce.sandbox import translate_french as french
-from vivavoce.sandbox import translate_spanish as spanish
-from vivavoce.sandbox.dictionary import Language, Word
+from vivavoce.sandbox.dictionary import Language
 from vivavoce.sandbox.translate_parts import (
     PRONOUNS,
     Role,
     Subject,
+    manner,
 )
 from vivavoce.sandbox.translate_reader import BE, Reader
 from vivavoce.sandbox.translate_words import KEPT, Token
@@ -176,6 +175,9 @@ class Sentence:
         if self.read.low_at(place) == "there" and self.read.low_at(place + 1) in BE | {"will"}:
             return True
         found = self.read.phrase(place)
+        one = self.read.match(place, "pronoun")
+        if found is None and one is not None:
+            return self.read.finite(self.read.skip_adverbs(place + one[0]), plural=False)
         if found is None:
             return False
         phrase, behind = found
@@ -218,16 +220,3 @@ class Sentence:
         self.out += self.read.word(other[1]).text.removesuffix(":q").split(" ")
         self.read.at += other[0]
         return True
-
-
-def manner(word: Word, language: Language) -> str:
-    """Make the adverb of an adjective: "easily" is facilement, fácilmente."""
-    if language == "es":
-        return spanish.adjective(word.text, feminine=True, plural=False) + "mente"
-    if word.text.endswith("ant"):
-        return word.text[:-3] + "amment"
-    if word.text.endswith("ent") and word.text != "lent":
-        return word.text[:-3] + "emment"
-    if word.text.endswith(("ai", "i", "é", "u")):
-        return word.text + "ment"
-    return french.adjective(word.text, word.other, feminine=True, plural=False) + "ment"

@@ -139,6 +139,21 @@ RULES = [
         "Nous avons environ dix minutes.",
         "Tenemos unos diez minutos.",
     ),
+    (
+        "I think we should wait until everybody has arrived.",
+        "Je pense que nous devrions attendre jusqu'à ce que tout le monde est arrivé.",
+        "Pienso que deberíamos esperar hasta que todo el mundo ha llegado.",
+    ),
+    (
+        "She moved to Paris three years ago and never came back.",
+        "Elle a déménagé à Paris il y a trois ans et n'est jamais revenue.",
+        "Ella se mudó a París hace tres años y nunca volvió.",
+    ),
+    (
+        "Please turn left at the bridge.",
+        "S'il vous plaît tournez à gauche au pont.",
+        "Por favor gire a la izquierda en el puente.",
+    ),
     # what is in no book stays
     ("The zyzzyva is beautiful.", "Le zyzzyva est beau.", "El zyzzyva es hermoso."),
 ]
@@ -162,6 +177,8 @@ def test_sentences_by_rule(english, french, spanish):
         ("Nous arriverons demain à 9 h 30.", "fr", "We will arrive tomorrow at 9:30."),
         ("Le prix est 1 250,50 €.", "fr", "The price is 1250.50€."),
         ("Il pleut mais je n'ai pas froid.", "fr", "It rains but I am not cold."),
+        ("Elle est partie il y a trois ans.", "fr", "She left three years ago."),
+        ("Nous n'avons plus de lait.", "fr", "We no longer have milk."),
         ("El tren sale a las tres.", "es", "The train leaves at 3 o'clock."),
         ("Quisiera reservar una mesa.", "es", "I would like to book a table."),
         ("Tengo que llamar a mi médico.", "es", "I have to call my doctor."),
