@@ -1,6 +1,7 @@
 """Whether the right stretch of a speaker is copied, and nothing else.
 
 python -m benchmarks.interpret.samples [--seed 1] [--only overlap,turns] [--times 1.0] [--misses]
+python -m benchmarks.interpret.samples --who     # who of two or three speaks, at one microphone
 
 Makes some 600 recordings of people from whom nothing was learnt (`people.strangers`): clean ones,
 spoilt ones, and ones that are spoilt in part. Each is fed in blocks of 32 ms to a `SampleFinder`,
@@ -346,13 +347,70 @@ def outcomes(made_cases: Iterator[Case]) -> Iterator[Outcome]:
         )
 
 
+def who(seed: int, dialogues: int = 30) -> dict[str, float]:
+    """Tell two or three people at one microphone apart; sentences, each after another's."""
+    from vivavoce.pipelines.interpret.tracker import Tracker
+
+    right = wrong = people_right = 0
+    seconds = cpu = 0.0
+    with Synthesiser() as synthesiser:
+        for number in range(dialogues):
+            random = np.random.default_rng((seed, number))
+            maker = Maker(synthesiser, random, True)
+            people: list[Person] = []
+            for _ in range(2 + number % 2):
+                people.append(maker.someone(*people))
+            texts = [made.sentences(person.language, random) for person in people]
+            order = [turn % len(people) for turn in range(15)]
+            parts, spoken, at = [], [], 0
+            for person in order:
+                said = synthesiser.say(people[person], next(texts[person])) / 32_768
+                said = said / np.sqrt(made.power(said)) * 0.1
+                gap = np.zeros(int(random.uniform(0.4, 1.0) * RATE))
+                spoken.append((person, at, at + len(said)))
+                parts += [said, gap]
+                at += len(said) + len(gap)
+            pcm = made.pcm(np.concatenate(parts), random)
+            vad, tracker = SileroVad(RATE), Tracker()
+            for start in range(0, len(pcm) - vad.window + 1, vad.window):
+                (window,) = vad.feed(block := pcm[start : start + vad.window])
+                begin = time.thread_time()
+                tracker.feed(block, window.probability)
+                cpu += time.thread_time() - begin
+            seconds += len(pcm) / RATE
+            people_right += len(tracker.people) == len(people)
+            # A name is whose most of what it was given is.
+            found = [(tracker.who((a + b) / 2 / RATE), person) for person, a, b in spoken]
+            owners = {
+                name: Counter(p for n, p in found if n == name).most_common(1)[0][0]
+                for name, _ in found
+            }
+            firsts = {owner: name for name, owner in reversed(owners.items())}
+            good = sum(firsts.get(person) == name for name, person in found)
+            right, wrong = right + good, wrong + len(found) - good
+    return {
+        "dialogues": dialogues,
+        "sentences": right + wrong,
+        "named_right": round(right / (right + wrong), 4),
+        "people_counted_right": round(people_right / dialogues, 4),
+        "cpu_per_second_ms": round(cpu / seconds * 1000, 2),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--times", type=float, default=1.0)
     parser.add_argument("--misses", action="store_true")
+    parser.add_argument("--who", action="store_true")
     given = parser.parse_args()
+    if given.who:
+        told = who(given.seed)
+        print(json.dumps(told))
+        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.write_text(json.dumps(kept | {"who": told}, indent=1) + "\n")
+        return
     only = tuple(part for part in given.only.split(",") if part)
     every = []
     for each in outcomes(cases(given.seed, only, given.times)):
@@ -407,7 +465,8 @@ def main() -> None:
     }
     print(json.dumps(summary))
     if not only and given.times == 1:
-        RESULTS.write_text(json.dumps({"summary": summary, "kinds": table}, indent=1) + "\n")
+        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.write_text(json.dumps(kept | {"summary": summary, "kinds": table}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -305,7 +305,7 @@ class Demands:
     level: float = -44.0
     snr: float = 16.0
     sinks: float = 9.0
-    clipped: float = 0.0006
+    clipped: float = 0.0015
     bandwidth: float = 2_100.0
     fall: float = 11.0
     steady: float = 0.6
@@ -346,7 +346,9 @@ class Demands:
                 "quiet",
                 f"the voice is too quiet ({of.level:.0f} dBFS): come nearer to the microphone",
             )
-        if of.snr < self.snr and (of.fall >= self.fall or of.restless < _ECHO):
+        # An echo fills the pauses, too; it varies, or sinks more slowly than such a noise lets it.
+        echo = of.fall < self.fall and (of.restless >= _ECHO or (of.snr > 9 and of.fall < 8))
+        if of.snr < self.snr and not echo:
             what = "music or voices are" if of.tonal > 0.5 else "there is noise"
             return Refusal(
                 "noise",

@@ -144,7 +144,7 @@ class _Round:
         return self._points[narrow][-(-before // who.STEP) :]
 
     def whole(self, at: int) -> tuple[int, int]:
-        """Return where to begin and end from a frame on: what is too short to be judged is left out.
+        """Return where to begin and end from a frame on: what cannot be judged is left out.
 
         The words before the first silence and behind the last one may be somebody else's, or said
         before a noise ended, when they are so few that nothing can be told of them.
@@ -230,6 +230,8 @@ class SampleFinder:
     def finish(self) -> Picked | Refused:
         """Judge what has not been judged yet. May take some 10 ms; feeding may go on."""
         self._analyse()
+        if not self._fed:
+            return self.verdict
         while self._due:
             self._measure()
         self._bound(self._dropped + self._size)
