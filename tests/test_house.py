@@ -147,8 +147,8 @@ PURE = (
     *(
         f"pipelines/interpret/{name}.py"
         for name in (
-            *("aligning", "cutting", "grammar", "grammar_brackets", "grammar_choice"),
-            *("grammar_tokens", "grammar_words", "prompt", "settling"),
+            *("aligning", "amounts", "cutting", "grammar", "grammar_brackets", "grammar_choice"),
+            *("grammar_tokens", "grammar_words", "language", "prompt", "rendering", "settling"),
         )
     ),
     *(
