@@ -14,13 +14,17 @@ from datetime import date
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from benchmarks.interpret import people as made
 from benchmarks.interpret.people import Person, Synthesiser
-from tests.speech import has_espeak
+from tests.speech import has_espeak, speak
 from vivavoce.agent import Interpreter
+from vivavoce.agent.settings import Settings
 from vivavoce.agent.voices import Speaker, VoiceSample
+from vivavoce.cli.interpret import Wanted, interpret
 from vivavoce.pipelines.audio.convert import rms_dbfs
+from vivavoce.pipelines.audio.wav import WavWriter
 from vivavoce.pipelines.interpret.quality import RATE
 from vivavoce.pipelines.interpret.speakers import Copying, Speakers
 from vivavoce.pipelines.models.consent import Consent, ConsentError
@@ -314,3 +318,38 @@ def _likeness(whole: np.ndarray, part: np.ndarray) -> float:
     sums = np.concatenate([[0.0], np.cumsum(whole**2)])
     energy = (sums[len(part) :] - sums[: -len(part)])[: len(found)]
     return float(np.max(found / np.sqrt(energy * np.sum(part**2) + 1)))
+
+
+@pytest.mark.needs_flite
+async def test_a_session_goes_over_to_the_speakers_own_voice(profile, tmp_path) -> None:
+    sentences = [
+        "Good morning, everybody, and thank you for coming.",
+        "Today I would like to speak about bread.",
+        "The oldest bread was baked more than ten thousand years ago.",
+        "Water, flour and time are all that it takes.",
+        "Thank you very much for your attention this morning.",
+    ]
+    talk = tmp_path / "talk.wav"
+    gap = np.zeros(RATE // 2, np.int16)
+    parts = [part for text in sentences for part in (speak(text, RATE), gap)]
+    writer = WavWriter(talk, RATE, 1)
+    writer.write(np.concatenate(parts))
+    writer.close()
+    key = profile(script={"hear": sentences, "speak": "tone"})
+    wanted = Wanted(talk, transcript=tmp_path / "talk.json", consent="Ann, aloud", fast=True)
+    ended = await interpret(
+        Interpreter("en", "fr", voice="speaker"),
+        Settings(models="sandbox", sandbox_url=key.url, sandbox_key=key.key),
+        Console(file=io.StringIO()),
+        wanted,
+    )
+    voices = [segment.voice for segment in ended.call.transcript.segments]
+    assert voices[0] == ""  # the neutral one, until enough is heard
+    assert voices[-1] == "speaker"
+    asked = [each["body"] for each in key.report["bodies"] if "input" in each["body"]]
+    copied = ["ref_audio" in body for body in asked]
+    assert not copied[0]
+    assert copied[-1]
+    assert copied == sorted(copied)  # and it stays so
+    assert all(("voice_id" in body) != ("ref_audio" in body) for body in asked)
+    assert "ref_audio" not in (tmp_path / "talk.json").read_text()
