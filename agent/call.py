@@ -72,6 +72,7 @@ class Call(Generic[Deps, State]):
         transfers: Whom the caller was handed over to, or was to be.
         disclosed: When the caller was told that a machine speaks (s); None if nobody did.
         consent: Whether the caller agreed to be recorded; None if nobody asked.
+        copies: Who agreed that their voice is copied, and what came of it, as JSON.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Call(Generic[Deps, State]):
         self.transfers: list[Transfer] = []
         self.disclosed: float | None = None
         self.consent: bool | None = None
+        self.copies: list[dict[str, Any]] = []
         self.greeting_due = False
         self.considering = False
         self._line: Line | None = None

@@ -37,6 +37,7 @@ def record(
         "health": call.ledger.health.to_dict(),
         "disclosed": call.disclosed,
         "consent": call.consent,
+        "copies": call.copies,
         "transfers": [transfer.to_dict() for transfer in call.transfers],
         "providers": call.ledger.providers,
         "switches": [switch.to_dict() for switch in call.ledger.switches],

@@ -152,6 +152,7 @@ class Seat:
         self.speakers: Speakers | None = None
         if speaks is not None and interpreter.copies and voices is None:
             voices = self.speakers = Speakers(interpreter, models.speaking, self.now)
+            self.call.copies = self.speakers.records
         self._guard = Guard(models.speaking.rate)
         if speaks is not None:
             self.ear = Ear(

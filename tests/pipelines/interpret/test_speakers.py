@@ -352,4 +352,8 @@ async def test_a_session_goes_over_to_the_speakers_own_voice(profile, tmp_path) 
     assert copied[-1]
     assert copied == sorted(copied)  # and it stays so
     assert all(("voice_id" in body) != ("ref_audio" in body) for body in asked)
-    assert "ref_audio" not in (tmp_path / "talk.json").read_text()
+    record = (tmp_path / "talk.json").read_text()
+    assert "ref_audio" not in record
+    (copied_from,) = json.loads(record)["copies"]
+    assert (copied_from["who"], copied_from["how"]) == ("Ann", "aloud")
+    assert len(copied_from["samples"]) >= 1
