@@ -48,9 +48,10 @@ class Back(BackVerbs):
             ),
         )
         while self._at < len(self._words):
-            if not any(step() for step in steps):
-                self._out.append(self._words[self._at])
-                self._at += 1
+            before = self._at
+            if not any(step() for step in steps) or self._at == before:
+                self._out.append(self._words[before])
+                self._at = before + 1
         self._leave()
         return _spelled(self._out)
 

@@ -51,12 +51,12 @@ class Clause(Predicates):
             self._alone,
             self._adverb,
         )
-        while self.read.at < len(self.read.tokens):
-            before = self.read.at
-            if not any(step() for step in steps):
-                self.out.append(self.read.tokens[before].text)
+        while (left := len(self.read.tokens) - self.read.at) > 0:
+            done = any(step() for step in steps)
+            if not done or len(self.read.tokens) - self.read.at >= left:
+                # No rule fits, or one that took nothing: the word stays as it is.
+                self.out.append(self.read.tokens[self.read.at].text)
                 self.read.at += 1
-            assert self.read.at > before or self.read.at < len(self.read.tokens)
         return [*self.out, *self._deferred]
 
     def _ask(self) -> bool:

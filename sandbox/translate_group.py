@@ -374,7 +374,7 @@ class _Groups:
             doing = {"present": "progressive", "past": "past progressive"}.get(tense, tense)
             return self._put(taken[0], doing, taken[1], link)
         event = tense == "past" and word in _EVENTS
-        if self._participle_at(self.at) and (
+        if self.read_.is_verb(self.at, "participle") and (
             event or self.read_.match(self.at, "adjective") is None
         ):
             taken = self._take("participle")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from vivavoce.sandbox.dictionary import dictionary
 from vivavoce.sandbox.phrasebook import phrasebook, phrases
 from vivavoce.sandbox.translate import translate, translates
+from vivavoce.sandbox.translate_forms import forms
 
 RULES = [
     # articles, adjectives, plural
@@ -274,6 +276,30 @@ def _sentences(entry):
 def test_no_text_is_too_odd(text):
     for source, target in (("en", "fr"), ("en", "es"), ("fr", "en"), ("es", "en"), ("fr", "es")):
         translate(text, source, target)
+
+
+_SMALL = {
+    "en": "i you it we they the a my to of in on and but that who what where when how do does did is"
+    " are was will would can could not have has had been going there me him us for with , ? 's more",
+    "fr": "je il nous vous ils le la les un des de du à ne pas se me qui que où est a ont y en",
+    "es": "yo usted el la los un una de a al no se me que donde es está hay le lo",
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("en", "fr"), ("en", "es"), ("fr", "en"), ("es", "en")]
+)
+def test_words_in_no_order_come_to_an_end(source, target):
+    dice = random.Random(7)
+    known = [*(dictionary().readings if source == "en" else forms(source).meanings)]
+    small = _SMALL[source].split()
+    for _ in range(150):
+        words = [
+            dice.choice(small if dice.random() < 0.6 else known) for _ in range(dice.randint(1, 12))
+        ]
+        said = translate(" ".join(words) + dice.choice([".", "?"]), source, target)
+        assert said
+        assert "\x01" not in said
 
 
 def test_other_languages_stay_as_they_are():
