@@ -23,6 +23,7 @@ from vivavoce.sandbox.translate_brief import shorter
 from vivavoce.sandbox.translate_clause import Clause
 from vivavoce.sandbox.translate_words import KEPT, key, sentences, tokens
 
+_SAID = re.compile(rf"[\w{KEPT}]")
 LANGUAGES = ("en", "fr", "es")
 """What it translates between; French and Spanish by way of English."""
 
@@ -60,12 +61,14 @@ def translate(
         english = " ".join(
             _sentence_back(part, mark, source, kept) for part, mark in sentences(text)
         )
-        if target == "en":
-            return _restored(english, kept)
+        if target == "en" or not _SAID.search(english):
+            return _restored(english if _SAID.search(english) else text, kept)
         text, source = english, "en"
     language = cast("Language", target)
     parts = [_sentence(part, mark, language, kept) for part, mark in sentences(text)]
-    return _restored(" ".join(part for part in parts if part), kept)
+    made = " ".join(part for part in parts if part)
+    # What was said is never nothing.
+    return _restored(made if _SAID.search(made) else text, kept)
 
 
 def _kept(text: str, source: str, glossary: Mapping[str, str]) -> tuple[str, list[str]]:
