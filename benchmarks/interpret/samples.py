@@ -3,7 +3,7 @@
 python -m benchmarks.interpret.samples [--seed 1] [--only overlap,turns] [--times 1.0] [--misses]
 python -m benchmarks.interpret.samples --who     # who of two or three speaks, at one microphone
 
-Makes some 600 recordings of people from whom nothing was learnt (`people.strangers`): clean ones,
+Makes some 600 recordings (`--times 0.75`: 460) of people from whom nothing was learnt (`people.strangers`): clean ones,
 spoilt ones, and ones that are spoilt in part. Each is fed in blocks of 32 ms to a `SampleFinder`,
 with what the voice detector says; what it picks or refuses is compared with what is true. Writes
 results/interpret-samples.json.
@@ -449,6 +449,8 @@ def main() -> None:
     first = [each.after for each in picks if each.after is not None and each.case.kind == "clean"]
     summary = {
         "cases": len(every),
+        "seed": given.seed,
+        "times": given.times,
         "seconds": round(seconds),
         "picked_right": round(np.mean([each.right for each in picks]).item(), 4) if picks else None,
         "refused": round(
@@ -464,7 +466,7 @@ def main() -> None:
         "first_pick_after_s": round(float(np.median(first)), 1) if first else None,
     }
     print(json.dumps(summary))
-    if not only and given.times == 1:
+    if not only:
         kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         RESULTS.write_text(json.dumps(kept | {"summary": summary, "kinds": table}, indent=1) + "\n")
 

@@ -347,8 +347,10 @@ class Demands:
                 f"the voice is too quiet ({of.level:.0f} dBFS): come nearer to the microphone",
             )
         # An echo fills the pauses, too; it varies, or sinks more slowly than such a noise lets it.
-        echo = of.fall < self.fall and (of.restless >= _ECHO or (of.snr > 9 and of.fall < 8))
-        if of.snr < self.snr and not echo:
+        echo = of.fall < self.fall and (of.restless >= _ECHO or (of.snr > 10 and of.fall < 7))
+        # So does somebody else who speaks at the same time.
+        voices = of.snr > 12 and of.overlap > 3 * self.overlap
+        if of.snr < self.snr and not echo and not voices:
             what = "music or voices are" if of.tonal > 0.5 else "there is noise"
             return Refusal(
                 "noise",
@@ -363,7 +365,7 @@ class Demands:
             )
         if of.steady > self.steady:
             return Refusal("music", "this sounds like music, not like somebody who speaks")
-        if of.fall < self.fall or of.snr < self.snr:
+        if of.fall < self.fall or (of.snr < self.snr and not voices):
             return Refusal(
                 "echo", "the room echoes: come nearer to the microphone, or use a headset"
             )

@@ -36,6 +36,10 @@ FEW = 1.4
 """Seconds at either end of a stretch, apart from the rest, of which nothing can be told."""
 SILENCE = 3
 """Frames of silence that set them apart: 60 ms and more, longer than a consonant's."""
+FEW_AFTER_REST = 3.0
+"""The same, behind a pause."""
+REST = 10
+"""Frames of silence that are a pause: 200 ms."""
 SPELL = 75
 """Loud frames in which two may be found to speak at once: a second and a half."""
 
@@ -143,20 +147,26 @@ class _Round:
         before = int(np.searchsorted(self._voiced, at))
         return self._points[narrow][-(-before // who.STEP) :]
 
-    def whole(self, at: int) -> tuple[int, int]:
+    def whole(self, at: int, shortest: int) -> tuple[int, int]:
         """Return where to begin and end from a frame on: what cannot be judged is left out.
 
         The words before the first silence and behind the last one may be somebody else's, or said
-        before a noise ended, when they are so few that nothing can be told of them.
+        before a noise ended, when they are so few that nothing can be told of them. Behind a pause
+        more is left out, where enough remains.
         """
         silent = np.flatnonzero(self._silent[at:])
         runs = np.split(silent, np.flatnonzero(np.diff(silent) > 1) + 1)
-        pauses = [(int(run[0]), int(run[-1])) for run in runs if len(run) >= SILENCE]
         size = len(self.table) - at
-        few = int(FEW * quality.PER_SECOND)
-        begin = max((last for _, last in pauses if last < few), default=0)
-        end = min((first for first, _ in pauses if first > size - few), default=size - 1) + 1
-        return at + begin, at + end
+        found = 0, size
+        for least, seconds in ((SILENCE, FEW), (REST, FEW_AFTER_REST)):
+            pauses = [(int(run[0]), int(run[-1])) for run in runs if len(run) >= least]
+            few = int(seconds * quality.PER_SECOND)
+            begin = max((last for _, last in pauses if last < few), default=0)
+            end = min((first for first, _ in pauses if first > size - few), default=size - 1) + 1
+            begin, end = max(begin, found[0]), min(end, found[1])
+            if least == SILENCE or end - begin >= shortest:
+                found = begin, end
+        return at + found[0], at + found[1]
 
 
 class SampleFinder:
@@ -390,7 +400,7 @@ class SampleFinder:
             if not self._due and isinstance(self.verdict, Refused):
                 self.verdict = self._refused
             return
-        begin, close = around.whole(at)
+        begin, close = around.whole(at, int(self.demands.shortest * quality.PER_SECOND))
         start, end = around.first + begin, around.first + close
         seconds = (end - start) / quality.PER_SECOND
         if seconds < self.demands.shortest or start < self._dropped:
