@@ -168,13 +168,26 @@ class Outcome:
 
     @property
     def understood(self) -> list[str]:
-        """The words of all segments in order, without marks, case and what was not said.
+        """The words of all segments in order, without marks and case.
 
-        A word that was mistaken for another ("bababax") and cut off before it was known counts.
+        What was cut off before it was known better counts as the word that it was taken for:
+        "bababax", or "ha" in the place of one word or of none.
         """
-        told = (word for each in self.segments for word in each.text.split())
-        bare = (word.strip(".,").lower().removesuffix("x") for word in told)
-        return [word for word in bare if word != "ha"]
+        told = [_bare(word) for each in self.segments for word in each.text.split()]
+        found: list[str] = []
+        for at, word in enumerate(told):
+            if word != "ha":
+                found.append(word)
+                continue
+            behind = next((later for later in told[at + 1 :] if later != "ha"), "")
+            place = len(found)
+            if place < len(self.words) and self.words[place] != behind:
+                found.append(self.words[place])
+        return found
+
+
+def _bare(word: str) -> str:
+    return word.strip(".,").removesuffix("x").strip(".,").lower()
 
 
 async def trial(minutes: float, *, seed: int = 7, faults: Faults | None = None) -> Outcome:
