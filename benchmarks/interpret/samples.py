@@ -3,10 +3,10 @@
 python -m benchmarks.interpret.samples [--seed 1] [--only overlap,turns] [--times 1.0] [--misses]
 python -m benchmarks.interpret.samples --who     # who of two or three speaks, at one microphone
 
-Makes some 600 recordings (`--times 0.75`: 460) of people from whom nothing was learnt (`people.strangers`): clean ones,
-spoilt ones, and ones that are spoilt in part. Each is fed in blocks of 32 ms to a `SampleFinder`,
-with what the voice detector says; what it picks or refuses is compared with what is true. Writes
-results/interpret-samples.json.
+Makes some 600 recordings (460 with `--times 0.75`) of people from whom nothing was learnt
+(`people.strangers`): clean ones, spoilt ones, and ones that are spoilt in part. Each is fed in
+blocks of 32 ms to a `SampleFinder`, with what the voice detector says; what it picks or refuses is
+compared with what is true. Writes results/interpret-samples.json.
 """
 
 import argparse
