@@ -130,7 +130,7 @@ async def measure(name: str, sandbox: Sandbox, seconds: float) -> dict[str, Any]
     else:
         segments, report["account"] = ours(told, sound)
         report["loop_lag_ms"] = told[-1]["loop_lag_ms"] if told else {}
-    return report | judge(segments, heard) | {"segments": [s.to_dict() for s in segments]}
+    return report | judge(segments, heard) | {"segments": [kept(one) for one in segments]}
 
 
 def ours(told: list[dict[str, Any]], sound: Sound) -> tuple[list[Segment], dict[str, float]]:
@@ -163,6 +163,13 @@ def account(segments: list[Segment], stretches: Sequence[Sequence[float]]) -> di
         "differs_p95_ms": round(float(p95), 1),
         "differs_most_ms": round(max(values), 1),
     }
+
+
+def kept(segment: Segment) -> dict[str, Any]:
+    """Return what is kept of a segment."""
+    names = ("number", "text", "translation", "spoken_from", "spoken_to", "condensed", "speed")
+    whole = segment.to_dict()
+    return {name: whole[name] for name in names}
 
 
 def segment_of(given: dict[str, Any]) -> Segment:
