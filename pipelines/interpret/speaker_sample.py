@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vivavoce.pipelines.interpret import quality, who
-from vivavoce.pipelines.interpret.quality import HOP, Analyser, Demands, Figures, Float32, Int16
+from vivavoce.pipelines.interpret.demands import NARROW, Cause, Demands, Figures, Refusal
+from vivavoce.pipelines.interpret.quality import HOP, Analyser, Float32, Int16
 
 BLOCK = 8_000
 """Samples that are analysed at once: half a second, 1 ms of computing."""
@@ -84,7 +85,7 @@ class Picked:
     @property
     def narrow(self) -> bool:
         """Whether it came over a telephone."""
-        return self.report.bandwidth < quality.NARROW
+        return self.report.bandwidth < NARROW
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,11 @@ class Refused:
         report: What was measured of the longest stretch.
     """
 
-    refusal: quality.Refusal
+    refusal: Refusal
     report: Figures
 
     @property
-    def cause(self) -> quality.Cause:
+    def cause(self) -> Cause:
         """What is wrong, in a word."""
         return self.refusal.cause
 
@@ -110,7 +111,7 @@ class Refused:
         return self.refusal.why
 
 
-NOTHING = Refused(quality.Refusal("short", "nothing was heard so far"), Figures())
+NOTHING = Refused(Refusal("short", "nothing was heard so far"), Figures())
 
 
 class _Round:
@@ -381,7 +382,7 @@ class SampleFinder:
         pcm = self._pcm[start - self._dropped : around.end - self._dropped]
         at = start - around.first
         figures = quality.measure(table, self._hush)
-        narrow = figures.bandwidth < quality.NARROW
+        narrow = figures.bandwidth < NARROW
         points = around.points(at, narrow=narrow)
         overlap, together = around.overlap(at)
         figures = replace(
@@ -393,7 +394,7 @@ class SampleFinder:
         )
         refusal = self.demands.refusal(figures)
         if refusal is None and self._stranger(points, narrow=narrow):
-            refusal = quality.Refusal("turns", "somebody else speaks than before")
+            refusal = Refusal("turns", "somebody else speaks than before")
         if refusal is not None:
             # The longest tells most of what is wrong.
             self._refused = self._refused or Refused(refusal, figures)

@@ -22,7 +22,8 @@ import numpy as np
 from vivavoce.agent.interpreter import Interpreter
 from vivavoce.agent.voices import Speaker, VoiceSample, voice_for
 from vivavoce.pipelines.interpret import quality
-from vivavoce.pipelines.interpret.quality import RATE, Demands, Int16
+from vivavoce.pipelines.interpret.demands import Demands
+from vivavoce.pipelines.interpret.quality import RATE, Int16
 from vivavoce.pipelines.interpret.speaker_sample import Picked, SampleFinder
 from vivavoce.pipelines.interpret.tracker import Said, Tracker
 from vivavoce.pipelines.models.consent import Consent, ConsentError

@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 
 from vivavoce.pipelines.interpret import quality
-from vivavoce.pipelines.interpret.quality import (
-    HOP,
-    RATE,
-    Analyser,
-    Demands,
-    Figures,
-    clipped,
-    measure,
-)
+from vivavoce.pipelines.interpret.demands import Demands, Figures
+from vivavoce.pipelines.interpret.quality import HOP, RATE, Analyser, clipped, measure
 
 GOOD = Figures(
     seconds=9.0,

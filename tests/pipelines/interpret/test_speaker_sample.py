@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks.interpret.samples import Case, cases, find, judge
 from tests.speech import has_espeak
-from vivavoce.pipelines.interpret.quality import RATE, Demands
+from vivavoce.pipelines.interpret.demands import Demands
+from vivavoce.pipelines.interpret.quality import RATE
 from vivavoce.pipelines.interpret.speaker_sample import Picked, Refused, SampleFinder
 
 pytestmark = pytest.mark.skipif(not has_espeak(), reason="needs espeakng-loader")
