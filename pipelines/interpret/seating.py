@@ -272,11 +272,7 @@ class Seating:
 
     def routes(self) -> set[Route]:
         """Return the lanes that there have to be: each once, whoever listens to it."""
-        return {
-            route
-            for person in self._seated.values()
-            for route in self.heard_by(person.id)
-        }
+        return {route for person in self._seated.values() for route in self.heard_by(person.id)}
 
     def spoken(self, route: Route) -> bool:
         """Whether anybody hears a lane, rather than only reads it."""
