@@ -92,6 +92,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            # One Chromium at a time: two of them leave no machine to the pages in them.
+            browser = "tests/web/browser/"
+            return browser if nodeid.startswith(browser) else super()._split_scope(nodeid)
+
         def _assign_work_unit(self, node: Any) -> None:
             waits = self.nodes.index(node) < WAITING
             fits = (scope for scope in self.workqueue if scope.startswith(REAL_TIME) == waits)
