@@ -52,7 +52,7 @@ async def test_a_slow_tool_is_not_silence(hold, working):
         return "It is sunny."
 
     think = [{"name": "look"}, "Sunny it is."]
-    held = await hold(agent, [HELLO], script={"hear": [HELLO], "think": think}, patience=4)
+    held = await hold(agent, [HELLO], script={"hear": [HELLO], "think": think}, patience=7)
     said = [reply.heard for reply in held.call.transcript.replies]
     assert said == (["One moment, please.", "Sunny it is."] if working == "words" else [*said[-1:]])
     assert said[-1] == "Sunny it is."
