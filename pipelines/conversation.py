@@ -8,15 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
-from pipecat.frames.frames import EndFrame
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.workers.runner import WorkerRunner
 
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallEnded, CallStarted
 from vivavoce.agent.phrases import APOLOGY, FAREWELL, phrase
+from vivavoce.pipelines import running
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.ears import Ears
 from vivavoce.pipelines.lag import LoopLag
@@ -35,11 +32,6 @@ from vivavoce.pipelines.transport import Transport
 from vivavoce.pipelines.turns.playout import Block
 from vivavoce.pipelines.turns.silence import Scene
 from vivavoce.pipelines.wire import Wire
-
-START = 20.0
-"""Seconds the pipeline may take to start."""
-STOP = 5.0
-"""Seconds it may take to end."""
 
 
 class Conversation:
@@ -114,17 +106,9 @@ class Conversation:
         self._leaving = ""
         self._apology: Speech | None = None
         self._apologising = 0
-        self.worker = PipelineWorker(
-            Pipeline([transport.input(), self._ears, self._mind, self._mouth, transport.output()]),
-            params=PipelineParams(
-                audio_in_sample_rate=16_000,
-                audio_out_sample_rate=self._mouth.rate,
-                enable_metrics=False,
-            ),
-            enable_rtvi=False,
-            enable_turn_tracking=False,
-            idle_timeout_secs=None,
-            check_dangling_tasks=False,
+        self.worker = running.make_worker(
+            [transport.input(), self._ears, self._mind, self._mouth, transport.output()],
+            self._mouth.rate,
         )
 
     # What the transport sees.
@@ -234,25 +218,7 @@ class Conversation:
             RuntimeError: If the pipeline does not start.
         """
         logs.call_id.set(self.call.id)
-        runner = WorkerRunner(handle_sigint=False, check_dangling_tasks=False)
-        started = asyncio.Event()
-
-        async def on_started(_worker: PipelineWorker, _frame: object) -> None:
-            started.set()
-
-        self.worker.add_event_handler("on_pipeline_started", on_started)
-        await runner.add_workers(self.worker)
-        running = asyncio.create_task(runner.run(), name="pipeline")
-        reason = "the line was closed"
-        try:
-            async with asyncio.timeout(START):
-                await started.wait()
-            reason = await self._carry()
-        except TimeoutError as error:
-            raise RuntimeError(f"the pipeline did not start within {START:g} s") from error
-        finally:
-            # Shielded: a second Ctrl-C must not leave half a recording.
-            await asyncio.shield(self._end(running, reason))
+        await running.run(self.worker, self._carry, self._end)
         return self.call
 
     async def _carry(self) -> str:
@@ -317,23 +283,16 @@ class Conversation:
 
         await self._attempt("agent", "the agent's greeting failed", say())
 
-    async def _end(self, running: asyncio.Task[None], reason: str) -> None:
-        try:
-            await self.worker.queue_frame(EndFrame())
-            done, _ = await asyncio.wait({running}, timeout=STOP)
-            if not done:
-                await self.worker.cancel(reason="it did not end in time")
-                await asyncio.wait({running}, timeout=STOP)
-        finally:
-            await self._transport.close()
-            self._wire.close()
-            if self._lag is not None:
-                self._lag.close()
-                self.call.ledger.health.lag = self._lag.to_dict()
-            self.call.emit(CallEnded(self._context.at, self._over or reason))
-            await self._mind.close()
-            await self._attempt("agent", "the agent could not end", self._lifespan.leave())
-            await self._context.close()
+    async def _end(self, reason: str) -> None:
+        await self._transport.close()
+        self._wire.close()
+        if self._lag is not None:
+            self._lag.close()
+            self.call.ledger.health.lag = self._lag.to_dict()
+        self.call.emit(CallEnded(self._context.at, self._over or reason))
+        await self._mind.close()
+        await self._attempt("agent", "the agent could not end", self._lifespan.leave())
+        await self._context.close()
 
     # Trouble.
 

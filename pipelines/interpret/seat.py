@@ -8,20 +8,17 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from pipecat.frames.frames import EndFrame, Frame, InputAudioRawFrame
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker
+from pipecat.frames.frames import Frame, InputAudioRawFrame
 from pipecat.processors.frame_processor import FrameDirection
-from pipecat.workers.runner import WorkerRunner
 
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallEnded, CallStarted, SegmentChanged
 from vivavoce.agent.interpreter import Interpreter, Original
 from vivavoce.agent.segment import Segment
+from vivavoce.pipelines import running
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.clock import Clock
-from vivavoce.pipelines.conversation import START, STOP
 from vivavoce.pipelines.frames import CallerTurnFrame
 from vivavoce.pipelines.interpret.aside import Aside
 from vivavoce.pipelines.interpret.ear import RATE, Ear
@@ -33,6 +30,7 @@ from vivavoce.pipelines.lag import LoopLag
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Samples
+from vivavoce.pipelines.observing import logs
 from vivavoce.pipelines.stage import Context, Stage
 from vivavoce.pipelines.transport import Transport
 from vivavoce.pipelines.turns.playout import Block
@@ -174,17 +172,8 @@ class Seat:
         self._lag = None if simulated else LoopLag()
         self._noted: set[int] = set()
         self._over = self._leaving = ""
-        self.worker = PipelineWorker(
-            Pipeline([transport.input(), Booth(self.context, self), transport.output()]),
-            params=PipelineParams(
-                audio_in_sample_rate=RATE,
-                audio_out_sample_rate=self._rate,
-                enable_metrics=False,
-            ),
-            enable_rtvi=False,
-            enable_turn_tracking=False,
-            idle_timeout_secs=None,
-            check_dangling_tasks=False,
+        self.worker = running.make_worker(
+            [transport.input(), Booth(self.context, self), transport.output()], self._rate
         )
 
     # For the session.
@@ -341,25 +330,8 @@ class Seat:
         Raises:
             RuntimeError: If the pipeline does not start.
         """
-        runner = WorkerRunner(handle_sigint=False, check_dangling_tasks=False)
-        started = asyncio.Event()
-
-        async def on_started(_worker: PipelineWorker, _frame: object) -> None:
-            started.set()
-
-        self.worker.add_event_handler("on_pipeline_started", on_started)
-        await runner.add_workers(self.worker)
-        running = asyncio.create_task(runner.run(), name="pipeline")
-        reason = "the line was closed"
-        try:
-            async with asyncio.timeout(START):
-                await started.wait()
-            reason = await self._carry()
-        except TimeoutError as error:
-            raise RuntimeError(f"the pipeline did not start within {START:g} s") from error
-        finally:
-            # Shielded: a second Ctrl-C must not leave half a recording.
-            await asyncio.shield(self._end(running, reason))
+        logs.call_id.set(self.call.id)
+        await running.run(self.worker, self._carry, self._end)
         return self.call
 
     async def _carry(self) -> str:
@@ -373,28 +345,21 @@ class Seat:
             await self.ear.open()
         return await self._transport.carry(self)
 
-    async def _end(self, running: asyncio.Task[None], reason: str) -> None:
-        try:
-            await self.worker.queue_frame(EndFrame())
-            done, _ = await asyncio.wait({running}, timeout=STOP)
-            if not done:
-                await self.worker.cancel(reason="it did not end in time")
-                await asyncio.wait({running}, timeout=STOP)
-        finally:
-            await self._transport.close()
-            if self.ear is not None:
-                await self._drained(self.ear)
-                await self.ear.close()
-            if self.speakers is not None:
-                self.speakers.close()
-            for speaker in list(self._beneath):
-                self.unhear(speaker)
-            await self._aside.close()
-            if self._lag is not None:
-                self._lag.close()
-                self.call.ledger.health.lag = self._lag.to_dict()
-            self.call.emit(CallEnded(self.context.at, self._over or reason))
-            await self.context.close()
+    async def _end(self, reason: str) -> None:
+        await self._transport.close()
+        if self.ear is not None:
+            await self._drained(self.ear)
+            await self.ear.close()
+        if self.speakers is not None:
+            self.speakers.close()
+        for speaker in list(self._beneath):
+            self.unhear(speaker)
+        await self._aside.close()
+        if self._lag is not None:
+            self._lag.close()
+            self.call.ledger.health.lag = self._lag.to_dict()
+        self.call.emit(CallEnded(self.context.at, self._over or reason))
+        await self.context.close()
 
     async def _drained(self, ear: Ear) -> None:
         """Have what was said translated to its end, for those who are still there."""
