@@ -17,13 +17,13 @@ CODE   := $(ROOMS) tests examples benchmarks conformance
 
 .PHONY: demo test check format bench conformance fuzz audit sbom docs dev clean
 
-$(VENV)/.base: pyproject.toml
+$(VENV)/.base: pyproject.toml | $(VENV)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing vivavoce and its embedded models ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sandbox]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml
+$(VENV)/.dev: pyproject.toml | $(VENV)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing vivavoce with its development tools ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
@@ -63,7 +63,9 @@ dev: $(VENV)/.dev $(VENV)/.peers $(VENV)/.pjsip .typing
 demo: $(VENV)/.base $(VENV)/.debian
 	@$(BIN)/vivavoce demo
 
-test: dev
+# Debian's packages and Python's are fetched side by side.
+test:
+	@$(MAKE) --no-print-directory -j3 dev
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: dev audit

@@ -20,6 +20,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.cli.commands import COMMAND, environment
 from tests.speech import speak
+from tests.web.calls import get
 from vivavoce.sandbox.launch import Sandbox
 
 AGENTS = Path(__file__).with_name("agents.py")
@@ -82,6 +83,15 @@ class Server:
             assert self.process.poll() is None, log.read_text()
             time.sleep(0.1)
         raise AssertionError(log.read_text())
+
+    async def free(self) -> None:
+        """Wait until no call is left of tests before: a page that was closed may come back."""
+        until = time.monotonic() + WAIT / 1000
+        while time.monotonic() < until:
+            if not (await get(f"{self.url}api/health"))[1]["calls"]:
+                return
+            await asyncio.sleep(0.2)
+        raise AssertionError("calls of other tests go on")
 
     def kill(self) -> None:
         if self.process is not None:
