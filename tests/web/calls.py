@@ -265,6 +265,11 @@ class Browser:
         return answer
 
     async def close(self) -> None:
+        # aiortc leaves a task behind when it is closed while it connects.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(3):
+                while self.pc.iceConnectionState == "checking":  # noqa: ASYNC110 - no event tells it
+                    await asyncio.sleep(0.02)
         await self.pc.close()
         for transport in self._moved:
             await transport.stop()
