@@ -90,7 +90,10 @@ def test_long_fields_are_kept_as_their_length():
     profile = Profile("k")
     profile.request("audio/speech", {"input": "Hello.", "ref_audio": "A" * 100_000})
     (kept,) = profile.report()["bodies"]
-    assert kept["body"] == {"input": "Hello.", "ref_audio": "<100000 characters, SHA-256 e6631225e83d23bf>"}
+    assert kept["body"] == {
+        "input": "Hello.",
+        "ref_audio": "<100000 characters, SHA-256 e6631225e83d23bf>",
+    }
 
 
 def test_bodies_kept_are_bounded():
