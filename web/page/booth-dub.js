@@ -1,31 +1,14 @@
 // Listening to a session again: of both tracks of its recording (what was said left, what was heard
 // right) one is made, as one hears it on television, or one is taken alone.
 
+import { header } from "./recorder.js";
+
 const HOP = 0.02; // s in which it is decided whether the translation sounds
 const AUDIBLE = 150; // amplitude from which it does
 const HOLD = 25; // hops that the original stays low behind it
 const BENEATH = 10 ** (-12 / 20); // gain of the original while no translation sounds
 const DUCKED = 10 ** (-18 / 20); // and while one does
 const PIECE = 1 << 20; // bytes that are worked on at a time
-
-/** A WAV file's header: 16-bit mono PCM. */
-function header(rate, bytes) {
-  const view = new DataView(new ArrayBuffer(44));
-  const text = (at, value) => [...value].forEach((c, n) => view.setUint8(at + n, c.charCodeAt(0)));
-  text(0, "RIFF");
-  view.setUint32(4, 36 + bytes, true);
-  text(8, "WAVEfmt ");
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, rate, true);
-  view.setUint32(28, rate * 2, true);
-  view.setUint16(32, 2, true);
-  view.setUint16(34, 16, true);
-  text(36, "data");
-  view.setUint32(40, bytes, true);
-  return view.buffer;
-}
 
 /** Mixes samples, pair by pair; keeps how low the original is from one piece to the next. */
 export class Mixer {
@@ -75,5 +58,5 @@ export async function listenTo(stereo, what) {
     else parts.push(pairs.filter((_, place) => place % 2 === (what === "said" ? 0 : 1)));
   }
   const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
-  return new Blob([header(rate, size), ...parts], { type: "audio/wav" });
+  return new Blob([header(rate, size, 1), ...parts], { type: "audio/wav" });
 }

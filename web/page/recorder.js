@@ -4,8 +4,8 @@
 const LONGEST = 3600; // s that are kept; 345 MB, which the browser moves to its disk
 const HANDFUL = 40; // blocks that go into one blob
 
-/** A WAV file's header: 16-bit stereo PCM. */
-export function header(rate, bytes) {
+/** A WAV file's header: 16-bit PCM. */
+export function header(rate, bytes, channels = 2) {
   const view = new DataView(new ArrayBuffer(44));
   const text = (at, value) => [...value].forEach((c, n) => view.setUint8(at + n, c.charCodeAt(0)));
   text(0, "RIFF");
@@ -13,10 +13,10 @@ export function header(rate, bytes) {
   text(8, "WAVEfmt ");
   view.setUint32(16, 16, true);
   view.setUint16(20, 1, true);
-  view.setUint16(22, 2, true);
+  view.setUint16(22, channels, true);
   view.setUint32(24, rate, true);
-  view.setUint32(28, rate * 4, true);
-  view.setUint16(32, 4, true);
+  view.setUint32(28, rate * 2 * channels, true);
+  view.setUint16(32, 2 * channels, true);
   view.setUint16(34, 16, true);
   text(36, "data");
   view.setUint32(40, bytes, true);
