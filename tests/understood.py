@@ -20,49 +20,9 @@ import pytest
 import soxr
 
 from tests.speech import has_espeak
+from tests.wordtimes import WORKER
 
 RATE = 16_000
-
-_WORKER = """
-import base64, ctypes, json, sys, espeakng_loader
-class Event(ctypes.Structure):
-    _fields_ = [("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int), ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int), ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p), ("id", ctypes.c_char * 8)]
-class Voice(ctypes.Structure):
-    _fields_ = [("name", ctypes.c_char_p), ("languages", ctypes.c_char_p),
-        ("identifier", ctypes.c_char_p), ("gender", ctypes.c_ubyte), ("age", ctypes.c_ubyte),
-        ("variant", ctypes.c_ubyte), ("xx1", ctypes.c_ubyte), ("score", ctypes.c_int),
-        ("spare", ctypes.c_void_p)]
-sound, words = bytearray(), []
-Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event))
-@Callback
-def collect(samples, count, events):
-    if samples and count > 0:
-        sound.extend(ctypes.string_at(samples, 2 * count))
-    index = 0
-    while events[index].type != 0:
-        if events[index].type == 1:
-            words.append([events[index].text_position - 1, events[index].audio_position])
-        index += 1
-    return 0
-espeak = ctypes.CDLL(espeakng_loader.get_library_path())
-rate = espeak.espeak_Initialize(2, 0, espeakng_loader.get_data_path().encode(), 0)
-espeak.espeak_SetSynthCallback(collect)
-out = []
-for text, language, gender, pace in json.load(sys.stdin):
-    sound.clear(); words.clear()
-    voice = Voice(languages=language.encode(), gender=gender)
-    assert espeak.espeak_SetVoiceByProperties(ctypes.byref(voice)) == 0, language
-    espeak.espeak_SetParameter(1, pace, 0)
-    data = text.encode() + b"\\0"
-    espeak.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, 0, 0, 1, None, None)
-    espeak.espeak_Synchronize()
-    out.append([rate, base64.b64encode(bytes(sound)).decode(), list(words)])
-json.dump(out, sys.stdout)
-"""
 
 
 @dataclass(frozen=True)
@@ -140,9 +100,9 @@ def _speak(text, language, female, pace, rate):
 def _synthesised(jobs):
     if not has_espeak():
         pytest.skip("needs espeakng-loader: pip install espeakng-loader==0.2.4")
-    asked = [[text, language, 2 if female else 1, pace] for text, language, female, pace in jobs]
+    asked = [[text, [language, 2 if female else 1, pace]] for text, language, female, pace in jobs]
     done = subprocess.run(
-        [sys.executable, "-c", _WORKER],
+        [sys.executable, "-c", WORKER],
         input=json.dumps(asked).encode(),
         capture_output=True,
         timeout=120,

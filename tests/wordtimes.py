@@ -15,13 +15,19 @@ import pytest
 
 from tests.speech import _flite, _flite_lock, _flite_voice, _Wave, has_espeak, has_flite
 
-_ESPEAK = """
+# Speaks texts, each with a voice: its name, or language, gender and pace (words a minute).
+WORKER = """
 import base64, ctypes, json, sys, espeakng_loader
 class Event(ctypes.Structure):
     _fields_ = [("type", ctypes.c_int), ("unique_identifier", ctypes.c_uint),
         ("text_position", ctypes.c_int), ("length", ctypes.c_int),
         ("audio_position", ctypes.c_int), ("sample", ctypes.c_int),
         ("user_data", ctypes.c_void_p), ("id", ctypes.c_char * 8)]
+class Voice(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("languages", ctypes.c_char_p),
+        ("identifier", ctypes.c_char_p), ("gender", ctypes.c_ubyte), ("age", ctypes.c_ubyte),
+        ("variant", ctypes.c_ubyte), ("xx1", ctypes.c_ubyte), ("score", ctypes.c_int),
+        ("spare", ctypes.c_void_p)]
 sound, words = bytearray(), []
 Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(Event))
@@ -39,9 +45,15 @@ espeak = ctypes.CDLL(espeakng_loader.get_library_path())
 rate = espeak.espeak_Initialize(2, 0, espeakng_loader.get_data_path().encode(), 0)
 espeak.espeak_SetSynthCallback(collect)
 out = []
-for text in json.load(sys.stdin):
+for text, voice in json.load(sys.stdin):
     sound.clear(); words.clear()
-    assert espeak.espeak_SetVoiceByName(b"en-us") == 0
+    if isinstance(voice, str):
+        assert espeak.espeak_SetVoiceByName(voice.encode()) == 0, voice
+    else:
+        language, gender, pace = voice
+        voice = Voice(languages=language.encode(), gender=gender)
+        assert espeak.espeak_SetVoiceByProperties(ctypes.byref(voice)) == 0, language
+        espeak.espeak_SetParameter(1, pace, 0)
     data = text.encode() + b"\\0"
     espeak.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, 0, 0, 1, None, None)
     espeak.espeak_Synchronize()
@@ -92,8 +104,8 @@ def espeak(texts):
     import base64
 
     done = subprocess.run(
-        [sys.executable, "-c", _ESPEAK],
-        input=json.dumps(texts).encode(),
+        [sys.executable, "-c", WORKER],
+        input=json.dumps([(text, "en-us") for text in texts]).encode(),
         capture_output=True,
         timeout=60,
         check=False,
