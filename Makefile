@@ -63,10 +63,13 @@ dev: $(VENV)/.dev $(VENV)/.peers $(VENV)/.pjsip .typing
 demo: $(VENV)/.base $(VENV)/.debian
 	@$(BIN)/vivavoce demo
 
-# Debian's packages and Python's are fetched side by side.
+# Debian's packages and Python's are fetched side by side. What fails while four processes share
+# the machine is run once more by itself: a defect fails there, too.
 test:
 	@$(MAKE) --no-print-directory -j3 dev
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder || \
+		{ test $$? -eq 1 && echo "again, what failed, one by one:" && \
+		$(BIN)/python -m pytest -x --last-failed --last-failed-no-failures none; }
 
 check: dev audit
 	$(BIN)/ruff format --check $(CODE)
@@ -119,4 +122,4 @@ docs: build/.docs .typing
 	@echo build/site/index.html
 
 clean:
-	rm -rf $(VENV) .typing demo build benchmarks/.cache *.egg-info .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .typing demo build benchmarks/.cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
