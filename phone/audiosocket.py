@@ -21,6 +21,7 @@ from vivavoce.phone.entrance import Answering, Door
 from vivavoce.phone.exposure import PhoneError
 from vivavoce.phone.pbx import PbxLine
 from vivavoce.pipelines.audio.convert import Int16
+from vivavoce.pipelines.load import Gate
 from vivavoce.pipelines.tasks import Tasks
 
 log = logging.getLogger("vivavoce")
@@ -113,13 +114,11 @@ class AudioSocket:
         max_calls: int = 50,
     ) -> None:
         self.name, self.agent = name, agent
-        self._door = Door(name, listen, allow)
-        self._max_calls = max_calls
+        self._door = Door(name, listen, allow, max_calls)
         self._answer: Answering | None = None
         self._server: asyncio.Server | None = None
         self._tasks = Tasks()
         self._lines: set[AudioSocketLine] = set()
-        self._count = 0
 
     @property
     def host(self) -> str:
@@ -133,13 +132,17 @@ class AudioSocket:
             return self._door.port
         return int(self._server.sockets[0].getsockname()[1])
 
-    async def open(self, answer: Answering) -> None:
-        """Listen, and give each call to `answer`.
+    async def open(self, answer: Answering, gate: Gate | None = None) -> None:
+        """Listen, and give each call to `answer` that there is room for.
+
+        Args:
+            answer: Takes the calls.
+            gate: Measures whether one more fits; None: `max_calls` alone bounds them.
 
         Raises:
             PhoneError: The address cannot be bound.
         """
-        self._answer = answer
+        self._answer, self._door.gate = answer, gate
         try:
             self._server = await asyncio.start_server(
                 self._connected, self._door.host, self._door.port
@@ -168,18 +171,21 @@ class AudioSocket:
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = str((writer.get_extra_info("peername") or ("",))[0])
-        if not self._door.admits(peer) or self._count >= self._max_calls:
+        if not self._door.admits(peer):
             log.warning("%s: %s was not let in", self.name, peer)
+            writer.close()
+            return
+        if self._door.full():
+            writer.write(message(END))  # the dial plan goes on, and has somebody else answer
             writer.close()
             return
         self._tasks.spawn(self._serve(reader, writer), f"{self.name} {peer}")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._count += 1
         try:
-            await self._carry(reader, writer)
+            with self._door.call():
+                await self._carry(reader, writer)
         finally:
-            self._count -= 1
             writer.close()
             with contextlib.suppress(TimeoutError, OSError):
                 await asyncio.wait_for(writer.wait_closed(), GOODBYE)

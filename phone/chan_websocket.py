@@ -27,6 +27,7 @@ from vivavoce.phone.entrance import Answering, Door
 from vivavoce.phone.exposure import PhoneError
 from vivavoce.phone.pbx import PbxLine
 from vivavoce.pipelines.audio.convert import Int16
+from vivavoce.pipelines.load import Gate
 from vivavoce.pipelines.tasks import Tasks
 
 log = logging.getLogger("vivavoce")
@@ -126,8 +127,7 @@ class ChanWebSocket:
         max_calls: int = 50,
     ) -> None:
         self.name, self.agent = name, agent
-        self._door = Door(name, listen, allow)
-        self._max_calls = max_calls
+        self._door = Door(name, listen, allow, max_calls)
         self._answer: Answering | None = None
         self._server: Server | None = None
         self._lines: set[ChanWebSocketLine] = set()
@@ -145,13 +145,17 @@ class ChanWebSocket:
             return self._door.port
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
-    async def open(self, answer: Answering) -> None:
-        """Listen, and give each call to `answer`.
+    async def open(self, answer: Answering, gate: Gate | None = None) -> None:
+        """Listen, and give each call to `answer` that there is room for.
+
+        Args:
+            answer: Takes the calls.
+            gate: Measures whether one more fits; None: `max_calls` alone bounds them.
 
         Raises:
             PhoneError: The address cannot be bound.
         """
-        self._answer = answer
+        self._answer, self._door.gate = answer, gate
         try:
             self._server = await serve(
                 self._connected,
@@ -196,11 +200,15 @@ class ChanWebSocket:
         if "Origin" in request.headers:
             # A page in this machine's browser must not reach a port on loopback.
             return connection.respond(HTTPStatus.FORBIDDEN, "no browsers\n")
-        if len(self._lines) >= self._max_calls:
+        if self._door.full():
             return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "no line is free\n")
         return None
 
     async def _connected(self, connection: ServerConnection) -> None:
+        with self._door.call():
+            await self._carry(connection)
+
+    async def _carry(self, connection: ServerConnection) -> None:
         try:
             async with asyncio.timeout(HELLO):
                 line = await self._hello(connection)

@@ -139,7 +139,7 @@ class Phone:
                 raise PhoneError(f"{entrance.name}: there is no agent {entrance.agent!r}")
         if len(self._entrances) != len(entrances):
             raise PhoneError("two ways in have one name")
-        self._models, self._rooms = models, rooms
+        self._models, self._rooms, self._gate = models, rooms, gate
         self._trunks = {trunk.name: trunk for trunk in trunks}
         self._ring_time = ring_time
         self._recordings = recordings
@@ -173,7 +173,7 @@ class Phone:
             await self.station.open()
         try:
             for entrance in self._entrances.values():
-                await entrance.open(self._take)
+                await entrance.open(self._take, self._gate)
         except BaseException:
             await self.close()
             raise

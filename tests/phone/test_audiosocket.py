@@ -13,6 +13,7 @@ import pytest
 
 from tests.phone.conftest import Bot, local_trunk
 from tests.phone.peers import HERE, right, tone
+from tests.phone.test_entrance import full_gate
 from tests.speech import speak
 from vivavoce.agent import Agent
 from vivavoce.agent.events import KeyPressed
@@ -278,3 +279,13 @@ async def test_no_sip_port_is_taken_where_none_is_needed(models):
         assert phone.station.local == []
     with pytest.raises(PhoneError, match="no agent 'x'"):
         Phone(Agent(), models, entrances=[AudioSocket(agent="x")])
+
+
+async def test_no_call_comes_in_where_what_is_measured_leaves_no_room(models):
+    way = AudioSocket("127.0.0.1:0")
+    async with (
+        Phone(Agent(), models, entrances=[way], gate=full_gate()),
+        Client(tone(0.2, 500)) as client,
+    ):
+        await client.call(way.port)
+        await asyncio.wait_for(client.ended.wait(), 10)
