@@ -1,0 +1,1 @@
+"""Several processes that carry calls, and the front that spreads callers over them."""
