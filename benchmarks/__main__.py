@@ -24,7 +24,8 @@ from benchmarks.latency.backend import LATENCY, REPLY
 from benchmarks.latency.engine import EngineError
 from benchmarks.latency.picture import draw
 from benchmarks.latency.roster import NAMES, RosterError, choose
-from benchmarks.latency.speech import SpeechError, chosen
+from benchmarks.latency.speech import chosen
+from vivavoce.pipelines.benching.clip import ClipError
 from vivavoce.sandbox.launch import SandboxError
 
 HERE = Path(__file__).parent
@@ -113,7 +114,7 @@ def main(given: list[str] | None = None) -> int:
         return _compare(options, console)
     try:
         result = asyncio.run(_run(options, Console(stderr=True)))
-    except (EngineError, RosterError, SpeechError, SandboxError) as error:
+    except (EngineError, RosterError, ClipError, SandboxError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -28,11 +28,12 @@ from rich.table import Table
 
 from benchmarks.latency import machine, roster
 from benchmarks.latency.backend import LATENCY, REPLY, Backend
-from benchmarks.latency.callers import TurnCaller, order
 from benchmarks.latency.engine import Engine, EngineError
 from benchmarks.latency.roster import Entry, RosterError
-from benchmarks.latency.speech import Clip, SpeechError, chosen
-from benchmarks.latency.take import Take, answer
+from benchmarks.latency.speech import chosen
+from vivavoce.pipelines.benching.callers import TurnCaller, order
+from vivavoce.pipelines.benching.clip import Clip, ClipError
+from vivavoce.pipelines.benching.take import Take, answer
 from vivavoce.sandbox.launch import Sandbox, SandboxError
 
 HERE = Path(__file__).parent
@@ -270,7 +271,7 @@ def main() -> int:
                 found[f"{entry.name}, a process each"] = asyncio.run(
                     curve(entry, clip, steps, options.turns, say, split=True)
                 )
-    except (EngineError, RosterError, SpeechError, SandboxError) as error:
+    except (EngineError, RosterError, ClipError, SandboxError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -21,13 +21,13 @@ import numpy as np
 from benchmarks.interpret.lag_picture import draw
 from benchmarks.interpret.sounding import Sound, segments_of
 from benchmarks.interpret.talk import RATE, Talk, talk
-from benchmarks.latency.callers import room
 from benchmarks.latency.engine import Engine
 from benchmarks.latency.machine import describe
 from benchmarks.latency.roster import python_of
-from benchmarks.latency.take import Take
 from benchmarks.latency.wire import BLOCK
 from vivavoce.agent.segment import Segment
+from vivavoce.pipelines.benching.callers import room
+from vivavoce.pipelines.benching.take import Take
 from vivavoce.pipelines.interpret.tracing import covered, pieces, score, spread_of, word_lags
 from vivavoce.sandbox.launch import Sandbox
 
@@ -82,7 +82,7 @@ class Speaker:
         self.end = len(samples) / RATE
 
     def block(self, number: int, take: Take) -> Any:
-        """See `benchmarks.latency.callers.Caller`."""
+        """See `vivavoce.pipelines.benching.callers.Caller`."""
         at = number * BLOCK
         if at < len(self._audio):
             return self._audio[at : at + BLOCK]

@@ -7,8 +7,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from benchmarks.latency.take import Packet
 from vivavoce.agent.segment import Segment
+from vivavoce.pipelines.benching.take import Packet
 
 ROUNDED = 0.1
 """Seconds by which a place may be off: the last packet of each piece is padded."""

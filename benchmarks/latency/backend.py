@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.latency.speech import Clip
+from vivavoce.pipelines.benching.clip import Clip
 from vivavoce.sandbox.launch import Sandbox
 
 LATENCY: dict[str, float] = {

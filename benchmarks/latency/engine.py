@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import psutil  # type: ignore[import-untyped]
 
-from benchmarks.latency.callers import Caller
-from benchmarks.latency.take import Packet, Take
 from benchmarks.latency.wire import BLOCK, RATE, pack, receive
+from vivavoce.pipelines.benching.callers import Caller
+from vivavoce.pipelines.benching.take import Packet, Take
 
 ROOT = Path(__file__).parents[2]
 READY = 120.0

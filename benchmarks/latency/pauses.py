@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency import roster
-from benchmarks.latency.callers import order, room
 from benchmarks.latency.engine import EngineError
 from benchmarks.latency.roster import Entry
 from benchmarks.latency.runs import Say, Seat, judged, seated
-from benchmarks.latency.speech import Clip
 from benchmarks.latency.wire import RATE
+from vivavoce.pipelines.benching.callers import order, room
+from vivavoce.pipelines.benching.clip import Clip
 from vivavoce.sandbox.launch import Sandbox
 
 PAUSES = (0.3, 0.5, 0.7, 0.9, 1.2)

@@ -15,13 +15,13 @@ from typing import Any
 
 from benchmarks.latency import roster
 from benchmarks.latency.backend import LONG_CHAR_MS, REPLY, SHORT_CHAR_MS, Backend
-from benchmarks.latency.callers import CuttingCaller, TurnCaller, order
 from benchmarks.latency.engine import Engine, EngineError
 from benchmarks.latency.report import LATE
 from benchmarks.latency.roster import Entry
-from benchmarks.latency.speech import Clip, Samples
-from benchmarks.latency.take import Take, answer, barge_in
 from benchmarks.latency.wire import RATE
+from vivavoce.pipelines.benching.callers import CuttingCaller, TurnCaller, order
+from vivavoce.pipelines.benching.clip import Clip, Samples
+from vivavoce.pipelines.benching.take import Take, answer, barge_in
 from vivavoce.sandbox.launch import Sandbox
 
 TRIES = 3

@@ -14,13 +14,14 @@ from typing import Any
 
 from loguru import logger
 
-from benchmarks.latency.speech import Clip, Samples, chosen
+from benchmarks.latency.speech import chosen
 from benchmarks.latency.wire import RATE
 from benchmarks.phone.talker import STEP, Talker
 from vivavoce.agent import Agent, Silence
 from vivavoce.agent.events import AgentSaid, AgentStarted, CallerSaid
 from vivavoce.agent.settings import MISTRAL_MODELS
 from vivavoce.phone import Exposure, Phone, PhoneLine, Trunk
+from vivavoce.pipelines.benching.clip import Clip, Samples
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.local import LocalTransport
 from vivavoce.pipelines.models.connect import Models

@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.latency.backend import LONG_CHAR_MS, Backend
-from benchmarks.latency.callers import order
-from benchmarks.latency.speech import Clip, chosen
+from benchmarks.latency.speech import chosen
 from benchmarks.phone.agent import CACHE
 from benchmarks.phone.farend import RATE, FarEnd
 from benchmarks.phone.talker import Talker
+from vivavoce.pipelines.benching.callers import order
+from vivavoce.pipelines.benching.clip import Clip
 from vivavoce.sandbox.launch import Sandbox
 
 

@@ -1,7 +1,7 @@
 """A caller who says clips one after the other, over whatever carries a call. Pure.
 
 Times are seconds since the call's first sample was captured. Block `n` is sent when its last sample
-is, at `(n + 1) * 20 ms`; what comes back counts from its arrival (see `benchmarks.latency.take`).
+is, at `(n + 1) * 20 ms`; what comes back counts from its arrival (`pipelines/benching/take.py`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from benchmarks.latency.callers import CuttingCaller, TurnCaller
 from benchmarks.latency.report import LATE
-from benchmarks.latency.speech import Clip, Samples
-from benchmarks.latency.take import Packet, Take, answer, barge_in
 from benchmarks.latency.wire import BLOCK, RATE
 from vivavoce.pipelines.audio.resample import resample
+from vivavoce.pipelines.benching.callers import CuttingCaller, TurnCaller
+from vivavoce.pipelines.benching.clip import Clip, Samples
+from vivavoce.pipelines.benching.take import Packet, Take, answer, barge_in
 
 STEP = BLOCK / RATE
 """Seconds of a block."""

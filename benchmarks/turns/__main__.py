@@ -23,10 +23,11 @@ from rich.table import Table
 
 from benchmarks.latency import machine
 from benchmarks.latency.roster import RosterError
-from benchmarks.latency.speech import SpeechError, chosen
+from benchmarks.latency.speech import chosen
 from benchmarks.turns import degrade, errors, floor, heard
 from benchmarks.turns.calls import hall
 from benchmarks.turns.picture import draw
+from vivavoce.pipelines.benching.clip import ClipError
 from vivavoce.sandbox.launch import SandboxError
 
 MEASURES = {"heard": heard, "floor": floor, "degrade": degrade}
@@ -118,7 +119,7 @@ def main(given: list[str] | None = None) -> int:
     before = machine.describe()
     try:
         found = asyncio.run(_run(options, Console(stderr=True, width=140)))
-    except (SandboxError, SpeechError, RosterError) as error:
+    except (SandboxError, ClipError, RosterError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -16,13 +16,13 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from benchmarks.latency.callers import room
-from benchmarks.latency.speech import Clip, Samples
 from benchmarks.latency.wire import BLOCK, RATE
 from vivavoce.agent import Turns
 from vivavoce.pipelines.audio.level import levels
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
 from vivavoce.pipelines.audio.vad import SileroVad, VoiceActivity, VoiceSettings, VoiceStarted
+from vivavoce.pipelines.benching.callers import room
+from vivavoce.pipelines.benching.clip import Clip, Samples
 from vivavoce.pipelines.turns.endpointing import (
     AskVoice,
     Decision,

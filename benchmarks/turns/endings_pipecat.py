@@ -14,9 +14,9 @@ from pipecat.audio.turn.smart_turn.base_smart_turn import SmartTurnParams
 from pipecat.audio.vad.silero import SileroVADAnalyzer
 from pipecat.audio.vad.vad_analyzer import VADParams, VADState
 
-from benchmarks.latency.speech import Samples
 from benchmarks.latency.wire import BLOCK, RATE
 from benchmarks.turns.endings import MODEL, TEXT, Ended, Heard
+from vivavoce.pipelines.benching.clip import Samples
 
 
 class SmartTurnAlone:

@@ -13,9 +13,9 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.latency.backend import TURNS
-from benchmarks.latency.speech import Samples
 from benchmarks.latency.wire import BLOCK, RATE
 from benchmarks.turns.endings import Heard
+from vivavoce.pipelines.benching.clip import Samples
 from vivavoce.pipelines.turns.endpointing import TurnEvent
 from vivavoce.sandbox.turns import Settings, Turns, stands
 

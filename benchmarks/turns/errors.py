@@ -18,12 +18,12 @@ from benchmarks.latency import roster
 from benchmarks.latency.engine import ROOT
 from benchmarks.latency.pauses import paused_clips
 from benchmarks.latency.report import RARE
-from benchmarks.latency.speech import Clip
 from benchmarks.turns.endings import Ended, Heard, Ours, Remembered, TimeOut, Trial, judge
 from benchmarks.turns.endings_pipecat import SmartTurnAlone
 from benchmarks.turns.endings_v3 import StandIn, ended
 from vivavoce.agent.ledger import percentile
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
+from vivavoce.pipelines.benching.clip import Clip
 from vivavoce.sandbox.turns import stands
 
 OURS = "ours"

@@ -1,7 +1,7 @@
 import pytest
 
 from benchmarks.capacity import lateness, over
-from benchmarks.latency.take import Packet, Take
+from vivavoce.pipelines.benching.take import Packet, Take
 
 
 def take(*at):

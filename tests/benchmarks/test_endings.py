@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks.latency.callers import room
-from benchmarks.latency.speech import make_clip
 from benchmarks.latency.wire import BLOCK, RATE
 from benchmarks.turns import errors
 from benchmarks.turns.calls import side_by_side
@@ -22,6 +20,8 @@ from benchmarks.turns.endings_v3 import StandIn, ended
 from benchmarks.turns.picture import draw
 from tests.speech import speak
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
+from vivavoce.pipelines.benching.callers import room
+from vivavoce.pipelines.benching.clip import make_clip
 from vivavoce.sandbox.turns import stands
 
 OPEN = "I would like to | book a table for four."

@@ -9,11 +9,11 @@ import pytest
 
 from benchmarks.latency import roster
 from benchmarks.latency.backend import Backend
-from benchmarks.latency.callers import TurnCaller
 from benchmarks.latency.engine import Engine, EngineError
-from benchmarks.latency.speech import make_clip
-from benchmarks.latency.take import answer
 from tests.speech import speak
+from vivavoce.pipelines.benching.callers import TurnCaller
+from vivavoce.pipelines.benching.clip import make_clip
+from vivavoce.pipelines.benching.take import answer
 
 PYTHONS = {"": Path(sys.executable)}
 LINES = ("What time do you open?", "Please book a table for four.")

@@ -22,7 +22,7 @@ from benchmarks.interpret.scripted import (
 from benchmarks.interpret.sounding import Sound, segments_of
 from benchmarks.interpret.talk import RATE, Talk, read
 from benchmarks.interpret.talk import line as said
-from benchmarks.latency.take import Packet, Take
+from vivavoce.pipelines.benching.take import Packet, Take
 from vivavoce.pipelines.interpret.stretch import stretched
 from vivavoce.pipelines.interpret.tracing import Sounded
 

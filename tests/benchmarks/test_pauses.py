@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.latency import pauses
 from benchmarks.latency.roster import ROSTER, RosterError
-from benchmarks.latency.speech import make_clip
 from benchmarks.latency.wire import RATE
 from tests.speech import speak
+from vivavoce.pipelines.benching.clip import make_clip
 
 LINES = ("Please tell me | what time you open.", "I would like to | book a table for four.")
 

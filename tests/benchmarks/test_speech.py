@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.latency.callers import room
-from benchmarks.latency.speech import CLIPS, SpeechError, load, make_clip
+from benchmarks.latency.speech import CLIPS, load
 from benchmarks.latency.wire import RATE
 from vivavoce.pipelines.audio.wav import WavWriter
+from vivavoce.pipelines.benching.callers import room
+from vivavoce.pipelines.benching.clip import ClipError, make_clip
 
 
 def bursts(*seconds, gap=0.2, level=6_000):
@@ -76,7 +77,7 @@ def test_scripts_are_what_the_sandbox_takes():
 
 @pytest.mark.parametrize(("samples", "text"), [(np.zeros(RATE, np.int16), "a"), (bursts(1), "|")])
 def test_what_holds_no_speech_is_refused(samples, text):
-    with pytest.raises(SpeechError, match="no speech, or no words"):
+    with pytest.raises(ClipError, match="no speech, or no words"):
         make_clip("x", "turn", samples, text)
 
 
@@ -91,10 +92,10 @@ def test_a_folder_of_recordings_is_taken(tmp_path):
 
 
 def test_a_folder_without_transcripts_says_what_to_write(tmp_path):
-    with pytest.raises(SpeechError, match=r"transcripts\.tsv is missing: write"):
+    with pytest.raises(ClipError, match=r"transcripts\.tsv is missing: write"):
         load(tmp_path, tmp_path)
     (tmp_path / "transcripts.tsv").write_text("nobody\thello\n", encoding="utf-8")
-    with pytest.raises(SpeechError, match="cannot be read"):
+    with pytest.raises(ClipError, match="cannot be read"):
         load(tmp_path, tmp_path)
 
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.latency.callers import PATIENCE, PEACE, CuttingCaller, TurnCaller, order, room
-from benchmarks.latency.speech import make_clip
-from benchmarks.latency.take import Packet, Take
-from benchmarks.latency.wire import BLOCK, RATE
+from vivavoce.pipelines.benching.callers import (
+    PATIENCE,
+    PEACE,
+    CuttingCaller,
+    TurnCaller,
+    order,
+    room,
+)
+from vivavoce.pipelines.benching.clip import make_clip
+from vivavoce.pipelines.benching.take import BLOCK, RATE, Packet, Take
 
 
 def clip(seconds=1.0, name="x"):

@@ -7,9 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
-from benchmarks.latency.speech import Clip, Samples
-from benchmarks.latency.take import Take
-from benchmarks.latency.wire import BLOCK, RATE
+from vivavoce.pipelines.benching.clip import Clip, Samples
+from vivavoce.pipelines.benching.take import BLOCK, RATE, Take
 
 LEAD = 0.3
 """Room noise before a turn (s)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.latency.take import Answer, Cut, Packet, Take, answer, barge_in
+from vivavoce.pipelines.benching.take import Answer, Cut, Packet, Take, answer, barge_in
 
 
 def sounds(*stretches, step=0.02):

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+RATE = 16_000
+"""Of the caller's audio (Hz)."""
+BLOCK = RATE // 50
+"""Samples of a block of it: 20 ms."""
 AUDIBLE = 96
 """Amplitude (of 32767) from which a packet counts as sound: about -50 dBFS."""
 
