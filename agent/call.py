@@ -30,6 +30,7 @@ from vivavoce.agent.languages import base, check, follow
 from vivavoce.agent.ledger import Ledger
 from vivavoce.agent.line import Line, LineError, Sound
 from vivavoce.agent.prices import Price, cost
+from vivavoce.agent.spending import spent
 from vivavoce.agent.transcript import HandOver, Reply, Transcript
 from vivavoce.agent.transfer import Mode, Transfer, TransferRequest
 from vivavoce.agent.transfer import State as TransferState
@@ -166,9 +167,9 @@ class Call(Generic[Deps, State]):
         Args:
             prices: By model; `vivavoce.agent.prices.PRICES` if None.
         """
-        return (
-            cost(self.usage, dict.fromkeys(self.models.values()), prices) if self.models else None
-        )
+        if not self.models:
+            return None
+        return cost(spent(self.usage, self.models, self.ledger), prices)
 
     # Speaking.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -114,12 +114,11 @@ def price_of(name: str, prices: Mapping[str, Price] | None = None) -> Price | No
     """Return a model's price; None where it is not known.
 
     Args:
-        name: The model, or "MODEL at URL" as a call names it. With several that stand behind each
-            other ("…, else …") it is the first one's.
+        name: The model, or "MODEL at URL" as a call names it.
         prices: Your own, by model: they hold wherever it is served. None: `PRICES`, which hold
             for what the provider itself serves.
     """
-    model, _, url = name.partition(", else ")[0].partition(" at ")
+    model, _, url = name.partition(" at ")
     if prices is not None:
         return prices.get(model)
     if url and not any(url.startswith(each.url) for each in PROVIDERS if model in each.models):
@@ -127,20 +126,19 @@ def price_of(name: str, prices: Mapping[str, Price] | None = None) -> Price | No
     return PRICES.get(model)
 
 
-def cost(
-    usage: Usage, models: Iterable[str], prices: Mapping[str, Price] | None = None
-) -> float | None:
-    """Return what a call cost (USD), or None where the price of one of its models is not known.
+def cost(spent: Mapping[str, Usage], prices: Mapping[str, Price] | None = None) -> float | None:
+    """Return what a call cost (USD), or None where the price of a model that served is not known.
 
     Args:
-        usage: What it took.
-        models: The models that served it, one for each stage, as `price_of` takes them.
+        spent: What each model took, by its name as `price_of` takes it:
+            `vivavoce.agent.spending.spent`.
         prices: By model; `PRICES` if None.
     """
     total = 0.0
-    for model in models:
+    for model, usage in spent.items():
         price = price_of(model, prices)
-        if price is None:
+        if price is not None:
+            total += price.of(usage)
+        elif usage != Usage():
             return None
-        total += price.of(usage)
     return total

@@ -14,6 +14,7 @@ from typing import Any
 from vivavoce.agent.call import Call
 from vivavoce.agent.ledger import Latency, Request, Speculation, Switch
 from vivavoce.agent.prices import Price, price_of
+from vivavoce.agent.spending import spent
 from vivavoce.agent.transcript import Entry, Failure, ToolUse
 from vivavoce.agent.usage import Usage
 
@@ -162,13 +163,14 @@ class Tally:
     def _paid(self) -> dict[str, float]:
         paid: dict[str, float] = {}
         unknown: set[str] = set()
-        for name in dict.fromkeys(self._call.models.values()):
+        call = self._call
+        for name, usage in spent(call.usage, call.models, call.ledger).items():
             price = price_of(name, self._prices)
-            model = name.partition(", else ")[0].partition(" at ")[0]
-            if price is None:
+            model = name.partition(" at ")[0]
+            if price is not None:
+                paid[model] = paid.get(model, 0.0) + price.of(usage)
+            elif usage != Usage():
                 unknown.add(model)
-            else:
-                paid[model] = paid.get(model, 0.0) + price.of(self._call.usage)
         self.unpriced = frozenset(unknown)
         before, self._costs = self._costs, paid
         return {model: cost - before.get(model, 0.0) for model, cost in paid.items()}
