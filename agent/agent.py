@@ -15,6 +15,7 @@ from collections.abc import (
     Sequence,
 )
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, Literal, TypeVar, Unpack, cast, overload
 
 from vivavoce.agent import instructions as templates
@@ -68,8 +69,8 @@ class Agent(Generic[Deps, State]):
         deps: Makes what tools need (`call.deps`), anew for each call.
         state: Makes what is kept of a call across its turns (`call.state`), such as a dataclass.
         variables: What `{name}` stands for in instructions and greeting; a function among them
-            is called each time. Beside them there are {agent}, {language}, {caller}, {called},
-            {today}, {time}, {state.x}, {deps.x} and {memory.x}.
+            is called each time, with the call if it takes one. Beside them there are {agent},
+            {language}, {caller}, {called}, {today}, {time}, {state.x}, {deps.x} and {memory.x}.
         hear: Who understands the caller: a "transcriber", or the chat model itself ("llm"), which
             then has to be one that takes audio, such as Voxtral Small. A transcriber, where there
             is one, goes on writing the transcript beside it.
@@ -134,6 +135,7 @@ class Agent(Generic[Deps, State]):
         self.limits = limits or Limits()
         self.tools = Toolbox()
         self._variables = dict(variables or {})
+        self._of_call = self._functions()
         self._instructions = self._template("instructions", instructions)
         self._greeting = None if greeting is None else self._template("greeting", greeting)
         if isinstance(greeting, str) and not _fits(_TEXT, greeting):
@@ -400,6 +402,17 @@ class Agent(Generic[Deps, State]):
 
     # Within.
 
+    def _functions(self) -> frozenset[str]:
+        """Return the variables that are functions of the call."""
+        try:
+            return frozenset(
+                name
+                for name, value in self._variables.items()
+                if templates.is_function(value) and templates.takes_call(name, value)
+            )
+        except templates.InstructionsError as error:
+            raise AgentError(f"Agent(variables): {error}") from None
+
     def _template(self, option: str, given: Any) -> Any:
         if isinstance(given, str):
             try:
@@ -438,7 +451,8 @@ class Agent(Generic[Deps, State]):
             "deps": call.deps,
             "memory": call.memory,
         }
-        return built_in | self._variables
+        own = {name: partial(self._variables[name], call) for name in self._of_call}
+        return built_in | self._variables | own
 
     def _check(
         self,

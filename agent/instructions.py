@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,7 +15,31 @@ BUILT_IN = ("agent", "language", "caller", "called", "today", "time", "state", "
 
 
 class InstructionsError(ValueError):
-    """A text names a variable that does not exist; the message lists those that do."""
+    """A text names a variable that does not exist, or one is none; the message says what to do."""
+
+
+def takes_call(name: str, function: Callable[..., Any]) -> bool:
+    """Return whether a variable's function is to be given the call.
+
+    Raises:
+        InstructionsError: It wants something else, or cannot answer at once.
+    """
+    if inspect.iscoroutinefunction(function):
+        raise InstructionsError(
+            f"{name!r} is an async function: have `instructions` be one, or keep what it finds"
+            " in `call.state`"
+        )
+    try:
+        wanted = inspect.signature(function)
+    except ValueError:
+        return False  # one of C's, which says nothing
+    for given in ((), (None,)):
+        try:
+            wanted.bind(*given)
+        except TypeError:
+            continue
+        return bool(given)
+    raise InstructionsError(f"{name!r}: give a function of nothing, or of the call")
 
 
 def fields(text: str) -> list[str]:
@@ -67,8 +92,8 @@ def fill(text: str, values: Mapping[str, Any]) -> str:
             raise InstructionsError(f"there is no variable {{{name}}}")
         value = values[first]
         for part in path:
-            value = _part(value() if _callable(value) else value, part, name)
-        value = value() if _callable(value) else value
+            value = _part(value() if is_function(value) else value, part, name)
+        value = value() if is_function(value) else value
         return "" if value is None else str(value)
 
     return _FIELD.sub(put, text)
@@ -86,5 +111,6 @@ def _part(value: Any, part: str, name: str) -> Any:
         ) from None
 
 
-def _callable(value: Any) -> bool:
+def is_function(value: Any) -> bool:
+    """Whether a variable is called for its value; a class is one as it is."""
     return isinstance(value, Callable) and not isinstance(value, type)  # type: ignore[arg-type]

@@ -91,3 +91,26 @@ async def test_a_function_may_be_async_and_must_return_a_text():
     wrong = Agent(lambda _call: 5)
     with pytest.raises(AgentError, match="must return a text, not int"):
         await wrong.instructions_for(Call(wrong))
+
+
+async def test_a_variables_function_is_given_the_call_if_it_takes_one():
+    agent = Agent(
+        "{who} at {place}, {when}",
+        variables={
+            "who": lambda call: call.caller or "somebody",
+            "place": lambda: "table 4",
+            "when": lambda call=None: "now" if call is None else "never",
+        },
+    )
+    assert await agent.instructions_for(Call(agent, caller="Ann")) == "Ann at table 4, now"
+    assert await agent.instructions_for(Call(agent)) == "somebody at table 4, now"
+
+
+def test_a_variables_function_that_could_not_be_called_is_refused_at_once():
+    async def late():
+        return "x"
+
+    with pytest.raises(AgentError, match=r"Agent\(variables\): 'who' is an async function"):
+        Agent("{who}", variables={"who": late})
+    with pytest.raises(AgentError, match="'who': give a function of nothing, or of the call"):
+        Agent("{who}", variables={"who": lambda one, two: "x"})
