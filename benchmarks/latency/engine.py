@@ -15,6 +15,7 @@ import psutil  # type: ignore[import-untyped]
 
 from benchmarks.latency.wire import BLOCK, RATE, pack, receive
 from vivavoce.pipelines.benching.callers import Caller
+from vivavoce.pipelines.benching.listening import goes_on
 from vivavoce.pipelines.benching.take import Packet, Take
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,17 @@ class Engine:
         self._started = asyncio.Event()
 
     @property
+    def pid(self) -> int:
+        """Its process's number.
+
+        Raises:
+            EngineError: It does not run.
+        """
+        if self._process is None:
+            raise EngineError(f"{self.name}: it does not run")
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         """The last lines it wrote to stderr."""
         return "\n".join(self._log)
@@ -113,7 +125,8 @@ class Engine:
                 pcm = np.frombuffer(payload, np.int16)
                 peak = int(np.abs(pcm.astype(np.int32)).max(initial=0))
                 rate: int = self.ready["rate"]
-                take.packets.append(Packet(loop.time() - began, len(pcm) / rate, peak))
+                packet = Packet(loop.time() - began, len(pcm) / rate, peak, goes_on(pcm, rate))
+                take.packets.append(packet)
             elif kind == b"T":
                 self.turns[call].append(json.loads(payload))
             elif kind == b"Y":

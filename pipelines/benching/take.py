@@ -6,6 +6,8 @@ is sent when its last sample is. A packet counts from its arrival at the caller.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 RATE = 16_000
@@ -24,11 +26,13 @@ class Packet:
         at: Its arrival (s).
         seconds: Its length.
         peak: Its largest amplitude (0-32768).
+        goes_on: Whether its sound is cut at its end, and has to go on in the next packet.
     """
 
     at: float
     seconds: float
     peak: int
+    goes_on: bool = True
 
     @property
     def audible(self) -> bool:
@@ -77,6 +81,32 @@ class Take:
                     starts.append(packet.at)
                 end = packet.at + packet.seconds
         return starts
+
+
+SKIP = 0.3
+"""How late a packet may be (s) before its listener begins anew with it."""
+
+
+def delays(packets: Iterable[Packet]) -> list[float]:
+    """Return by how much later than usual each packet with sound came (s).
+
+    For a stream without gaps, silence being sent like speech: a packet is due as long after the
+    stream's beginning as all before it last. What counts as usual is the earliest of them, so no
+    buffer of the listener's excuses anything. After `SKIP` the sender has skipped time, and what
+    follows is measured from there.
+    """
+    found: list[float] = []
+    heard, usual = 0.0, math.inf
+    for packet in packets:
+        offset = packet.at - heard
+        usual = min(usual, offset)
+        late = offset - usual
+        if packet.audible:
+            found.append(late)
+        if late > SKIP:
+            usual = offset
+        heard += packet.seconds
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,11 @@ from benchmarks.latency.roster import Entry, RosterError
 from benchmarks.latency.speech import chosen
 from vivavoce.pipelines.benching.callers import TurnCaller, order
 from vivavoce.pipelines.benching.clip import Clip, ClipError
+from vivavoce.pipelines.benching.listening import lateness
 from vivavoce.pipelines.benching.take import Take, answer
 from vivavoce.sandbox.launch import Sandbox, SandboxError
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 CACHE, RESULTS = HERE / ".cache", HERE / "results"
 STEPS = (1, 5, 10, 15, 20, 25, 30, 35, 40, 50, 60)
 ENGINES = "ours,pipecat-mistral"
@@ -44,31 +45,10 @@ LATE = 0.020
 """Seconds that a packet in a hundred may be late."""
 SLOWER = 1.10
 """How much later than with one call a turn in twenty may be answered."""
-GAP = 0.3
-"""Seconds without a packet that end a stretch of speech."""
 STAGGER = 0.35
 """Seconds between the beginnings of two calls: people do not speak in chorus."""
 CHAR_MS = 25.0
 """A character of a reply: an answer of four seconds, so that much is spoken at once."""
-
-
-def lateness(take: Take) -> list[float]:
-    """Return by how much each packet of speech came too late to follow the one before (s).
-
-    A stretch is played from its first packet on; from then on each is due when all before it have
-    been heard. A listener's buffer forgives what is below its depth.
-    """
-    found: list[float] = []
-    due = last = 0.0
-    for packet in take.packets:
-        if not packet.audible:
-            continue
-        if not found or packet.at - last > max(GAP, due - last + GAP):
-            due = packet.at
-        found.append(max(0.0, packet.at - due))
-        due += packet.seconds
-        last = packet.at
-    return found
 
 
 def pin(pid: int, cores: Sequence[int]) -> None:
@@ -142,7 +122,7 @@ async def measure(
             used = (sum(one.cpu() for one in processes) - cpu) / seconds
         # The first turn of each call warms it up.
         takes = [take for task in talking for take in task.result()[1:]]
-        late = [each for take, _ in takes for each in lateness(take)]
+        late = [each for take, _ in takes for each in lateness(take.packets)]
         answers = [answer(take, caller.voiced_end) for take, caller in takes]
         v2v = [each.v2v * 1000 for each in answers if each.v2v is not None]
         return {
