@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import secrets
 import time
 from collections import deque
@@ -31,6 +32,9 @@ READY = 0.04
 """Seconds of the caller's sound that wait before any is heard, after there was none."""
 MOST = 0.4
 """Seconds of live sound that may wait; what is more is heard faster than it was said."""
+LOOK = 0.5
+"""Seconds over which it is seen what always waits: it came late once, and only delays from then
+on, so it is heard faster than it was said, too."""
 LONGEST = 600.0
 """Seconds of sound that a client may send ahead of its time; what is more is dropped."""
 STALLED = 1.0
@@ -72,6 +76,9 @@ class StreamLeg:
         self._count = 0  # samples that wait
         self._hearing = False
         self._size = round(rate * BLOCK)
+        self._least = math.inf  # samples that have waited all the time since `_looked`
+        self._surplus = 0  # of these, what is to be caught up with
+        self._looked = 0.0
         self._blocks: deque[tuple[Int16, int]] = deque(maxlen=KEPT)
         self._came = asyncio.Event()
         self._outbox: asyncio.Queue[str | bytes] = asyncio.Queue(BACKLOG)
@@ -222,11 +229,22 @@ class StreamLeg:
                     self._began += now - at
                 at = now
             self._blocks.append((self._next(), self.rate))
-            if self._live and self._count > MOST * self.rate:
+            if self._live and self._behind(now):
                 self._blocks.append((self._next(), self.rate))
             self._came.set()
             at += BLOCK
             await asyncio.sleep(max(0.0, at - time.monotonic()))
+
+    def _behind(self, now: float) -> bool:
+        """Return whether one more block is to be heard now, to catch up with the caller."""
+        self._least = min(self._least, self._count)
+        if now - self._looked >= LOOK:
+            self._surplus = max(0, round(min(self._least, self._count) - READY * self.rate))
+            self._least, self._looked = math.inf, now
+        if self._surplus >= self._size:
+            self._surplus -= self._size
+            return True
+        return self._count > MOST * self.rate
 
     def _next(self) -> Int16:
         """Return the next 20 ms: silent until enough waits, and where nothing does."""
