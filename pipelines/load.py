@@ -156,6 +156,11 @@ class Strain:
             self._begun.popleft()
 
     @property
+    def calls(self) -> int:
+        """How many calls there are."""
+        return self._calls
+
+    @property
     def figures(self) -> Figures:
         """What was measured over the last seconds; zeros before the first."""
         parts = self._slices

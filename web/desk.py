@@ -27,7 +27,8 @@ from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
 from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
-from vivavoce.web.interpreting import Interpreting, faces
+from vivavoce.web.cluster.names import mark_id, mark_token
+from vivavoce.web.interpreting import Interpreting, encoder, faces
 from vivavoce.web.leg import Leg
 from vivavoce.web.limits import Admission, Limits
 from vivavoce.web.line import WAIT, Line, wall
@@ -74,6 +75,8 @@ class Desk:
         ended: Told of each call once it is over and `record` is there.
         rooms: The rooms of interpreters, where a telephone leads into them, too; closed with the
             desk. None: of its own.
+        name: The worker's, of several processes: whatever a client comes back with bears it
+            (`vivavoce.web.cluster.names`). "": there is one process.
 
     Raises:
         ValueError: There is no agent, or two have one name.
@@ -96,18 +99,20 @@ class Desk:
         began: Hook | None = None,
         ended: Hook | None = None,
         rooms: Rooms | None = None,
+        name: str = "",
     ) -> None:
         if records is not None and recordings is not None:
             raise ValueError("records have a place for recordings: give one of both")
         self.agents = faces(agents)
         self.models = models
         self.limits = limits or Limits()
+        rooms = rooms or Rooms(models, most=self.limits.calls, encoder=encoder, worker=name)
         self.interpreting = Interpreting(agents, models, most=self.limits.calls, rooms=rooms)
         self.servers = servers or IceServers()
         self.records = records
         # Where a call is recorded is where its recording is kept from.
         self.recordings = records.folder if records is not None else recordings
-        self.version = version
+        self.version, self.name = version, name
         self.calls: dict[str, LiveCall] = {}
         self.past: OrderedDict[str, LiveCall] = OrderedDict()
         self.admission = Admission(self.limits)
@@ -179,13 +184,13 @@ class Desk:
                 agent = copy.copy(agent)
                 agent.voice = wish.voice
             ident = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+            ident = mark_id(ident, self.name)
+            resume = mark_token(secrets.token_urlsafe(24), self.name)
             seat = self.interpreting.reserve(wish, leg.kind) if wish.room else None
             recorded = self.recordings is not None and (seat is None or wish.speaks)
             path = self.recordings / f"{ident}.wav" if self.recordings and recorded else None
             line = Line(leg, version=self.version, recording=path, wait=self._wait)
-            live = LiveCall(
-                ident, secrets.token_urlsafe(24), wish, line, agent, datetime.now(UTC), path
-            )
+            live = LiveCall(ident, resume, wish, line, agent, datetime.now(UTC), path)
             if seat is not None:
                 live.room, live.person = seat
                 line.deaf = not live.person.speaks

@@ -46,7 +46,7 @@ class Downloads:
         ]
 
     def _find(self, request: web.Request) -> LiveCall:
-        from vivavoce.web.server import bearer
+        from vivavoce.web.answers import bearer
 
         return self._server.desk.find(request.match_info["id"], bearer(request))
 

@@ -16,11 +16,11 @@ from vivavoce.phone.media.codec import Codec, make_codec
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler
 from vivavoce.pipelines.talk import Talk
+from vivavoce.web.answers import bearer
 from vivavoce.web.functions import Functions
 from vivavoce.web.line import WATCH
 from vivavoce.web.live import DeskError, LiveCall
 from vivavoce.web.realtime import FORMATS, Session, error, new_id
-from vivavoce.web.server import bearer
 from vivavoce.web.socket import carry, open_socket, refuse
 from vivavoce.web.stream import StreamLeg
 from vivavoce.web.tokens import LIFETIME

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import json
-import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 
-from vivavoce.pipelines.load import AGAIN
-from vivavoce.web.assets import INTERPRET, OPERATOR, assets
+from vivavoce.web.answers import Handler, answered, bearer, page
+from vivavoce.web.assets import INTERPRET, assets
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
@@ -25,14 +24,14 @@ from vivavoce.web.records import RecordsError
 from vivavoce.web.store_sending import send
 from vivavoce.web.tokens import LIFETIME, Claims
 
-log = logging.getLogger("vivavoce")
+if TYPE_CHECKING:
+    from vivavoce.web.cluster.inside import Inside
 
 STOP = 5.0
 """Seconds in which requests end when the server does."""
-_SPENT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC}  # the machine's
+MANY = 100_000
+"""Connections of a worker, whose fronts count them."""
 _OPEN = ("/api/health", "/carriers/")  # paths that need no call token by themselves
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class CallServer:
@@ -45,6 +44,8 @@ class CallServer:
         drain: Seconds that calls may go on when the server ends.
         health: From when on the server is not well, where the desk has an observer: then there
             are `/metrics`, `/healthz` and `/readyz`.
+        inside: It is a worker of a cluster: it listens where that says, and takes requests of the
+            cluster's fronts alone; `exposure` is then how the fronts are reached.
 
     Raises:
         vivavoce.web.exposure.ExposureError: It would let anybody in.
@@ -58,14 +59,16 @@ class CallServer:
         routes: Sequence[web.AbstractRouteDef] = (),
         drain: float = 0.0,
         health: HealthLimits | None = None,
+        inside: Inside | None = None,
     ) -> None:
-        self.desk = desk
+        self.desk, self.inside = desk, inside
         self.exposure = exposure or Exposure()
         self.door = Door(self.exposure)
         self._drain = drain
         self.metrics = None
         if desk.observer is not None:
-            self.metrics = look_after(desk, desk.observer, health, self.door.signer)
+            signer = self.door.signer if inside is None else inside.scraper(self.door.signer)
+            self.metrics = look_after(desk, desk.observer, health, signer)
             self.metrics.show_connections(self)
         self._began = time.monotonic()
         self._guard: Guard | None = None
@@ -90,13 +93,18 @@ class CallServer:
             self.app, access_log=None, keepalive_timeout=IDLE, lingering_time=1.0
         )
         await self._runner.setup()
-        self._guard = Guard(self._runner.server, self.desk.limits)
+        limits, inside = self.desk.limits, self.inside
+        if (
+            inside is not None
+        ):  # the fronts count connections, and all of theirs are from one address
+            limits = replace(limits, connections=MANY, connections_per_address=MANY)
+        self._guard = Guard(self._runner.server, limits)
         loop = asyncio.get_running_loop()
-        exposure = self.exposure
+        host, port, tls = self.exposure.host, self.exposure.port, self.exposure.tls
+        if inside is not None:
+            host, port, tls = inside.host, inside.port, None
         try:
-            self._server = await loop.create_server(
-                self._guard, exposure.host, exposure.port, ssl=exposure.tls
-            )
+            self._server = await loop.create_server(self._guard, host, port, ssl=tls)
         except BaseException:
             await self._runner.cleanup()
             raise
@@ -111,9 +119,9 @@ class CallServer:
     @property
     def url(self) -> str:
         """Where it is, for this machine."""
-        host = self.exposure.host
+        host = self.exposure.host if self.inside is None else self.inside.host
         host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared only)
-        scheme = "https" if self.exposure.tls else "http"
+        scheme = "https" if self.exposure.tls and self.inside is None else "http"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
@@ -172,6 +180,7 @@ class CallServer:
                 *download_routes(self),
                 *realtime_routes(self),
                 *operators.routes(),
+                *(() if self.inside is None else self.inside.routes(self.desk)),
                 *routes,
                 web.get("/{path:.*}", self._file),
             ]
@@ -192,49 +201,26 @@ class CallServer:
 
     @web.middleware
     async def _errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Check where a request comes from, and say what is wrong with one as JSON."""
+        return await answered(request, handler, self._check)
+
+    def _check(self, request: web.Request) -> str:
+        """Check where a request comes from; return its origin where that is another page's.
+
+        Raises:
+            DeskError: It is not let in.
+        """
+        unnamed = self.metrics is not None and request.path in OPEN
+        if self.inside is not None and self.inside.enter(request, self.desk):
+            return ""
+        if not unnamed:
+            self.door.check_host(request.host)
         origin = ""
-        try:
-            if self.metrics is None or request.path not in OPEN:
-                self.door.check_host(request.host)
-            if not request.path.startswith("/carriers/"):
-                origin = self.door.check_origin(request.headers.get("Origin"), request.host)
-            # A page is many files, which lie in memory: two reloads are no flood.
-            if request.path[1:] not in assets():
-                self._pace(request)
-            if request.method == "OPTIONS":
-                response: web.StreamResponse = web.Response(status=204)
-            else:
-                response = await handler(request)
-        except DeskError as error:
-            response = problem(error)
-        except web.HTTPException as error:
-            if error.status < 400:
-                raise
-            code = {404: "not_found", 405: "wrong_method", 413: "too_long"}.get(error.status)
-            response = problem(DeskError(error.status, code or "bad_request", error.reason))
-        except (TimeoutError, ConnectionError):
-            response = problem(DeskError(408, "too_slow", "the request did not come in time"))
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in _SPENT:
-                log.error("%s %s: %s", request.method, request.path, error.strerror)  # noqa: TRY400 (no defect of ours)
-                text = "this server has no room for a call: try again"
-                response = problem(DeskError(503, "busy", text, AGAIN))
-            else:
-                log.exception("%s %s failed", request.method, request.path)
-                text = "something is wrong here: see the log"
-                response = problem(DeskError(500, "defect", text))
-        if not response.prepared:
-            response.headers.setdefault("X-Content-Type-Options", "nosniff")
-            response.headers.setdefault("Referrer-Policy", "no-referrer")
-            response.headers.setdefault("Cache-Control", "no-store")
-            if origin:
-                response.headers["Access-Control-Allow-Origin"] = origin
-                response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
-                response.headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH"
-                response.headers["Access-Control-Max-Age"] = "600"
-                response.headers["Vary"] = "Origin"
-        return response
+        if not request.path.startswith("/carriers/"):
+            origin = self.door.check_origin(request.headers.get("Origin"), request.host)
+        # A page is many files, which lie in memory: two reloads are no flood.
+        if self.inside is None and request.path[1:] not in assets():
+            self._pace(request)
+        return origin
 
     def _pace(self, request: web.Request) -> None:
         wait = self.desk.admission.request(self.address(request), time.monotonic())
@@ -245,6 +231,8 @@ class CallServer:
 
     def address(self, request: web.Request) -> str:
         """Return the client's address."""
+        if self.inside is not None:
+            return self.inside.address(request)
         return self.door.address(request.remote or "", request.headers)
 
     def claims(self, request: web.Request) -> Claims | None:
@@ -432,51 +420,21 @@ class CallServer:
     # The page.
 
     @property
-    def _ancestors(self) -> str:
-        """Who may show the page in a frame."""
-        return " ".join(["'self'", *self.exposure.origins])
+    def home(self) -> str:
+        """Which page stands at `/`: "" for the usual one."""
+        interpreters = self.desk.interpreting.interpreters
+        # Where there are interpreters alone, there is nobody to talk to.
+        only = bool(interpreters) and set(self.desk.agents) <= set(interpreters)
+        return INTERPRET if only else ""
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info["path"]
-        interpreters = self.desk.interpreting.interpreters
-        if not name and interpreters and set(self.desk.agents) <= set(interpreters):
-            name = INTERPRET  # there is nobody to talk to here
-        asset = assets().get(name)
-        if asset is None:
+        found = page(request, name or self.home, self.exposure.origins)
+        if found is None:
             raise DeskError(404, "not_found", f"there is nothing at /{name[:80]}")
-        headers = dict(asset.headers)
-        policy = "Content-Security-Policy"
-        if policy in headers and name != OPERATOR:  # which nobody else shows in a frame
-            headers[policy] = headers[policy].replace(
-                "frame-ancestors 'self'", f"frame-ancestors {self._ancestors}"
-            )
-        if request.headers.get("If-None-Match") == asset.etag:
-            return web.Response(status=304, headers=headers)
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            return web.Response(
-                body=asset.compressed, headers={**headers, "Content-Encoding": "gzip"}
-            )
-        return web.Response(body=asset.body, headers=headers)
+        return found
 
 
 def _names(claims: Claims | None, name: str) -> bool:
     """Whether a token is good for whoever bears a name."""
     return claims is None or claims.agent in {"", name}
-
-
-def bearer(request: web.Request) -> str:
-    """Return a request's token, from its header or its query."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else request.query.get("token", "")
-
-
-def problem(error: DeskError) -> web.Response:
-    """Say what is wrong as JSON."""
-    response = web.json_response(
-        {"error": {"code": error.code, "message": str(error)}}, status=error.status
-    )
-    if error.retry:
-        response.headers["Retry-After"] = str(max(1, round(error.retry)))
-    if error.status in {408, 413}:
-        response.force_close()  # what is left of the body is not read
-    return response

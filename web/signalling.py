@@ -102,7 +102,7 @@ class Signalling:
         wish = self._server.wish(request, claims, **{key: asked.get(key) for key in ASKED})
         agent = self._server.desk.agent_for(wish)
         self._server.door.spend(claims, agent.name if wish.room else wish.agent, wish.room)
-        peer = Peer(self._server.desk.servers)
+        peer = Peer(self._server.desk.servers, self._server.desk.name)
         try:
             return self._server.desk.begin(peer, wish), peer
         except BaseException:
@@ -112,7 +112,7 @@ class Signalling:
             raise
 
     async def _take_over(self, live: LiveCall) -> Peer:
-        peer = Peer(self._server.desk.servers)
+        peer = Peer(self._server.desk.servers, self._server.desk.name)
         live.line.attach(peer)
         return peer
 

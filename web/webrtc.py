@@ -27,6 +27,7 @@ from vivavoce.phone.media.rtp import is_rtcp
 from vivavoce.phone.media.session import MediaConfig, MediaSession, Outgoing
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.cluster.names import mark_token
 from vivavoce.web.ice import Ice
 from vivavoce.web.leg import BLOCK, Told
 from vivavoce.web.sdp import Local, Offer, OfferError, write_answer
@@ -97,6 +98,7 @@ class Peer:
 
     Args:
         servers: STUN and TURN servers that we use ourselves.
+        worker: The worker that it is a connection of, which its name tells; "" without any.
 
     Attributes:
         name: Names it in renegotiations (`pc_id`).
@@ -106,8 +108,8 @@ class Peer:
     kind = "webrtc"
     rate = RATE
 
-    def __init__(self, servers: IceServers | None = None) -> None:
-        self.name = secrets.token_urlsafe(12)
+    def __init__(self, servers: IceServers | None = None, worker: str = "") -> None:
+        self.name = mark_token(secrets.token_urlsafe(12), worker)
         self.told: Told | None = None
         self.ice = Ice(servers)
         self._certificate = RTCCertificate.generateCertificate()

@@ -61,6 +61,7 @@ class Rooms:
         models: What they hear, think and speak with.
         most: How many may be open at once.
         encoder: Makes encoders for those who listen in packets (see `Room`).
+        worker: The process that they are in, of several: their ids end in its name.
 
     Attributes:
         began: Told of each room when it is opened.
@@ -73,10 +74,12 @@ class Rooms:
         *,
         most: int = 20,
         encoder: Callable[[int], Encode] | None = None,
+        worker: str = "",
     ) -> None:
         self.began: list[Hook] = []
         self.ended: list[Hook] = []
         self._models, self._most, self._encoder = models, most, encoder
+        self._worker = worker
         self._open: dict[str, Open] = {}
         self._past: OrderedDict[str, Open] = OrderedDict()
         self._tasks = Tasks()
@@ -125,6 +128,7 @@ class Rooms:
             title=" ".join(title.split())[:LONGEST_TITLE],
             people=people,
             encoder=self._encoder,
+            ident=self._ident(),
         )
         opened = Open(room, number, language)
         self._open[room.id] = opened
@@ -161,6 +165,11 @@ class Rooms:
         if self._running:
             await asyncio.wait(set(self._running), timeout=LEAVING + 2.0)
         await self._tasks.close()
+
+    def _ident(self) -> str | None:
+        if not self._worker:
+            return None
+        return f"{secrets.token_urlsafe(12).replace('-', 'x')}-{self._worker}"
 
     async def _carry(self, opened: Open) -> None:
         room = opened.room

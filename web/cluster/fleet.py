@@ -55,7 +55,7 @@ class Launcher(Protocol):
     async def stop(self, name: str, wait: float) -> None:
         """End a worker, by force after so many seconds; nothing if there is none. Idempotent.
 
-        It hangs up what calls it has left, and writes their records. Cancelled, it ends it by force.
+        It hangs up what calls it has left, and writes their records. Cancelled, it ends by force.
         """
 
     async def death(self) -> Death:

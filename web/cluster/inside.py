@@ -1,0 +1,172 @@
+"""A worker's side of a cluster: it lets fronts in and nobody else, and tells them how it stands."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from vivavoce.pipelines.load import AGAIN
+from vivavoce.web.cluster.names import worker_of_id
+from vivavoce.web.cluster.proof import ADDRESS, BEGINS, PROOF, Asked, ProofError, Seal
+from vivavoce.web.cluster.state import WorkerState
+from vivavoce.web.limits import network
+from vivavoce.web.live import DeskError
+from vivavoce.web.tokens import Signer
+
+if TYPE_CHECKING:
+    from vivavoce.web.desk import Desk
+
+STATE, DRAIN = "/cluster/state", "/cluster/drain"
+_SCRAPED = frozenset({"/metrics", "/healthz", "/readyz"})  # by who looks after the worker
+
+
+@dataclass(slots=True, eq=False)
+class Inside:
+    """Makes of a call server the worker of a cluster.
+
+    Attributes:
+        name: The worker's name.
+        key: The cluster's.
+        host: Where it listens: loopback, or the machine's address in the cluster's network.
+        port: 0 takes a free one.
+        draining: Told when no more calls are to be taken, beside the desk: a telephone is, too.
+        home: Which page stands at `/`.
+
+    Raises:
+        ValueError: The key is too short.
+    """
+
+    name: str
+    key: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 0
+    draining: Callable[[], None] = lambda: None
+    home: Callable[[], str] = lambda: ""
+    seal: Seal = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seal = Seal(self.key)
+
+    def enter(self, request: web.Request, desk: Desk) -> bool:
+        """Let a request in; return whether it is the front's own, and no client's.
+
+        Raises:
+            DeskError: It does not come from a front, or begins a call where there is no room.
+        """
+        if request.path in _SCRAPED:
+            return True
+        begins = BEGINS in request.headers
+        asked = Asked(
+            self.name, request.method, request.raw_path, request.headers.get(ADDRESS, ""), begins
+        )
+        try:
+            self.seal.check(request.headers.get(PROOF, ""), asked, time.time())
+        except ProofError as error:
+            raise DeskError(403, "no_proof", str(error)) from None
+        if begins and desk.busy:
+            # Before anything is begun: the front asks another one.
+            if desk.draining:
+                raise DeskError(503, "closing", "this server is shutting down: call another", 10.0)
+            raise DeskError(503, "busy", "this server has no room for a call: try again", AGAIN)
+        return request.path in {STATE, DRAIN}
+
+    def address(self, request: web.Request) -> str:
+        """Return the client's address, as the front has found it."""
+        return request.headers.get(ADDRESS, "") or request.remote or ""
+
+    def scraper(self, signer: Signer | None) -> Signer | None:
+        """Return who knows the key by which this worker's metrics are read.
+
+        On loopback none is needed where calls need no tokens; elsewhere one always is.
+        """
+        if signer is not None or _is_near(self.host):
+            return signer
+        return Signer(self.key)
+
+    def routes(self, desk: Desk) -> list[web.RouteDef]:
+        """Return what fronts ask of the worker itself."""
+
+        async def state(_request: web.Request) -> web.Response:
+            return web.json_response(told(desk, self.name, self.home()).to_dict())
+
+        async def drain(_request: web.Request) -> web.Response:
+            desk.draining = True
+            self.draining()
+            return web.json_response(told(desk, self.name, self.home()).to_dict())
+
+        return [web.get(STATE, state), web.post(DRAIN, drain)]
+
+
+def told(desk: Desk, name: str, home: str = "") -> WorkerState:
+    """Return how a worker stands."""
+    addresses: Counter[str] = Counter()
+    callers: Counter[str] = Counter()
+    for live in desk.calls.values():
+        addresses[network(live.wish.address)] += 1
+        if live.wish.caller:
+            callers[live.wish.caller] += 1
+    calls = len(desk.calls)
+    if desk.gate is not None:
+        calls = max(calls, desk.gate.strain.calls)  # with those by telephone
+    return WorkerState(
+        name=name,
+        calls=calls,
+        room=room_left(desk),
+        strain=round(strain(desk), 3),
+        draining=desk.draining,
+        addresses=addresses,
+        callers=callers,
+        adopted=tuple(each for each in desk.calls if worker_of_id(each) != name),
+        home=home,
+        about=_about(desk),
+    )
+
+
+def room_left(desk: Desk) -> int:
+    """Return how many calls fit beside those that a desk carries, by what is measured."""
+    room = desk.limits.calls - desk.admission.calls
+    gate = desk.gate
+    if desk.busy or room <= 0:
+        return 0
+    if gate is not None and (bound := gate.strain.bounds.loop):
+        figures = gate.strain.figures
+        # The one that fits, as the gate has just said, and what the rest of the core is good for.
+        spare = (bound - figures.loop) / max(figures.cost, 0.001)
+        room = min(room, max(1, int(spare)))
+    return room
+
+
+def strain(desk: Desk) -> float:
+    """Return the largest share that is used of one of a desk's bounds; 0 where none is measured."""
+    if desk.gate is None:
+        return desk.admission.calls / desk.limits.calls
+    figures, bounds = desk.gate.strain.figures, desk.gate.strain.bounds
+    pairs = (
+        (figures.lag, bounds.lag),
+        (figures.loop, bounds.loop),
+        (figures.process, bounds.process),
+    )
+    return max((used / bound for used, bound in pairs if bound), default=0.0)
+
+
+def _about(desk: Desk) -> Mapping[str, Any]:
+    return {
+        "max_calls": desk.limits.calls,
+        "models": dict(desk.models.names),
+        "recording": desk.recordings is not None,
+        "kept": desk.records is not None,
+        "version": desk.version,
+    }
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
