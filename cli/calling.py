@@ -188,6 +188,10 @@ def phone(
     metrics: Annotated[
         str, typer.Option("--metrics", help="Let metrics be read at ADDRESS:PORT.")
     ] = "",
+    drain: Annotated[
+        float,
+        typer.Option(min=0.0, help="Seconds that calls may go on once it is to end."),
+    ] = 30.0,
     log_format: LogFormatOption = None,
     models: ModelsOption = None,
 ) -> None:
@@ -228,7 +232,14 @@ def phone(
             quiet = settings.log_format == "json"  # what is shown of calls is personal
             console = Console(quiet=quiet)
             running = run_phone(
-                found, settings, console, ready, dial=dial, folder=out, as_json=as_json
+                found,
+                settings,
+                console,
+                ready,
+                dial=dial,
+                folder=out,
+                as_json=as_json,
+                drain=drain,
             )
         code = asyncio.run(running)
     except PhoneError as error:

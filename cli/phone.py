@@ -425,8 +425,9 @@ async def run_phone(
     dial: str | None = None,
     folder: Path | None = None,
     as_json: bool = False,
+    drain: float = 0.0,
 ) -> int:
-    """Answer calls until Ctrl-C, or make one.
+    """Answer calls until Ctrl-C or SIGTERM, or make one; a second one ends the calls that go on.
 
     Args:
         agents: Who answers; the first one makes calls.
@@ -436,6 +437,7 @@ async def run_phone(
         dial: A number to call instead of waiting; the end of that call is the end.
         folder: Where recordings and records go; None: nowhere.
         as_json: Print events as JSON.
+        drain: Seconds that calls may go on after the first Ctrl-C.
 
     Returns:
         The exit code: 1 if the number dialled did not answer.
@@ -447,8 +449,12 @@ async def run_phone(
         TracesError: Traces are wanted, and their packages are missing.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
-    stop = asyncio.Event()
-    on_signals(stop.set)
+    stop, again = asyncio.Event(), asyncio.Event()
+
+    def asked() -> None:
+        (again if stop.is_set() else stop).set()
+
+    on_signals(asked)
     records = setup.records.make()
     gate = Gate(Bounds(**settings.load.model_dump()))
     observer = make_observer(settings)
@@ -470,12 +476,32 @@ async def run_phone(
                         console.print(f"[dim]{escape(setup.records.told())}[/]", soft_wrap=True)
                 if dial is None:
                     await stop.wait()
+                    await _drained(phone, drain, again)
                     return 0
                 return await _dial(phone, dial, setup, desk, stop, console)
         finally:
             gate.close()
             await desk.close()
             await observer.close()
+
+
+async def _drained(phone: Phone, wait: float, hurry: asyncio.Event) -> None:
+    """Let a telephone's calls end: no new ones, and those there are until there is a hurry.
+
+    Cancelling it stops the wait.
+
+    Args:
+        phone: The telephone.
+        wait: Seconds that calls may go on.
+        hurry: Ends the wait.
+    """
+    waiting = [asyncio.create_task(phone.drain(wait)), asyncio.create_task(hurry.wait())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def on_signals(told: Callable[[], object]) -> None:

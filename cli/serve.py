@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import ssl
+import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -27,6 +28,7 @@ from vivavoce.cli.phone import Setup as PhoneSetup
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow
+from vivavoce.phone import Phone
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.tasks import Tasks
@@ -286,14 +288,14 @@ async def run_server(
             try:
                 async with telephone(
                     desk, agents, exchange, console, folder=folder, as_json=as_json
-                ):
+                ) as phone:
                     if opened is not None:
                         opened(server.url)
                     await stop.wait()
                     if desk.calls and drain and not as_json:
                         told = f"{len(desk.calls)} calls go on for up to {drain:g} s"
                         console.print(f"[dim]{told}[/]")
-                    ending = tasks.spawn(desk.close(wait=drain), "drain")
+                    ending = tasks.spawn(_end(desk, phone, drain), "drain")
                     hurry = tasks.spawn(again.wait(), "hurry")
                     await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -304,6 +306,15 @@ async def run_server(
         await tasks.close()
         await board.close()
         await observer.close()
+
+
+async def _end(desk: Desk, phone: Phone | None, wait: float) -> None:
+    """Let the calls of both end; the desk's rooms are there for as long as somebody telephones."""
+    until = time.monotonic() + wait
+    desk.draining = True
+    if phone is not None:
+        await phone.drain(wait)
+    await desk.close(wait=max(0.0, until - time.monotonic()))
 
 
 async def _reload(reloader: Reloader, desk: Desk, console: Console) -> None:

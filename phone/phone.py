@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -150,7 +151,8 @@ class Phone:
         self._began, self._ended, self._observer = began, ended, observer
         self._tasks = Tasks()
         self._dialled: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._closed = self._draining = False
+        self._taken = 0  # calls that came in, by whichever way, and are not over
         # Who came by another way, and has no trunk, needs no SIP port: a PBX may be there.
         self._by_sip = bool(trunks) or exposure is not None or not entrances
         self.station = Station(self._take, trunks=trunks, exposure=exposure, gate=gate)
@@ -177,6 +179,20 @@ class Phone:
         except BaseException:
             await self.close()
             raise
+
+    async def drain(self, wait: float) -> None:
+        """Take no new calls, by any way in, and wait for those there are to end.
+
+        Their records are written as they end. Cancelling it stops the wait.
+
+        Args:
+            wait: Seconds that calls may go on.
+        """
+        self._draining = True
+        deadline = time.monotonic() + wait
+        await self.station.drain(wait)
+        while (self._taken or self._dialled) and time.monotonic() < deadline:  # noqa: ASYNC110 - nobody is in a hurry
+            await asyncio.sleep(0.05)
 
     async def close(self) -> None:
         """Hang up every call and end; idempotent."""
@@ -316,6 +332,16 @@ class Phone:
     # -- inside
 
     async def _take(self, line: TelephoneLine) -> None:
+        if self._draining:
+            line.reject(503)
+            return
+        self._taken += 1
+        try:
+            await self._answer(line)
+        finally:
+            self._taken -= 1
+
+    async def _answer(self, line: TelephoneLine) -> None:
         opened = self._rooms.by_number(line.number) if self._rooms is not None else None
         if opened is not None:
             await self._join(line, opened)

@@ -165,6 +165,20 @@ class Station:
         self._wire.attach(self._ua)
         self._media.start()
 
+    async def drain(self, wait: float) -> None:
+        """Take no new calls (503, also for a proxy's OPTIONS), and wait for those there are to end.
+
+        Calls of ours can still be made: somebody may be put through. Cancelling it stops the wait.
+
+        Args:
+            wait: Seconds that calls may go on.
+        """
+        if self._ua is not None:
+            self._ua.rest()
+        deadline = time.monotonic() + wait
+        while self._lines and time.monotonic() < deadline:  # noqa: ASYNC110 - nobody is in a hurry
+            await asyncio.sleep(0.05)
+
     async def close(self) -> None:
         """Hang up every call, unregister and close every socket; idempotent."""
         if self._closing:

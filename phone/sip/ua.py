@@ -96,7 +96,7 @@ class UserAgent:
         )
         self._places: dict[str, Place] = {}
         self._registrations: dict[str, Registration] = {}
-        self._closing = False
+        self._closing = self._resting = False
         self.refused: Counter[str] = Counter()
         """Calls that came in and were refused, by why."""
         for trunk in self._trunks.values():
@@ -179,6 +179,13 @@ class UserAgent:
         """Take it that nothing can be sent to an address, or that its connection broke."""
         self._exchange.fail(to, now)
         return self._exchange.drain()
+
+    def rest(self) -> None:
+        """Take no new calls: INVITE and OPTIONS get 503, so that a proxy goes elsewhere.
+
+        Those there are go on, with all that they ask for. Idempotent; there is no way back.
+        """
+        self._resting = True
 
     def close(self, now: float) -> list[Decision]:
         """Hang every call up, unregister, take no new calls. Idempotent.
@@ -374,6 +381,8 @@ class UserAgent:
             exchange.refuse(transaction, 482, now)
         elif request.method == "INVITE":
             self._invited(transaction, verdict, now)
+        elif request.method == "OPTIONS" and self._resting:
+            exchange.refuse(transaction, 503, now, [("Retry-After", "10")])
         elif request.method == "OPTIONS":
             response = request.reply(200, tag=exchange.token(6))
             response.headers.add("Allow", METHODS)
@@ -389,8 +398,9 @@ class UserAgent:
         request, exchange = transaction.request, self._exchange
         trunk = self._trunks.get(verdict.trunk) if verdict.trunk is not None else None
         offer = sdp_in(request)
-        if self._closing or len(self._calls) >= self._max_calls or self._no_room():
-            self.refused["closing" if self._closing else "busy"] += 1
+        ends = self._closing or self._resting
+        if ends or len(self._calls) >= self._max_calls or self._no_room():
+            self.refused["closing" if ends else "busy"] += 1
             exchange.refuse(transaction, 503, now, [("Retry-After", "10")])
             return
         if trunk is not None and self._full(trunk):

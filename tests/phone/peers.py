@@ -23,6 +23,7 @@ PACKAGES = {
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "kamailio": "kamailio",
+    "kamcmd": "kamailio",
     "linphonec": "linphone-cli",
     "turnserver": "coturn",
 }

@@ -1,42 +1,64 @@
-"""Two stations behind a Kamailio, with the configuration that the docs give."""
+"""Two stations behind a Kamailio, with the configuration that is shipped."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.phone.conftest import Bot
-from tests.phone.peers import HERE, free_port, needs, running
+from tests.phone.peers import HERE, free_port, needs, running, sipp
+from tests.phone.scenarios import ANSWERED, pause, scenario, sdp, send
 from tests.phone.test_kamailio import _modules
 from vivavoce.phone import DialError
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "kamailio"
+DEPLOY = Path(__file__).parents[2] / "deploy" / "kamailio"
 
 
-@asynccontextmanager
-async def dispatcher(folder: Path, port: int, processes: list[int], carrier: int):
-    """Run it with the example's configuration, in which only addresses are changed."""
-    program = needs("kamailio")
+def configured(folder: Path, port: int, processes: list[int], carrier: int = 9) -> Path:
+    """Write what is shipped with only its addresses, its modules' place and its pace changed."""
     listed = folder / "dispatcher.list"
-    listed.write_text("".join(f"1 sip:{HERE}:{each} 0 0\n" for each in processes))
-    text = (EXAMPLE / "kamailio.cfg").read_text()
+    rows = (f"1 sip:{HERE}:{each} 0 0 duid={each}\n" for each in processes)
+    listed.write_text("".join(rows))
+    text = (DEPLOY / "kamailio.cfg").read_text()
     for ours, theirs in (
-        ("203.0.113.7:5060", f"{HERE}:{port}"),
+        ("!203.0.113.7!", f"!{HERE}!"),
+        ("!5060!", f"!{port}!"),
         ("198.51.100.0/24", f"{HERE}/32"),
         ("sip:198.51.100.10:5060", f"sip:{HERE}:{carrier}"),
         ("/etc/kamailio/dispatcher.list", str(listed)),
-        ("debug=0\nlog_stderror=no\nchildren=4", f'debug=2\nchildren=1\nmpath="{_modules()}/"'),
+        ("unix:/run/kamailio/kamailio_ctl", f"unix:{folder}/ctl"),
+        ('"ds_ping_interval", 5', '"ds_ping_interval", 1'),
+        (
+            "debug=0\nlog_stderror=no\nchildren=4\ntcp_children=4",
+            f'debug=2\nlog_stderror=yes\nchildren=1\ntcp_children=1\nmpath="{_modules()}/"',
+        ),
     ):
-        assert ours in text
+        assert ours in text, ours
         text = text.replace(ours, theirs)
     config = folder / "kamailio.cfg"
     config.write_text(text)
-    command = [program, "-DD", "-E", "-f", config, "-m", "32", "-M", "4", "-Y", folder]
+    return config
+
+
+@asynccontextmanager
+async def dispatcher(folder: Path, port: int, processes: list[int], carrier: int = 9, *more: str):
+    """Run it in front of processes, by their ports."""
+    program = needs("kamailio")
+    config = configured(folder, port, processes, carrier)
+    command = [program, "-DD", "-E", "-f", config, "-m", "32", "-M", "4", "-Y", folder, *more]
     async with running(*command, "-w", folder, cwd=folder) as it:
         yield it
+
+
+async def control(folder: Path, *words: str) -> str:
+    """Ask the running Kamailio as an operator does."""
+    async with running(needs("kamcmd"), "-s", f"unix:{folder}/ctl", *words, cwd=folder) as it:
+        assert await asyncio.wait_for(it.process.wait(), 10) == 0, it.text
+    return it.text
 
 
 async def dial(here, within: float = 15.0):
@@ -51,7 +73,9 @@ async def dial(here, within: float = 15.0):
                 await asyncio.sleep(0.2)
 
 
-async def test_calls_are_spread_and_whoever_is_full_or_gone_is_passed_over(station, tmp_path):
+async def test_a_call_goes_where_the_fewest_are_and_whoever_is_full_or_gone_is_passed_over(
+    station, tmp_path
+):
     bots = [Bot(440), Bot(550)]
     port, carrier = free_port(), Bot(300)
     behind = [
@@ -67,13 +91,14 @@ async def test_calls_are_spread_and_whoever_is_full_or_gone_is_passed_over(stati
         with pytest.raises(DialError) as caught:
             await outside.dial("100")
         assert caught.value.code == 503
-        # One call of the first station ends: it has room, the other one says 503 and is passed.
-        bots[0].lines[0].hang_up()
+        # Both calls of the first station end: the next two are its, not one of each.
+        for line in list(bots[0].lines):
+            line.hang_up()
         async with asyncio.timeout(10):
-            while not any(line.ended for line in lines):  # noqa: ASYNC110
+            while sum(bool(line.ended) for line in lines) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
-        lines.append(await outside.dial("100"))
-        assert [len(bot.lines) for bot in bots] == [3, 2]
+        lines += [await outside.dial("100") for _ in range(2)]
+        assert [len(bot.lines) for bot in bots] == [4, 2]
         for line in lines:
             line.hang_up()
         await bots[0].until(lambda: not behind[0].lines and not behind[1].lines)
@@ -83,7 +108,80 @@ async def test_calls_are_spread_and_whoever_is_full_or_gone_is_passed_over(stati
             line = await outside.dial("100", ring_time=20)
             line.hang_up()
             assert await line.over(5)
-        assert len(bots[0].lines) == 5
+        assert len(bots[0].lines) == 6
+
+
+async def test_one_that_drains_gets_no_calls_and_keeps_its_own(station, tmp_path):
+    bots, port = [Bot(440), Bot(550)], free_port()
+    behind = [await station(bot.take, host=HERE, port=port) for bot in bots]
+    outside = await station(Bot().take, port=port, transport="udp")
+    processes = [each.local[0].port for each in behind]
+    async with dispatcher(tmp_path, port, processes):
+        lines = [await dial(outside), await outside.dial("100")]
+        assert [len(bot.lines) for bot in bots] == [1, 1]
+        draining = asyncio.create_task(behind[0].drain(30))
+        await asyncio.sleep(0)
+        # At once: it says 503 itself. Then its answer to a ping takes it out.
+        lines += [await outside.dial("100") for _ in range(2)]
+        assert [len(bot.lines) for bot in bots] == [1, 3]
+        assert behind[0].refused["closing"]
+        async with asyncio.timeout(15):
+            while "IP" not in await control(tmp_path, "dispatcher.list"):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+        asked = behind[0].refused["closing"]
+        lines.append(await outside.dial("100"))
+        assert behind[0].refused["closing"] == asked
+        # What belongs to its call reaches it all the same: a hold, and the end.
+        assert not draining.done()
+        (kept,) = (line for line in lines if line.call_id == bots[0].lines[0].call_id)
+        assert await kept.hold()
+        await bots[0].until(lambda: bots[0].lines[0].held)
+        kept.hang_up()
+        await asyncio.wait_for(draining, 10)
+        assert [len(bot.lines) for bot in bots] == [1, 4]
+        for line in lines:
+            line.hang_up()
+        await bots[1].until(lambda: not behind[1].lines)
+
+
+ROUTED = (
+    send("INVITE", 1, sdp(), to="")
+    + ANSWERED.replace('response="200"', 'response="200" rrs="true"')
+    + "".join(
+        step.replace("sip:[service]@[remote_ip]:[remote_port] SIP/2.0", "[next_url] SIP/2.0")
+        .replace("Max-Forwards: 70\n", "Max-Forwards: 70\n[routes]\n")
+        for step in (send("ACK", 1), pause(1.5), send("BYE", 2))
+    )
+    + '<recv response="200"/>'
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("transport", "more"), [("t1", ()), ("u1", ("-A", "WITH_RELOAD"))], ids=["tcp", "in turns"]
+)
+async def test_calls_of_sipp_are_spread_and_each_ends_where_it_is(
+    station, tmp_path, transport, more
+):
+    """By TCP they go on by UDP: Record-Route says both, and the BYE finds its way."""
+    bots, port = [Bot(440), Bot(550)], free_port()
+    behind = [await station(bot.take, host=HERE, port=port) for bot in bots]
+    outside = await station(Bot().take, port=port, transport="udp")
+    processes = [each.local[0].port for each in behind]
+    async with dispatcher(tmp_path, port, processes, 9, *more):
+        (await dial(outside)).hang_up()
+        await bots[0].until(lambda: not behind[0].lines and not behind[1].lines)
+        code, logged = await sipp(
+            port, tmp_path, "-s", "100", "-m", "8", "-r", "10", "-t", transport,
+            scenario=scenario(ROUTED),
+        )  # fmt: skip
+        assert code == 0, logged
+        lines = [line for bot in bots for line in bot.lines]
+        assert min(len(bot.lines) for bot in bots) >= 3, [len(bot.lines) for bot in bots]
+        for line in lines:
+            assert await line.over(5)
+            assert line.farewell == "the caller hung up"
+        if more:
+            assert "error" not in await control(tmp_path, "dispatcher.reload")
 
 
 async def test_calls_of_ours_go_to_the_carrier(station, tmp_path):
@@ -103,3 +201,29 @@ async def test_calls_of_ours_go_to_the_carrier(station, tmp_path):
         assert carrier.lines[0].number == "+33123"
         line.hang_up()
         await asyncio.wait_for(talking, 10)
+
+
+def test_what_is_shipped_is_well_formed(tmp_path):
+    """As it is, with each of its options, by Kamailio's own check."""
+    import subprocess
+
+    program = needs("kamailio")
+    text = (DEPLOY / "kamailio.cfg").read_text()
+    options = ["", "WITH_RELOAD"]
+    if (_modules() / "tls.so").exists():
+        options.append("WITH_TLS")
+    for option in options:
+        words = ["-A", option] if option else []
+        done = subprocess.run(
+            [program, "-c", "-f", DEPLOY / "kamailio.cfg", *words],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    # It tells what is wrong where something is.
+    wrong = tmp_path / "wrong.cfg"
+    wrong.write_text(text.replace("t_on_failure", "t_on_failur"))
+    done = subprocess.run(
+        [program, "-c", "-f", wrong], capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert shutil.which("kamailio")
