@@ -241,7 +241,7 @@ async def _think(
     choice: str | dict[str, Any],
     make_id: Callable[[], str],
 ) -> _Answer:
-    scripted = profile.next_thought()
+    scripted = profile.next_thought(str(messages[-1]["content"]))
     if scripted is not None:
         text, calls = scripted
         return _Answer(text, tuple(_Call(make_id(), name, given) for name, given in calls))

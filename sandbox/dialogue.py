@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from vivavoce.sandbox.profile import Fault, Profile
-from vivavoce.sandbox.wire import dumps, reset
+from vivavoce.sandbox.wire import HUGE, dumps, reset
 
 MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)
 IDLE_S = 600.0
@@ -23,7 +23,10 @@ IDLE_S = 600.0
 TIMED_OUT = 3804
 _MOST_STORED = 80 << 20  # bytes of base64: half an hour of 16-bit 16 kHz
 _SEND_S = 30.0  # a client that does not read this long is gone
-_CONNECTION_KINDS = ("slow", "stall", "rut", "reset", "close", "error", "full")
+_CONNECTION_KINDS = (
+    *("slow", "stall", "rut", "reset", "close", "error", "full"),
+    *("garbage", "cut", "huge"),
+)
 
 
 class Over(Exception):  # noqa: N818
@@ -155,6 +158,14 @@ class Dialogue(ABC):
             self._rut = True
         elif fault.kind == "full":
             await self._full()
+        elif fault.kind == "garbage":
+            await self._socket.send_str('{"type": "transcription.text.delta", nothing')
+        elif fault.kind == "huge":
+            await self._socket.send_str("x" * HUGE)
+        elif fault.kind == "cut" and self._request.transport is not None:
+            self._request.transport.write(_frame(0x81, b'{"type": "transcription.done"}')[:-9])
+            self._request.transport.close()
+            raise Over
         elif fault.kind == "reset":
             reset(self._request)
             raise Over

@@ -91,13 +91,18 @@ class Script:
         think: An answer per request, each a text, a tool call, a list of tool calls, or
             ``{"content": …, "tool_calls": […]}`` with ``{"name", "arguments"}`` calls. Behind
             the last one, the rules answer.
-        speak: ``"tone"``: a sine of ``speak_char_ms`` a character in place of a voice.
+        answers: By words of the last message: what is answered where they stand in it, behind what
+            ``think`` scripts. So a request that is made twice gets the same answer.
+        speak: ``"tone"``: a sine of ``speak_char_ms`` a character in place of a voice; ``"pitch"``:
+            likewise, as high as `vivavoce.sandbox.pcm.pitch` has it for the text, which tells
+            which one is heard.
     """
 
     hear: tuple[Words, ...] | None = None
     hearing: tuple[Lines, ...] = ()
     think: tuple[Any, ...] = ()
-    speak: Literal["tone"] | None = None
+    answers: tuple[tuple[str, Any], ...] = ()
+    speak: Literal["tone", "pitch"] | None = None
 
 
 Done = Literal["after", "before", "none"]
@@ -147,6 +152,13 @@ FAULTS: dict[str, tuple[Stage, ...]] = {
     "odd_chunks": ("speak",),
     "one_chunk": ("speak",),
     "no_usage": ("speak",),
+    "garbage": STAGES,
+    "cut": STAGES,
+    "page": STAGES,
+    "huge": STAGES,
+    "trickle": ("think", "speak"),
+    "endless": ("think", "speak"),
+    "octave": ("speak",),
 }
 _HEAR_POINTS = ("open", "delta", "done", "audio")
 
@@ -167,7 +179,10 @@ class Fault:
     (text as a list), ``usage_last`` (in a chunk without choices), ``usage_names`` (input and
     output tokens), ``finish_error`` (the last chunk's reason), ``no_done`` (no ``[DONE]``,
     no end of speech), ``odd_chunks`` (lengths that cut a sample), ``one_chunk`` (all audio at
-    once), ``no_usage`` (an end without what it cost).
+    once), ``no_usage`` (an end without what it cost), ``garbage`` (a message that is no JSON),
+    ``cut`` (the connection ends within a message), ``page`` (a web page with status 200, as a
+    proxy in between answers), ``huge`` (a message of 8 MiB), ``trickle`` (a byte every ``ms``),
+    ``endless`` (the same piece again and again), ``octave`` (twice the sample rate).
 
     Attributes:
         on: Which ones it strikes, counted from 1 per key: utterances (hearing; at ``open`` and
@@ -250,9 +265,14 @@ def _script(given: Any) -> Script:
         raise ProfileError("script.think must be a list of texts or tool calls")
     for answer in think:
         answer_of(answer)
-    if fields.get("speak") not in (None, "tone"):
-        raise ProfileError('script.speak may only be "tone"')
-    return Script(hear, hearing, tuple(think), fields.get("speak"))
+    answers = fields.get("answers") or {}
+    if not isinstance(answers, Mapping):
+        raise ProfileError("script.answers must be an object of words and answers")
+    for answer in answers.values():
+        answer_of(answer)
+    if fields.get("speak") not in (None, "tone", "pitch"):
+        raise ProfileError('script.speak may only be "tone" or "pitch"')
+    return Script(hear, hearing, tuple(think), tuple(answers.items()), fields.get("speak"))
 
 
 def _lines(given: Any) -> Lines:
@@ -326,14 +346,14 @@ def _fault(stage: Stage, given: Any) -> Fault:
         known = [name for name, stages in FAULTS.items() if stage in stages]
         raise ProfileError(f"faults.{stage}: unknown kind {kind!r}; known: {', '.join(known)}")
     fields["on"] = _numbers(f"faults.{stage}.on", fields.get("on", ()))
-    if kind in {"status", "slow"} and stage == "hear":
+    if kind in {"status", "slow", "page"} and stage == "hear":
         fields.setdefault("at", "open")
     if kind in {"rut", "full"}:
         fields.setdefault("at", "audio")
     if fields.get("at", "done") not in _HEAR_POINTS:
         raise ProfileError(f"faults.{stage}.at must be one of {', '.join(_HEAR_POINTS)}")
-    if kind == "status" and fields.get("at", "open") != "open" and stage == "hear":
-        raise ProfileError("faults.hear: a status can only be given at open")
+    if kind in {"status", "page"} and fields.get("at", "open") != "open" and stage == "hear":
+        raise ProfileError(f"faults.hear: a {kind} can only be given at open")
     for name, least, most in (("after", 0, 10**6), ("ms", 0, 10**6), ("status", 400, 599)):
         value = fields.get(name, least)
         if (
@@ -465,11 +485,14 @@ class Profile:
         """Give the next scripted utterance as text; ``""`` behind the last."""
         return " ".join(word for word, _end in self.next_words())
 
-    def next_thought(self) -> tuple[str, list[tuple[str, dict[str, Any]]]] | None:
-        """Give the next scripted answer; None behind the last."""
+    def next_thought(self, asked: str = "") -> tuple[str, list[tuple[str, dict[str, Any]]]] | None:
+        """Give the next scripted answer, or the one to what is asked; None where there is none."""
         n = self._cursor.get("think", 0)
         self._cursor["think"] = n + 1
-        return answer_of(self.script.think[n]) if n < len(self.script.think) else None
+        if n < len(self.script.think):
+            return answer_of(self.script.think[n])
+        fits = (answer for words, answer in self.script.answers if words in asked.lower())
+        return None if (answer := next(fits, None)) is None else answer_of(answer)
 
     def report(self) -> dict[str, Any]:
         """Give the counters as JSON-able data."""

@@ -24,7 +24,7 @@ from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.pcm import BYTES_PER_SAMPLE, Intake
 from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.turns import Event
-from vivavoce.sandbox.wire import dumps, pause_until, refusal
+from vivavoce.sandbox.wire import Page, dumps, pause_until, refusal
 
 LARGEST_CHUNK = 262_144  # decoded bytes of one input_audio.append
 _DEFAULT_DELAY_MS = 480
@@ -233,6 +233,8 @@ async def serve(request: web.Request, profile: Profile, hearing: Hearing) -> web
     number = profile.counters.connections
     if fault := profile.fault("hear", number, "status"):
         raise refusal(fault)
+    if profile.fault("hear", number, "page"):
+        raise Page
     # A browser cannot set headers: its key comes as a second subprotocol, and `realtime` is
     # what is echoed. Pings both ways keep dead peers from staying.
     socket = web.WebSocketResponse(protocols=("realtime",), heartbeat=30.0, max_msg_size=1 << 20)

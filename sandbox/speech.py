@@ -91,10 +91,19 @@ def _check_expressiveness(given: Any) -> None:
         )
 
 
-async def _tone(seconds: float) -> AsyncGenerator[Samples, None]:
-    samples = await asyncio.to_thread(pcm.tone, seconds)
+async def _tone(seconds: float, hertz: float = 220.0) -> AsyncGenerator[Samples, None]:
+    samples = await asyncio.to_thread(pcm.tone, seconds, SPEECH_RATE, hertz)
     for start in range(0, len(samples), CHUNK):
         yield samples[start : start + CHUNK]
+
+
+async def _doubled(source: AsyncGenerator[Samples, None]) -> AsyncGenerator[Samples, None]:
+    """Give twice as many samples, as a server does that speaks at 48 kHz and says 24."""
+    try:
+        async for samples in source:
+            yield np.repeat(samples, 2)
+    finally:
+        await source.aclose()
 
 
 async def _joined(source: AsyncGenerator[Samples, None]) -> AsyncGenerator[Samples, None]:
@@ -126,10 +135,13 @@ def source_of(
     """
     if profile.fault("speak", number, "empty"):
         return _tone(0)
-    if profile.script.speak == "tone":
-        source = _tone(len(text) * profile.latency.speak_char_ms / 1000 / speed)
+    if profile.script.speak is not None:
+        high = {"hertz": pcm.pitch(text)} if profile.script.speak == "pitch" else {}
+        source = _tone(len(text) * profile.latency.speak_char_ms / 1000 / speed, **high)
     else:
         source = speaking.stream(text, speaker, speed=speed)
+    if profile.fault("speak", number, "octave"):
+        source = _doubled(source)
     return _joined(source) if profile.fault("speak", number, "one_chunk") else source
 
 

@@ -24,7 +24,7 @@ from vivavoce.sandbox.ear import Ear, EngineEar, ScriptedEar
 from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.pcm import Intake
 from vivavoce.sandbox.profile import Profile
-from vivavoce.sandbox.wire import pause_until, refusal, reset
+from vivavoce.sandbox.wire import Page, pause_until, refusal, reset
 
 log = logging.getLogger("vivavoce.sandbox")
 
@@ -231,6 +231,8 @@ async def serve(request: web.Request, profile: Profile, hearing: Hearing) -> web
     profile.counters.connections += 1
     if fault := profile.fault("hear", profile.counters.connections, "status"):
         raise refusal(fault)
+    if profile.fault("hear", profile.counters.connections, "page"):
+        raise Page
     socket = web.WebSocketResponse(heartbeat=30.0, max_msg_size=128 << 20)
     await socket.prepare(request)
     profile.request("realtime")

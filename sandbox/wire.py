@@ -29,6 +29,23 @@ class Problem(Exception):  # noqa: N818 - it is an answer, not a failure of the 
         return web.json_response(self.body, status=self.status, headers=self.headers)
 
 
+HUGE = 8 << 20
+"""Characters of a `huge` message."""
+_STREAMED = ("garbage", "cut", "huge", "trickle", "endless")
+_AGAIN_S = 0.005  # between two pieces of what has no end
+
+
+class Page(Problem):
+    """A web page where an answer should be."""
+
+    def __init__(self) -> None:
+        super().__init__(200, {})
+
+    def response(self) -> web.Response:
+        """Give it as an HTTP response."""
+        return web.Response(text="<html><h1>Welcome to the proxy</h1>", content_type="text/html")
+
+
 _TYPES = {
     400: ("invalid_request_error", "3000"),
     401: ("unauthorized", "1401"),
@@ -135,6 +152,8 @@ class Strikes:
         """
         if fault := self.find("status"):
             raise refusal(fault)
+        if self.find("page"):
+            raise Page
         if fault := self.find("slow"):
             await asyncio.sleep(fault.ms / 1000)
         await self._break()
@@ -145,7 +164,11 @@ class Strikes:
         await self._break(stream)
 
     async def _break(self, stream: EventStream | None = None) -> None:
-        fault = self.find("stall", "reset", "close", "error")
+        fault = self.find("stall", "reset", "close", "error", *_STREAMED)
+        if fault is not None and fault.kind in _STREAMED:
+            if stream is not None and max(1, fault.after) == self.chunks:
+                await self._spoil(fault, stream)
+            return
         if fault is None or fault.after != self.chunks:
             return
         if fault.kind == "stall":
@@ -165,6 +188,24 @@ class Strikes:
             self._request.transport.close()
         raise Ended
 
+    async def _spoil(self, fault: Fault, stream: EventStream) -> None:
+        """Go on with what no protocol allows."""
+        if fault.kind == "garbage":
+            await stream.raw(b'data: {"choices": [{"delta": nothing\n\n')
+        elif fault.kind == "huge":
+            await stream.raw(b"data: " + b"x" * HUGE)
+        elif fault.kind == "trickle":
+            stream.pause = fault.ms / 1000
+        elif fault.kind == "endless":
+            while True:  # until the client gives up: its disconnection cancels this handler
+                await stream.raw(stream.last)
+                await asyncio.sleep(_AGAIN_S)
+        else:
+            await stream.raw(stream.last[: len(stream.last) // 2])
+            if self._request.transport is not None:
+                self._request.transport.close()
+            raise Ended
+
 
 class EventStream:
     """A response of server-sent events; a client that left cancels or ends the handler."""
@@ -178,6 +219,8 @@ class EventStream:
             }
         )
         self._open = False
+        self.last = b""
+        self.pause = 0.0  # seconds between two bytes, where they trickle
         # Makes the dialect's own error of a status and Mistral's body, in a stream without names.
         self.error: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
 
@@ -199,7 +242,12 @@ class EventStream:
         await self.open()
         text = data if isinstance(data, str) else dumps(data)
         head = f"event: {event}\n" if event else ""
-        body = f"{head}data: {text}\n\n".encode()
+        self.last = body = f"{head}data: {text}\n\n".encode()
+        if self.pause:
+            for at in range(len(body)):
+                await self._response.write(body[at : at + 1])
+                await asyncio.sleep(self.pause)
+            return
         at = next((i for i, byte in enumerate(body) if byte >= 0xC0), None) if cut else None
         if at is None:
             await self._response.write(body)
@@ -207,6 +255,11 @@ class EventStream:
         await self._response.write(body[: at + 1])
         await asyncio.sleep(0.01)  # else the kernel may join the two packets
         await self._response.write(body[at + 1 :])
+
+    async def raw(self, data: bytes) -> None:
+        """Send bytes that need be no event."""
+        await self.open()
+        await self._response.write(data)
 
     async def comment(self, text: str) -> None:
         """Send a comment, which clients pass over."""

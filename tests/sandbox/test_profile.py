@@ -26,6 +26,9 @@ def test_an_empty_profile_changes_nothing():
         ({"script": {"think": [{"name": "f", "arguments": "{}"}]}}, "must be an object"),
         ({"script": {"think": [[{"arguments": {}}]]}}, "needs a name"),
         ({"script": {"speak": "song"}}, "tone"),
+        ({"script": {"answers": ["soup"]}}, "object of words"),
+        ({"script": {"answers": {"soup": 3}}}, "neither a text"),
+        ({"faults": {"hear": [{"kind": "page", "at": "done"}]}}, "only be given at open"),
         ({"faults": {"see": []}}, "hear, think, speak"),
         ({"faults": {"hear": [{"kind": "odd_chunks"}]}}, "lost_done"),
         ({"faults": {"hear": [{"kind": "stall", "at": "noon"}]}}, "open, delta, done"),
@@ -104,3 +107,10 @@ def test_bodies_kept_are_bounded():
     assert report["requests"] == {"chat/completions": 200}
     assert len(report["bodies"]) == 50
     assert report["bodies"][-1]["body"] == {"n": 199}
+
+
+def test_answers_by_word_stand_behind_the_script_and_never_run_out():
+    profile = Profile.parse("k", {"script": {"think": ["Hello."], "answers": {"soup": "Tomato."}}})
+    assert profile.next_thought("What soup?") == ("Hello.", [])
+    assert profile.next_thought("Which Soup?") == profile.next_thought("soup") == ("Tomato.", [])
+    assert profile.next_thought("fish") is None
