@@ -27,7 +27,9 @@ from vivavoce.agent import Agent, Silence  # noqa: E402
 from vivavoce.agent.settings import MISTRAL_MODELS, load  # noqa: E402
 from vivavoce.cli.load import load_agent  # noqa: E402
 from vivavoce.cli.models import open_models  # noqa: E402
+from vivavoce.pipelines.benching import backends  # noqa: E402
 from vivavoce.pipelines.benching.machine import resident  # noqa: E402
+from vivavoce.pipelines.benching.speech import sentences  # noqa: E402
 from vivavoce.pipelines.lag import LoopLag  # noqa: E402
 from vivavoce.pipelines.models.connect import Models  # noqa: E402
 from vivavoce.pipelines.models.http import Endpoint  # noqa: E402
@@ -133,10 +135,19 @@ async def run(options: Mapping[str, Any]) -> None:
         desk = watch.desk = Desk([agent], models, limits=limits, ended=watch.ended)
         async with CallServer(desk, Exposure(port=0)) as server:
             await watch.mark({})
+
+            async def alone(given: Mapping[str, Any]) -> dict[str, Any]:
+                return dict(await backends.measure(models, sentences()[0], int(given["rounds"])))
+
             try:
                 await QUESTIONS.serve(
                     {"url": server.url, "agent": agent.name, "models": models.names},
-                    {"mark": watch.mark, "figures": watch.figures, "records": watch.records},
+                    {
+                        "mark": watch.mark,
+                        "figures": watch.figures,
+                        "records": watch.records,
+                        "backends": alone,
+                    },
                 )
             finally:
                 watch.close()

@@ -13,7 +13,8 @@ import aiohttp
 import numpy as np
 
 from vivavoce.pipelines.benching.callers import Caller
-from vivavoce.pipelines.benching.take import BLOCK, RATE, Packet, Take
+from vivavoce.pipelines.benching.listening import Listening, goes_on
+from vivavoce.pipelines.benching.take import AUDIBLE, BLOCK, RATE, Packet, Take
 
 CONNECT = 15.0
 """Seconds that connecting may take."""
@@ -58,7 +59,7 @@ class Line:
         self._query = {"codec": "pcm16", "rate": str(RATE), **query}
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._taking: tuple[float, Take] | None = None
+        self._taking: tuple[float, Listening] | None = None
         self._begun = asyncio.Event()
         self._paused: asyncio.Event | None = None
         self.call = self.resume = self.ended = ""
@@ -109,7 +110,7 @@ class Line:
         if self._socket is None:
             raise RuntimeError("the line is not open")
         loop = asyncio.get_running_loop()
-        began, take, number = loop.time(), Take(), 0
+        began, take, number = loop.time(), Listening(), 0
         self._taking = (began, take)
         try:
             while (samples := caller.block(number, take)) is not None:
@@ -177,9 +178,14 @@ class Line:
                     if self._taking is None:
                         continue
                     began, take = self._taking
+                    now = loop.time() - began
                     pcm = np.frombuffer(message.data, "<i2")
-                    peak = max(int(pcm.max(initial=0)), -int(pcm.min(initial=0)))
-                    take.packets.append(Packet(loop.time() - began, len(pcm) / RATE, peak))
+                    # The server sends what its clock has missed at once: each block counts.
+                    for start in range(0, len(pcm), BLOCK):
+                        block = pcm[start : start + BLOCK]
+                        peak = max(int(block.max()), -int(block.min()))
+                        on = peak >= AUDIBLE and goes_on(block, RATE)
+                        take.add(Packet(now, len(block) / RATE, peak, on))
                 elif message.type is aiohttp.WSMsgType.TEXT and not self.call:
                     self._begin(json.loads(message.data))
         finally:

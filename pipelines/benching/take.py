@@ -6,8 +6,6 @@ is sent when its last sample is. A packet counts from its arrival at the caller.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 RATE = 16_000
@@ -81,32 +79,6 @@ class Take:
                     starts.append(packet.at)
                 end = packet.at + packet.seconds
         return starts
-
-
-SKIP = 0.3
-"""How late a packet may be (s) before its listener begins anew with it."""
-
-
-def delays(packets: Iterable[Packet]) -> list[float]:
-    """Return by how much later than usual each packet with sound came (s).
-
-    For a stream without gaps, silence being sent like speech: a packet is due as long after the
-    stream's beginning as all before it last. What counts as usual is the earliest of them, so no
-    buffer of the listener's excuses anything. After `SKIP` the sender has skipped time, and what
-    follows is measured from there.
-    """
-    found: list[float] = []
-    heard, usual = 0.0, math.inf
-    for packet in packets:
-        offset = packet.at - heard
-        usual = min(usual, offset)
-        late = offset - usual
-        if packet.audible:
-            found.append(late)
-        if late > SKIP:
-            usual = offset
-        heard += packet.seconds
-    return found
 
 
 @dataclass(frozen=True, slots=True)
