@@ -244,8 +244,8 @@ class EventStream:
         head = f"event: {event}\n" if event else ""
         self.last = body = f"{head}data: {text}\n\n".encode()
         if self.pause:
-            for at in range(len(body)):
-                await self._response.write(body[at : at + 1])
+            for each in range(len(body)):
+                await self._response.write(body[each : each + 1])
                 await asyncio.sleep(self.pause)
             return
         at = next((i for i, byte in enumerate(body) if byte >= 0xC0), None) if cut else None
