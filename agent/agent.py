@@ -64,6 +64,8 @@ class Agent(Generic[Deps, State]):
             speaks another one of them.
         greeting: Said when the line opens, or when it takes a call over: a text with variables,
             or a function of the call; None waits for the caller.
+        on_resume: Said when a caller comes back to a call whose server was lost, likewise; None
+            says nothing, and answers what was left unanswered. `call.resumed` tells more.
         tools: Functions, `Tool`s, `Toolbox`es and MCP servers the model may call; more with
             `@agent.tool`.
         deps: Makes what tools need (`call.deps`), anew for each call.
@@ -93,6 +95,7 @@ class Agent(Generic[Deps, State]):
         voice: Voice | None = None,
         languages: str | Sequence[str] = "en",
         greeting: Greeting[Deps, State] | None = None,
+        on_resume: Greeting[Deps, State] | None = None,
         tools: Iterable[Tool[..., Any] | Toolbox | ToolSource | Callable[..., Any]] = (),
         deps: Callable[[], Deps] | None = None,
         state: Callable[[], State] | None = None,
@@ -138,8 +141,10 @@ class Agent(Generic[Deps, State]):
         self._of_call = self._functions()
         self._instructions = self._template("instructions", instructions)
         self._greeting = None if greeting is None else self._template("greeting", greeting)
-        if isinstance(greeting, str) and not _fits(_TEXT, greeting):
-            raise AgentError(f"Agent(greeting={greeting!r}): give a text, or leave it out")
+        self._on_resume = None if on_resume is None else self._template("on_resume", on_resume)
+        for option, text in (("greeting", greeting), ("on_resume", on_resume)):
+            if isinstance(text, str) and not _fits(_TEXT, text):
+                raise AgentError(f"Agent({option}={text!r}): give a text, or leave it out")
         self._deps = deps
         self._state = state
         self._answerer: Answerer[Deps, State] | None = None
@@ -341,6 +346,17 @@ class Agent(Generic[Deps, State]):
         if self._greeting is None:
             return ""
         return await self._text("greeting", self._greeting, call)
+
+    async def resuming_for(self, call: Call[Deps, State]) -> str:
+        """Return what is said when this call goes on after its server was lost; empty if nothing.
+
+        Raises:
+            AgentError: If the function that makes it returns no text.
+            Exception: What it raises.
+        """
+        if self._on_resume is None:
+            return ""
+        return await self._text("on_resume", self._on_resume, call)
 
     def new_deps(self) -> Deps:
         """Make what the tools of one call need."""

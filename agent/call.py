@@ -49,6 +49,23 @@ KEYS = frozenset("0123456789*#ABCD")
 """The keys of a telephone."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Resumption:
+    """A call went on after its server was lost.
+
+    Attributes:
+        at: When, in seconds since the call began.
+        away: How long nobody was there (s).
+    """
+
+    at: float
+    away: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {"at": round(self.at, 3), "away": round(self.away, 3)}
+
+
 class Call(Generic[Deps, State]):
     """One live conversation.
 
@@ -74,6 +91,7 @@ class Call(Generic[Deps, State]):
         disclosed: When the caller was told that a machine speaks (s); None if nobody did.
         consent: Whether the caller agreed to be recorded; None if nobody asked.
         copies: Who agreed that their voice is copied, and what came of it, as JSON.
+        resumptions: How often it went on after its server was lost; `resumed` is the last one.
     """
 
     def __init__(
@@ -112,6 +130,7 @@ class Call(Generic[Deps, State]):
         self.disclosed: float | None = None
         self.consent: bool | None = None
         self.copies: list[dict[str, Any]] = []
+        self.resumptions: list[Resumption] = []
         self.greeting_due = False
         self.considering = False
         self._line: Line | None = None
@@ -130,6 +149,14 @@ class Call(Generic[Deps, State]):
     def ended(self) -> bool:
         """Whether the call is over."""
         return self.phase == "ended"
+
+    @property
+    def resumed(self) -> Resumption | None:
+        """Whether this is a call that went on after its server was lost, and since when.
+
+        The agent's lifespan runs anew there: it may ask this.
+        """
+        return self.resumptions[-1] if self.resumptions else None
 
     @property
     def now(self) -> float:

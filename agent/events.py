@@ -36,6 +36,14 @@ class CallStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed(Event):
+    """The call goes on after its server was lost; nobody was there for `away` seconds."""
+
+    call: str
+    away: float
+
+
+@dataclass(frozen=True, slots=True)
 class CallerStarted(Event):
     """The caller has begun to speak."""
 

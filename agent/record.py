@@ -9,9 +9,15 @@ from vivavoce.agent.call import Call
 
 
 def record(
-    call: Call[Any], *, agent: str, began: datetime, seconds: float, models: dict[str, str]
+    call: Call[Any],
+    *,
+    agent: str,
+    began: datetime,
+    seconds: float,
+    models: dict[str, str],
+    growing: bool = False,
 ) -> dict[str, Any]:
-    """Make the record of a call that is over.
+    """Make the record of a call.
 
     Args:
         call: The call.
@@ -19,11 +25,12 @@ def record(
         began: When it began.
         seconds: How long it took.
         models: Which model served each stage, for the reader ("hearing": "…").
+        growing: The call goes on, and its record is made again and again: see `Transcript.rows`.
 
     Returns:
         JSON: times in seconds since the call began, latencies in whole microseconds.
     """
-    return {
+    entry = {
         "call": call.id,
         "agent": agent,
         "began": began.isoformat(timespec="seconds"),
@@ -41,5 +48,8 @@ def record(
         "transfers": [transfer.to_dict() for transfer in call.transfers],
         "providers": call.ledger.providers,
         "switches": [switch.to_dict() for switch in call.ledger.switches],
-        "transcript": call.transcript.to_dict(),
+        "transcript": call.transcript.rows() if growing else call.transcript.to_dict(),
     }
+    if call.resumptions:
+        entry["resumed"] = [each.to_dict() for each in call.resumptions]
+    return entry

@@ -53,6 +53,7 @@ class Utterance:
             "why_ended": self.why_ended,
             "served": self.served,
             "written": self.written,
+            **({} if self.told is None else {"told": self.told}),
         }
 
 
@@ -114,6 +115,7 @@ class Reply:
             "latency": self.latency.to_dict() if self.latency else None,
             "reaction": None if self.reaction is None else round(self.reaction, 4),
             "served": dict(self.served),
+            **({"aside": True} if self.aside else {}),
         }
 
 
@@ -151,6 +153,7 @@ class ToolUse:
             "id": self.id,
             "name": self.name,
             "arguments": self.arguments if self.shown is None else self.shown,
+            "group": self.group,
             "result": self.result,
             "ok": self.ok,
             "started": round(self.started, 3),
@@ -234,6 +237,9 @@ class Failure:
         }
 
 
+FRESH = 32
+"""Entries at a transcript's end that may still change."""
+
 Entry = Utterance | Reply | ToolUse | News | HandOver | Failure | Segment
 
 
@@ -242,6 +248,9 @@ class Transcript:
     """What happened in a call, in order."""
 
     entries: list[Entry] = field(default_factory=list)
+    _rows: dict[int, tuple[Entry, dict[str, Any]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -295,3 +304,35 @@ class Transcript:
     def to_dict(self) -> list[dict[str, Any]]:
         """Return it as JSON."""
         return [entry.to_dict() for entry in self.entries]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return it as JSON, while it grows: what is settled is the same object each time.
+
+        Nobody may change them. What stands among the last `FRESH` entries is made anew.
+        """
+        known, self._rows = self._rows, {}
+        settled = len(self.entries) - FRESH
+        rows = []
+        for index, entry in enumerate(self.entries):
+            before = known.get(id(entry))
+            if before is None or before[0] is not entry or index >= settled or _open(entry):
+                row = entry.to_dict()
+                if before is not None and before[0] is entry and before[1] == row:
+                    row = before[1]
+                before = (entry, row)
+            self._rows[id(entry)] = before
+            rows.append(before[1])
+        return rows
+
+
+def _open(entry: Entry) -> bool:
+    """Whether an entry changes, however old it is."""
+    match entry:
+        case Reply():
+            return not entry.closed
+        case ToolUse():
+            return entry.result is None
+        case Segment():
+            return not entry.settled
+        case _:
+            return False

@@ -11,8 +11,9 @@ import numpy as np
 
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
-from vivavoce.agent.events import CallEnded, CallStarted
+from vivavoce.agent.events import CallEnded, CallStarted, Resumed
 from vivavoce.agent.phrases import APOLOGY, FAREWELL, phrase
+from vivavoce.agent.revival import Past
 from vivavoce.pipelines import running
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.ears import Ears
@@ -54,6 +55,7 @@ class Conversation:
         called: str = "",
         opening: Callable[[Call[Any]], Awaitable[bool]] | None = None,
         simulated: bool = False,
+        past: Past | None = None,
     ) -> None:
         """Put it together; call it on the event loop that will run it.
 
@@ -68,12 +70,16 @@ class Conversation:
             opening: Runs before the greeting, while the line is open; the agent says nothing of
                 its own if it returns False.
             simulated: Whether time is simulated: then the event loop has no lag to watch.
+            past: What another server carried of the call until it was lost: it goes on from there,
+                with no greeting and no `opening`. None: it begins.
         """
         self.clock = Clock()
         self.call: Call[Any] = Call(
             agent, call_id or secrets.token_hex(6), deps, caller=caller, called=called
         )
         self.call.models = dict(models.names)
+        self._past = past
+        self._missing = [] if past is None else past.restore(self.call)
         self._models = models
         self._transport = transport
         self._opening = opening
@@ -224,16 +230,24 @@ class Conversation:
     async def _carry(self) -> str:
         # Before the line opens: a phone rings on meanwhile.
         begun = await self._attempt("agent", "the agent could not begin", self._lifespan.enter())
-        self._context.began = self.clock.now()
+        past = self._past
+        self._context.began = self.clock.now() - (0.0 if past is None else past.seconds)
         self.call.connect(self._wire)
-        self._context.emit(CallStarted(0.0, self.call.id))
+        if past is None:
+            self._context.emit(CallStarted(0.0, self.call.id))
+        else:
+            self._context.emit(Resumed(self._context.at, self.call.id, past.away))
+            for text in self._missing:
+                self._context.fail("agent", f"after its server was lost: {text}")
         if self._lag is not None:
             self._lag.start()
         preparing = asyncio.create_task(self._prepare(), name="prepare the apology")
         opening = asyncio.create_task(self._context.prepare(self.agent), name="open the tools")
         beginning: asyncio.Task[None] | None = None
         try:
-            if begun and self._opening is None:
+            if begun and past is not None:
+                await self._go_on()
+            elif begun and self._opening is None:
                 await self._greet()
             elif begun and self._opening is not None:
                 beginning = asyncio.create_task(self._open(self._opening), name="opening")
@@ -282,6 +296,18 @@ class Conversation:
                 self._greeting = self._mouth.say(text, protected=protected)
 
         await self._attempt("agent", "the agent's greeting failed", say())
+
+    async def _go_on(self) -> None:
+        """Say what the agent says to a caller who is back, and what it still owes them."""
+
+        async def say() -> None:
+            async with asyncio.timeout(self.agent.limits.lifespan):
+                text = await self.agent.resuming_for(self.call)
+            if text.strip():
+                self._mouth.say(text)
+
+        await self._attempt("agent", "what is said to a caller who is back failed", say())
+        await self._mind.go_on()
 
     async def _end(self, reason: str) -> None:
         await self._transport.close()

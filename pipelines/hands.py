@@ -82,7 +82,8 @@ class Hands:
         self._uses: dict[Execution, ToolUse] = {}
         self._running: dict[Execution, asyncio.Task[None]] = {}
         self._fillers: dict[str, int] = {}
-        self._groups = 0
+        # A call that goes on after its server was lost has some already.
+        self._groups = max((use.group for use in context.call.transcript.tools), default=0)
         self._spoken = 0
         self._news_told: Reply | None = None
         self.has_news = False

@@ -21,12 +21,14 @@ from pipecat.frames.frames import (
     InterruptionFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection
+from pipecat.utils.time import time_now_iso8601
 
 from vivavoce.agent import history
 from vivavoce.agent.events import Checked
 from vivavoce.agent.ledger import Span
 from vivavoce.agent.phrases import NOT_ANSWERED, phrase
-from vivavoce.agent.transcript import Entry, News, Reply
+from vivavoce.agent.revival import unanswered
+from vivavoce.agent.transcript import Entry, News, Reply, Utterance
 from vivavoce.pipelines.clauses import Clauses
 from vivavoce.pipelines.frames import (
     CallerTurnFrame,
@@ -163,6 +165,25 @@ class Mind(Stage):
         answer = Answer(None)
         answer.committed.set()
         await self._say_greeting(answer)
+
+    async def go_on(self) -> None:
+        """Answer what was left unanswered when the server of the call was lost."""
+        owed = unanswered(self.context.call.transcript)
+        if self.context.call.greeting_due:
+            await self.greet()
+        elif isinstance(owed, Utterance):
+            # The caller waits for it since they are back, not since they said it.
+            turn = CallerTurnFrame(
+                text=owed.text,
+                user_id="caller",
+                timestamp=time_now_iso8601(),
+                finalized=True,
+                utterance=owed,
+                stopped=self.context.clock.now(),
+            )
+            self._begin_answer(Answer(turn))
+        elif owed is not None:
+            self._begin_answer(Answer(None))
 
     # Turns.
 

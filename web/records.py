@@ -4,13 +4,17 @@ A `Records` is a database of records and a place of recordings, whatever both ar
 
 - A record is the JSON object that `agent.record.record` makes, with `caller`, `called` and `kind`
   beside ("webrtc", "websocket", "realtime", a carrier's name, "phone in", "phone out"), `live`
-  (true until it is over) and `events` (what happened, as `Event.to_dict` tells it).
-- `put` takes a record as far as it goes, again and again: when a call begins, after each turn, and
-  when it is over. The newest one counts. It returns at once; the record is written soon, in the
-  order of `put`, and what was put before a search need not be found by it. `flush` waits for it.
+  (true until it is over), `events` (what happened, as `Event.to_dict` tells it) and, while it goes
+  on, `revival` (what another server needs to go on with it), which nobody reads but `claim`.
+- `put` takes a record as far as it goes, again and again: when a call begins, within a second of
+  whatever changes, and when it is over. The newest one counts. It returns at once; the record is
+  written soon, in the order of `put`, and what was put before a search need not be found by it.
+  `flush` waits for it. Of a long call that goes on, the newest words are not found at once.
 - What is put is redacted before it is written: nothing that is read here has to be redacted again.
-- A call whose server was lost (killed, cut off) is over when it was not heard of for two minutes;
-  its record says so, and keeps what was said up to its last turn.
+- A call whose server was lost (killed, cut off) is over when that was not heard of for two minutes;
+  its record says so, and keeps what was said up to a second before.
+- Until then another server may take it over (`claim`), for a caller who comes back to it. What the
+  first one still writes of it is refused from then on, and it is told so (`on_taken`).
 - Times are aware datetimes (UTC) or seconds; latencies are milliseconds from the caller's last
   voiced sample to the first audible one of the reply.
 - Nothing blocks the event loop. Everything but `put` raises `RecordsError` when the database or
@@ -39,6 +43,32 @@ class RecordsError(Exception):
 
 class RefusedError(RecordsError):
     """A database takes a record neither now nor later: to try again is of no use."""
+
+
+class NotHeldError(RecordsError):
+    """A call cannot be taken over.
+
+    Attributes:
+        code: "no_call" where there is none, "over" where it has ended or was lost for too long,
+            "elsewhere" where another server carries it.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A call that was taken over from a server that was lost.
+
+    Attributes:
+        record: Its record as far as it came, with `revival`.
+        away: How long nobody has carried it (s).
+    """
+
+    record: dict[str, Any]
+    away: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +210,23 @@ class Records(Protocol):
 
         Never raises and never waits: a database that cannot be reached gets it later.
         """
+
+    async def claim(self, digest: str, within: float) -> Claimed:
+        """Take a call over from a server that is lost, for a caller who comes back to it.
+
+        It waits for as long as it takes to be sure that the server is lost: 3 s at most. What is
+        claimed is ours: it is put from now on, or released.
+
+        Args:
+            digest: What the caller's token hashes to, as `revival` in the record had it.
+            within: Seconds after the loss in which it may be.
+
+        Raises:
+            NotHeldError: It cannot be.
+        """
+
+    async def release(self, call: str) -> None:
+        """Let go of a call that was claimed and is not carried: it may be claimed once more."""
 
     def spool(self, call: str) -> Path | None:
         """Return where a call is to be recorded (WAV); None where calls are not recorded."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
 import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,23 +17,32 @@ from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.records import (
     PATIENCE,
     Bucket,
+    Claimed,
     Found,
+    NotHeldError,
     Query,
     Recording,
     RecordsError,
     RefusedError,
 )
-from vivavoce.web.store_database import Database
+from vivavoce.web.store_beats import LEASE, Watch
+from vivavoce.web.store_calendar import Calendar
+from vivavoce.web.store_database import Database, Held
+from vivavoce.web.store_journal import Journal, compose
 from vivavoce.web.store_recordings import Recordings, is_name
 from vivavoce.web.store_redaction import Redaction
-from vivavoce.web.store_rows import Row, check_stretches, cursor, limit, lost
+from vivavoce.web.store_rows import check_stretches, cursor, limit, lost
 
 log = logging.getLogger("vivavoce")
 
 ROUND = 30.0
-"""Seconds between two looks at what goes on, and at what could not be done."""
+"""Seconds between two looks at calls that are lost, and at what could not be done."""
+BEAT = 1.0
+"""Seconds between two signs of life, and two looks at those of others."""
+LOOK = 0.25
+"""Seconds between two looks at a call that is to be taken over."""
 SILENT = 120.0
-"""Seconds after which a call that nobody told of is over: its server is lost."""
+"""Seconds after which a call whose server nobody heard of is over."""
 HOUR = 3600.0
 """Seconds between two purges."""
 _WAITS = (1.0, 2.0, 5.0, 10.0, 30.0)  # seconds between attempts to write
@@ -50,11 +60,14 @@ class Store:
         redaction: What is taken out of records; `Redaction()` unless given.
         days: Days that a call is kept; None: for ever.
         upkeep: Look after old and lost calls: for servers, not for one look.
-        now: Gives the time (s since 1970).
+        now: Gives the time of day (s since 1970), which may jump.
+        clock: Gives the time that passes (s), which does not: whether a server lives goes by it.
 
     Attributes:
+        owner: Our name, as the owner of calls; new for each store.
         written: How often a record was written.
         lost: Records that cannot be kept.
+        on_taken: Told of each call of ours that another server has taken over.
 
     Raises:
         ValueError: There are recordings and no spool, or `days` is not more than 0.
@@ -70,6 +83,7 @@ class Store:
         days: float | None = None,
         upkeep: bool = True,
         now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if recordings is not None and spool is None:
             raise ValueError("recordings need a spool: a folder where they grow")
@@ -79,7 +93,13 @@ class Store:
         self.redaction = redaction or Redaction()
         self.days = days
         self._spool = spool if recordings is not None else None
-        self._upkeep, self._now = upkeep, now
+        self._upkeep, self._now, self._clock = upkeep, now, clock
+        self.owner = secrets.token_hex(8)
+        self.on_taken: list[Callable[[str], None]] = []
+        self._journal = Journal(self.redaction)
+        self._watch = Watch()
+        self._calendar = Calendar(now(), clock())
+        self._gone: set[str] = set()  # calls that are another's now
         self._tasks = Tasks()
         self._waiting: dict[str, Mapping[str, Any]] = {}
         self._live: set[str] = set()
@@ -136,10 +156,13 @@ class Store:
         self._tasks.spawn(self._write(), "write records")
         if self._upkeep:
             self._tasks.spawn(self._keep_up(), "upkeep of records")
+            self._tasks.spawn(self._live_on(), "signs of life")
 
     def put(self, record: Mapping[str, Any]) -> None:
         """Take a record."""
         call = str(record.get("call", ""))
+        if call in self._gone:
+            return
         if record.get("live"):
             self._live.add(call)
         else:
@@ -161,6 +184,8 @@ class Store:
 
     async def keep(self, call: str) -> None:
         """Take a recording."""
+        if call in self._gone:
+            return
         try:
             await self._take(call)
         except RecordsError as error:
@@ -176,8 +201,49 @@ class Store:
 
     async def get(self, call: str) -> dict[str, Any] | None:
         """Return a record."""
-        text = await self.database.get(call)
-        return None if text is None else dict(json.loads(text))
+        found = compose(await self.database.get(call))
+        if found is not None:
+            found.pop("revival", None)  # for those who go on with it alone
+        return found
+
+    async def claim(self, digest: str, within: float) -> Claimed:
+        """Take a call over."""
+        held = await self.database.held(digest)
+        if held is None:
+            raise NotHeldError("no_call", "there is no call to come back to: begin another")
+        away = max(0.0, self._now() - max(held.beat, held.touched))
+        if self._watch.lived(held.owner):
+            # Who has looked on needs no clock that may have been set since.
+            away = self._watch.quiet(held.owner, held.beat, self._clock())
+        if not held.live or away > within + LEASE:
+            raise NotHeldError("over", "the call is over: begin another")
+        if not await self._claim(held, digest):
+            raise NotHeldError("elsewhere", "another server carries the call: try again")
+        record = compose(await self.database.get(held.call))
+        if record is None:
+            raise NotHeldError("no_call", "there is no call to come back to: begin another")
+        self._gone.discard(held.call)
+        self._live.add(held.call)
+        self._journal.forget(held.call)
+        return Claimed(record, away)
+
+    async def _claim(self, held: Held, digest: str) -> bool:
+        """Make a call ours once its owner has not been heard of for long enough."""
+        if held.owner == self.owner:
+            return False
+        quiet = self._watch.quiet(held.owner, held.beat, self._clock()) if held.owner else LEASE
+        while quiet < LEASE:
+            await asyncio.sleep(min(LOOK, LEASE - quiet))
+            quiet += LOOK
+            if await self.database.held(digest) != held:
+                return False
+        return await self.database.claim(held, self.owner, self._now())
+
+    async def release(self, call: str) -> None:
+        """Let go of a call that was claimed and is not carried."""
+        self._live.discard(call)
+        self._waiting.pop(call, None)
+        await self.database.release(call, self.owner)
 
     async def search(self, query: Query) -> Found:
         """Return calls."""
@@ -236,6 +302,8 @@ class Store:
             log.error("records are lost: %s", error)  # noqa: TRY400 (it says all there is)
         finally:
             await self._tasks.close()
+            with contextlib.suppress(RecordsError):
+                await self.database.forget_owners([self.owner])
             await self.database.close()
             if self.recordings is not None:
                 await self.recordings.close()
@@ -253,12 +321,18 @@ class Store:
             call = next(iter(self._waiting))
             record = self._waiting.pop(call)
             try:
-                row = await asyncio.to_thread(self._row, record)
-                await self.database.write(row, self._now())
+                step = await asyncio.to_thread(self._journal.step, record)
+                outcome = await self.database.write(step, self.owner, self._now())
+                if outcome == "kept":
+                    self._journal.written(step)
+                elif outcome == "taken":
+                    self._lose(call)
             except RefusedError:
+                self._journal.forget(call)
                 self.lost += 1
                 log.exception("the record of call %s cannot be kept", call)
             except RecordsError as error:
+                self._journal.forget(call)  # it may stand there, for all we know
                 if not failures:
                     log.warning("records wait: %s", error)
                 if call not in self._waiting or not record.get("live"):
@@ -266,6 +340,7 @@ class Store:
                 await asyncio.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
                 failures += 1
             except Exception:  # one bad record must not stop those after it
+                self._journal.forget(call)
                 self.lost += 1
                 log.exception("the record of call %s cannot be kept", call)
             else:
@@ -274,8 +349,17 @@ class Store:
                     log.info("records are written again")
                 failures = 0
 
-    def _row(self, record: Mapping[str, Any]) -> Row:
-        return Row.of(self.redaction.record(record))
+    def _lose(self, call: str) -> None:
+        """A call is another server's: nothing more is written of it here."""
+        if call in self._gone:
+            return
+        log.warning("call %s: another server has taken it over", call)
+        self._gone.add(call)
+        self._live.discard(call)
+        self._waiting.pop(call, None)
+        self._journal.forget(call)
+        for told in self.on_taken:
+            told(call)
 
     async def _take(self, call: str) -> None:
         path = self.spool(call)
@@ -307,18 +391,49 @@ class Store:
             if path is not None:
                 path.unlink(missing_ok=True)
 
-    async def _keep_up(self) -> None:
-        due = 0.0
+    async def _live_on(self) -> None:
+        failed = False
         while True:
             try:
-                await self.look_after(purge=self._now() >= due)
-                due = self._now() + HOUR if self._now() >= due else due
+                await self.beat()
+                failed = False
+            except RecordsError as error:
+                if not failed:
+                    log.warning("no sign of life can be given: %s", error)
+                failed = True
+            await asyncio.sleep(BEAT)
+
+    async def beat(self) -> None:
+        """Give a sign of life, look at those of others, and whether calls of ours were taken over.
+
+        A server does it by itself every second.
+
+        Raises:
+            RecordsError: The database cannot be reached. Nobody is silent then, for all we know.
+        """
+        try:
+            if self._live:
+                await self.database.beat(self.owner, self._now())
+                for call in await self.database.taken(sorted(self._live), self.owner):
+                    self._lose(call)
+            self._watch.look(await self.database.beats(), self._clock())
+        except RecordsError:
+            self._watch.clear()
+            raise
+
+    async def _keep_up(self) -> None:
+        due = self._clock()
+        while True:
+            try:
+                purge = self._clock() >= due
+                await self.look_after(purge=purge)
+                due = self._clock() + HOUR if purge else due
             except RecordsError as error:
                 log.warning("records are not looked after: %s", error)
             await asyncio.sleep(ROUND)
 
     async def look_after(self, *, purge: bool = True) -> None:
-        """Note which calls go on, end those whose server is lost, take up what lies in the spool.
+        """End calls whose server is lost, take up what lies in the spool.
 
         A server does it by itself every half minute, and purges when it begins and every hour.
 
@@ -328,19 +443,37 @@ class Store:
         Raises:
             RecordsError: Something cannot be reached.
         """
-        now = self._now()
-        await self.database.touch(sorted(self._live), now)
-        for text in await self.database.stale(now - SILENT):
-            row = Row.of(lost(json.loads(text)))
-            log.warning("call %s: its server was lost", row.call)
-            await self.database.write(row, now)
+        await self.beat()
+        silent = self._watch.silent(SILENT, self._clock())
+        for owner in silent:
+            if owner != self.owner:
+                await self._end(owner)
+        await self.database.forget_owners([each for each in silent if each != self.owner])
         if self._spool is not None:
-            for call in await asyncio.to_thread(self._left, self._spool, now - SILENT):
-                await self._take(call)
+            left = await asyncio.to_thread(self._left, self._spool, self._now() - SILENT)
+            going = set(await self.database.going(left)) if left else set()
+            for call in left:
+                if call not in going:
+                    await self._take(call)
         if purge and self.days is not None:
-            count = await self.purge(datetime.fromtimestamp(now, UTC) - timedelta(days=self.days))
-            if count:
-                log.info("%d calls were older than %g days and are deleted", count, self.days)
+            await self._purge()
+
+    async def _end(self, owner: str) -> None:
+        """End the calls of a server that is lost."""
+        for call in await self.database.of(owner):
+            record = compose(await self.database.get(call))
+            if record is not None:
+                log.warning("call %s: its server was lost", call)
+                step = await asyncio.to_thread(Journal(self.redaction).step, lost(record))
+                await self.database.write(step, owner, self._now())
+
+    async def _purge(self) -> None:
+        assert self.days is not None
+        today = self._calendar.today(self._now(), self._clock())
+        before = datetime.fromtimestamp(today, UTC) - timedelta(days=self.days)
+        count = await self.purge(before)
+        if count:
+            log.info("%d calls were older than %g days and are deleted", count, self.days)
 
     def _left(self, spool: Path, before: float) -> list[str]:
         """Return recordings that nobody writes any more, and nobody has taken."""

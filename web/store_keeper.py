@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import (
     AgentSaid,
+    AgentStarted,
     CallerPartial,
     CallerSaid,
     Event,
     Failed,
     HandedOff,
+    LanguageChanged,
     ToolEnded,
+    ToolStarted,
     TransferMoved,
 )
+from vivavoce.agent.transcript import Reply
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.records import Records
 
@@ -26,7 +32,44 @@ SETTLING = 5.0
 """Seconds that a call's last events are waited for once it is over."""
 UPLOADING = 30.0
 """Seconds that recordings may still take when the server ends; the rest wait in the spool."""
-_TELLING = (CallerSaid, AgentSaid, ToolEnded, HandedOff, TransferMoved, Failed)
+LOOK = 0.5
+"""Seconds between two looks at what has changed without an event: what was heard of a reply, the
+agent's state. With the time that writing takes, a server that is killed loses no more than the last
+second."""
+_TELLING = (
+    CallerSaid,
+    AgentStarted,
+    AgentSaid,
+    ToolStarted,
+    ToolEnded,
+    HandedOff,
+    LanguageChanged,
+    TransferMoved,
+    Failed,
+)
+
+Make = Callable[[], dict[str, Any]]
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A call that is followed.
+
+    Attributes:
+        call: The call.
+        make: Makes its record.
+        revive: Makes what another server needs to go on with it; None: none can.
+        events: What happened.
+        seen: How it was when it was last put.
+        task: Follows it.
+    """
+
+    call: Call[Any]
+    make: Make
+    revive: Make | None
+    events: list[dict[str, Any]]
+    seen: object = None
+    task: asyncio.Task[None] | None = field(default=None, repr=False)
 
 
 class Keeper:
@@ -39,19 +82,32 @@ class Keeper:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._tasks = Tasks()
-        self._following: dict[str, tuple[asyncio.Task[None], list[dict[str, Any]]]] = {}
+        self._following: dict[str, _Followed] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._looking: asyncio.Task[None] | None = None
 
-    def began(self, call: Call[Any], make: Callable[[], dict[str, Any]]) -> None:
-        """Put a call, and put it again after each turn.
+    def began(
+        self,
+        call: Call[Any],
+        make: Make,
+        *,
+        revive: Make | None = None,
+        events: Iterable[dict[str, Any]] = (),
+    ) -> None:
+        """Put a call, and put it again whenever it has changed.
 
         Args:
             call: The call.
             make: Makes its record as far as it goes.
+            revive: Makes what another server needs to go on with it: see
+                `vivavoce.agent.revival`. None: none can.
+            events: What happened in it before, on another server.
         """
-        events: list[dict[str, Any]] = []
-        task = self._tasks.spawn(self._follow(call, make, events), f"keep {call.id}")
-        self._following[call.id] = (task, events)
+        followed = _Followed(call, make, revive, list(events))
+        followed.task = self._tasks.spawn(self._follow(followed), f"keep {call.id}")
+        self._following[call.id] = followed
+        if self._looking is None:
+            self._looking = self._tasks.spawn(self._look(), "look at calls")
 
     def ended(self, call: Call[Any], record: dict[str, Any]) -> None:
         """Put what a call has come to, and keep its recording, which is finished.
@@ -60,11 +116,10 @@ class Keeper:
             call: A call that has begun here; of another one nothing is kept.
             record: Its whole record.
         """
-        found = self._following.pop(call.id, None)
-        if found is None:
+        followed = self._following.pop(call.id, None)
+        if followed is None:
             return
-        task, events = found
-        ending = self._tasks.spawn(self._end(call, record, task, events), f"keep {call.id}")
+        ending = self._tasks.spawn(self._end(followed, record), f"keep {call.id}")
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
@@ -74,33 +129,48 @@ class Keeper:
             await asyncio.wait(set(self._ending), timeout=UPLOADING)
         await self._tasks.close()
 
-    async def _follow(
-        self, call: Call[Any], make: Callable[[], dict[str, Any]], events: list[dict[str, Any]]
-    ) -> None:
-        self._put(make(), events, live=True)
-        async for event in call:
-            self._note(event, events)
+    async def _follow(self, followed: _Followed) -> None:
+        self._put(followed)
+        async for event in followed.call:
+            _note(event, followed.events)
             if isinstance(event, _TELLING):
-                self._put(make(), events, live=True)
+                self._put(followed)
 
-    async def _end(
-        self,
-        call: Call[Any],
-        record: dict[str, Any],
-        following: asyncio.Task[None],
-        events: list[dict[str, Any]],
-    ) -> None:
+    async def _look(self) -> None:
+        """Put calls that have changed without an event."""
+        while True:
+            await asyncio.sleep(LOOK)
+            for followed in list(self._following.values()):
+                if followed.revive is not None and followed.seen != _state(followed):
+                    self._put(followed)
+
+    async def _end(self, followed: _Followed, record: dict[str, Any]) -> None:
+        following = followed.task
+        assert following is not None
         try:
             await asyncio.wait({following}, timeout=SETTLING)
         finally:
             # Also when this is cut short: a record that is not put is lost.
             following.cancel()
-            self._put(record, events, live=False)
-        await self._records.keep(call.id)
+            self._records.put({**record, "live": False, "events": list(followed.events)})
+        await self._records.keep(followed.call.id)
 
-    def _note(self, event: Event, events: list[dict[str, Any]]) -> None:
-        if len(events) < EVENTS and not isinstance(event, CallerPartial):
-            events.append(event.to_dict())
+    def _put(self, followed: _Followed) -> None:
+        record = {**followed.make(), "live": True, "events": list(followed.events)}
+        if followed.revive is not None:
+            followed.seen, record["revival"] = _state(followed), followed.revive()
+        self._records.put(record)
 
-    def _put(self, record: dict[str, Any], events: list[dict[str, Any]], *, live: bool) -> None:
-        self._records.put({**record, "live": live, "events": list(events)})
+
+def _note(event: Event, events: list[dict[str, Any]]) -> None:
+    if len(events) < EVENTS and not isinstance(event, CallerPartial):
+        events.append(event.to_dict())
+
+
+def _state(followed: _Followed) -> object:
+    """Return what tells whether a call has changed, cheaply: what it is gone on with, and heard."""
+    assert followed.revive is not None
+    transcript = followed.call.transcript
+    heard = next((each for each in reversed(transcript.entries) if isinstance(each, Reply)), None)
+    said = None if heard is None else (heard.heard, heard.closed)
+    return len(transcript), said, json.dumps(followed.revive(), default=str)

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from vivavoce.web.records import PATIENCE, Bucket, Entry, Query, RecordsError, RefusedError
-from vivavoce.web.store_rows import FIELDS, Row, entry, limit, place, words
+from vivavoce.web.store_database import Held, Outcome
+from vivavoce.web.store_journal import Step
+from vivavoce.web.store_rows import FIELDS, entry, limit, place, words
 
 T = TypeVar("T")
 
@@ -34,6 +36,17 @@ UPGRADES: tuple[str, ...] = (
     CREATE INDEX vivavoce_latencies_at ON vivavoce_latencies (at);
     CREATE INDEX vivavoce_latencies_call ON vivavoce_latencies (call);
     """,
+    """
+    ALTER TABLE vivavoce_calls ADD COLUMN owner text NOT NULL DEFAULT '';
+    ALTER TABLE vivavoce_calls ADD COLUMN digest text NOT NULL DEFAULT '';
+    CREATE INDEX vivavoce_calls_digest ON vivavoce_calls (digest) WHERE digest <> '';
+    CREATE INDEX vivavoce_calls_owner ON vivavoce_calls (owner) WHERE live;
+    CREATE TABLE vivavoce_owners (owner text PRIMARY KEY, beat double precision NOT NULL);
+    CREATE TABLE vivavoce_changes (
+        call text NOT NULL REFERENCES vivavoce_calls ON DELETE CASCADE, number integer NOT NULL,
+        change text NOT NULL, PRIMARY KEY (call, number)
+    );
+    """,
 )
 """Each leads from one version of the tables to the next; none of them is ever changed."""
 _COLUMNS = (
@@ -41,12 +54,23 @@ _COLUMNS = (
     "p50", "p95", "cost", "last", "record",
 )  # fmt: skip
 _WRITE = (
-    f"INSERT INTO vivavoce_calls ({', '.join(_COLUMNS)}, touched, words) VALUES ("  # noqa: S608
+    f"INSERT INTO vivavoce_calls ({', '.join(_COLUMNS)}, touched, words, owner, digest) VALUES ("  # noqa: S608
     + ", ".join(f"${number + 1}" for number in range(len(_COLUMNS)))
-    + f", ${len(_COLUMNS) + 1}, array_to_tsvector(${len(_COLUMNS) + 2}::text[]))"
-    + " ON CONFLICT (call) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], "touched", "words"))
-    + " WHERE vivavoce_calls.live OR NOT excluded.live RETURNING call"
+    + f", ${len(_COLUMNS) + 1}, array_to_tsvector(${len(_COLUMNS) + 2}::text[])"
+    + f", ${len(_COLUMNS) + 3}, ${len(_COLUMNS) + 4}) ON CONFLICT (call) DO UPDATE SET "
+    + ", ".join(
+        f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], "touched", "words", "owner")
+    )
+    # Who comes back to a call that is over is to be told so: its digest stays.
+    + ", digest = CASE excluded.digest WHEN '' THEN vivavoce_calls.digest ELSE excluded.digest END"
+    " WHERE (vivavoce_calls.live OR NOT excluded.live)"
+    " AND vivavoce_calls.owner IN ('', excluded.owner) RETURNING call"
+)
+_GROWING = ("agent", "kind", "seconds", "turns", "p50", "p95", "cost", "last")
+_GROW = (
+    "UPDATE vivavoce_calls SET "  # noqa: S608 (names of ours)
+    + ", ".join(f"{name} = ${number + 1}" for number, name in enumerate((*_GROWING, "touched")))
+    + f" WHERE call = ${len(_GROWING) + 2} AND live AND owner = ${len(_GROWING) + 3} RETURNING call"
 )
 _LOCK = 0x76697661  # "viva": so that two servers do not make the tables at a time
 _CONNECTIONS = 4
@@ -106,34 +130,117 @@ class PostgresDatabase:
             await self.close()
             raise
 
-    async def write(self, row: Row, now: float) -> None:
-        """Keep a row."""
+    async def write(self, step: Step, owner: str, now: float) -> Outcome:
+        """Keep a row, or a change."""
+        row = step.row
 
-        async def work(base: Any) -> None:
-            values = [getattr(row, name) for name in _COLUMNS]
-            found = row.words.split()[:_SEARCHED]
-            if await base.fetchval(_WRITE, *values, now, found) is None:
-                return
-            await base.execute("DELETE FROM vivavoce_latencies WHERE call = $1", row.call)
+        async def work(base: Any) -> Outcome:
+            if step.number:
+                values = [*(getattr(row, name) for name in _GROWING), now, row.call, owner]
+                found = await base.fetchval(_GROW, *values)
+            else:
+                values = [getattr(row, name) for name in _COLUMNS]
+                seen = row.words.split()[:_SEARCHED]
+                found = await base.fetchval(_WRITE, *values, now, seen, owner, row.digest)
+            if found is None:
+                whose = await base.fetchval(
+                    "SELECT owner FROM vivavoce_calls WHERE call = $1", row.call
+                )
+                return "over" if whose in {None, "", owner} else "taken"
+            if step.number:
+                await base.execute(
+                    "INSERT INTO vivavoce_changes VALUES ($1, $2, $3)",
+                    row.call,
+                    step.number,
+                    step.change,
+                )
+            else:
+                await base.execute("DELETE FROM vivavoce_latencies WHERE call = $1", row.call)
+                await base.execute("DELETE FROM vivavoce_changes WHERE call = $1", row.call)
             await base.executemany(
                 "INSERT INTO vivavoce_latencies (call, at, ms) VALUES ($1, $2, $3)",
-                [(row.call, at, ms) for at, ms in row.latencies],
+                [(row.call, at, ms) for at, ms in step.latencies],
             )
+            return "kept"
 
-        await self._transaction(work)
+        return await self._transaction(work)
 
-    async def touch(self, calls: Collection[str], now: float) -> None:
-        """Note that calls go on."""
+    async def beat(self, owner: str, now: float) -> None:
+        """Note that a server lives."""
         await self._execute(
-            "UPDATE vivavoce_calls SET touched = $1 WHERE live AND call = ANY ($2)",
+            "INSERT INTO vivavoce_owners VALUES ($1, $2)"
+            " ON CONFLICT (owner) DO UPDATE SET beat = excluded.beat",
+            owner,
             now,
-            list(calls),
         )
 
-    async def stale(self, before: float) -> Sequence[str]:
-        """Return records of calls nobody has heard of."""
+    async def beats(self) -> Sequence[tuple[str, float, float]]:
+        """Return owners, and when they were heard of."""
+        rows = await self._fetch(
+            "SELECT owner, max(coalesce(beat, 0)) AS beat, max(touched) AS touched FROM"
+            " vivavoce_calls LEFT JOIN vivavoce_owners USING (owner) WHERE live GROUP BY owner"
+        )
+        return [(str(row["owner"]), row["beat"], row["touched"]) for row in rows]
+
+    async def forget_owners(self, owners: Collection[str]) -> None:
+        """Forget servers."""
+        await self._execute(
+            "DELETE FROM vivavoce_owners WHERE owner = ANY ($1) AND NOT EXISTS (SELECT 1 FROM"
+            " vivavoce_calls WHERE live AND vivavoce_calls.owner = vivavoce_owners.owner)",
+            list(owners),
+        )
+
+    async def of(self, owner: str) -> Sequence[str]:
+        """Return an owner's calls."""
         return await self._column(
-            "SELECT record FROM vivavoce_calls WHERE live AND touched < $1", before
+            "SELECT call FROM vivavoce_calls WHERE live AND owner = $1", owner
+        )
+
+    async def going(self, calls: Collection[str]) -> Sequence[str]:
+        """Return which go on."""
+        return await self._column(
+            "SELECT call FROM vivavoce_calls WHERE live AND call = ANY ($1)", list(calls)
+        )
+
+    async def taken(self, calls: Collection[str], owner: str) -> Sequence[str]:
+        """Return calls that another one has."""
+        return await self._column(
+            "SELECT call FROM vivavoce_calls WHERE call = ANY ($1) AND owner <> $2",
+            list(calls),
+            owner,
+        )
+
+    async def held(self, digest: str) -> Held | None:
+        """Return who has a call."""
+        rows = await self._fetch(
+            "SELECT call, owner, live, coalesce(beat, 0) AS beat, touched FROM vivavoce_calls"
+            " LEFT JOIN vivavoce_owners USING (owner) WHERE digest = $1 AND digest <> ''",
+            digest,
+        )
+        return Held(**rows[0]) if rows else None
+
+    async def claim(self, held: Held, owner: str, now: float) -> bool:
+        """Make a call another owner's."""
+        found = await self._column(
+            "UPDATE vivavoce_calls SET owner = $1, touched = $2 WHERE call = $3 AND live"
+            " AND owner = $4 AND touched = $5"
+            " AND coalesce((SELECT beat FROM vivavoce_owners o WHERE o.owner = $4), 0) = $6"
+            " RETURNING call",
+            owner,
+            now,
+            held.call,
+            held.owner,
+            held.touched,
+            held.beat,
+        )
+        return bool(found)
+
+    async def release(self, call: str, owner: str) -> None:
+        """Let go of a call."""
+        await self._execute(
+            "UPDATE vivavoce_calls SET owner = '' WHERE call = $1 AND owner = $2 AND live",
+            call,
+            owner,
         )
 
     async def mark(self, call: str) -> bool:
@@ -144,10 +251,14 @@ class PostgresDatabase:
             )
         )
 
-    async def get(self, call: str) -> str | None:
-        """Return a record."""
-        found = await self._column("SELECT record FROM vivavoce_calls WHERE call = $1", call)
-        return found[0] if found else None
+    async def get(self, call: str) -> Sequence[str]:
+        """Return a record and its changes, of one moment."""
+        rows = await self._fetch(
+            "SELECT 0 AS number, record::text AS part FROM vivavoce_calls WHERE call = $1"
+            " UNION ALL SELECT number, change FROM vivavoce_changes WHERE call = $1 ORDER BY 1",
+            call,
+        )
+        return [str(row["part"]) for row in rows]
 
     async def search(self, query: Query) -> Sequence[Entry]:
         """Return calls."""
@@ -237,12 +348,12 @@ class PostgresDatabase:
     async def _execute(self, statement: str, *values: Any) -> None:
         await self._guard(lambda: self._ready().execute(statement, *values))
 
-    async def _transaction(self, work: Callable[[Any], Awaitable[None]]) -> None:
-        async def whole() -> None:
+    async def _transaction(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        async def whole() -> T:
             async with self._ready().acquire() as base, base.transaction():
-                await work(base)
+                return await work(base)
 
-        await self._guard(whole)
+        return await self._guard(whole)
 
     def _ready(self) -> Any:
         if self._pool is None:

@@ -91,6 +91,7 @@ KINDS = {
 """What can be named in the settings, in the order in which it is looked for."""
 USUAL = ("cards", "ibans")
 """What is looked for unless something else is asked for."""
+_LONG = 1000  # numbers of fewer digits are no secrets
 KEY = "•"
 """Stands where a key was pressed."""
 _STRUCTURE = frozenset(
@@ -150,11 +151,35 @@ class Redaction:
     def record(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Return a record as it may be kept; the one given stays as it is."""
         found = {
-            name: self._part(name, value) for name, value in record.items() if name != "events"
+            name: self._part(name, value)
+            for name, value in record.items()
+            if name not in {"events", "revival"}
         }
+        if "revival" in record:
+            found["revival"] = self._revival(record["revival"])
         if "events" in record:
             found["events"] = [self.event(each) for each in record["events"]]
         return found
+
+    def _revival(self, revival: Mapping[str, Any]) -> dict[str, Any]:
+        """What a call is gone on with: a state of the user's own may have names as ours are."""
+        return {
+            name: self._deep(value) if name in {"state", "memory"} else value
+            for name, value in revival.items()
+        }
+
+    def _deep(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, int) and abs(value) >= _LONG:
+            # A number that is a card's: no number may take its place.
+            text = self.text(str(value))
+            return value if text == str(value) else text
+        if isinstance(value, Mapping):
+            return {self.text(str(key)): self._deep(part) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._deep(part) for part in value]
+        return value
 
     def _part(self, name: str, value: Any) -> Any:
         if isinstance(value, str):

@@ -7,7 +7,7 @@ import binascii
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,6 +68,7 @@ class Row:
         words: What is searched: words as `words` makes them.
         record: The record as JSON text.
         latencies: Of each answered turn, when it was (s since 1970) and its latency (ms).
+        digest: What its caller's token to come back with hashes to; "" where there is none.
     """
 
     call: str
@@ -87,6 +88,7 @@ class Row:
     words: str
     record: str
     latencies: Sequence[tuple[float, float]]
+    digest: str = ""
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Row:
@@ -96,27 +98,47 @@ class Row:
             ValueError: It is no record.
         """
         record = clean(record)
+        transcript = [each for each in record.get("transcript", ()) if isinstance(each, Mapping)]
+        row = cls.growing(record, transcript, "")
+        said = [text for each in transcript for text in _said(each)]
+        head = [row.agent, row.caller, row.called, str(record.get("ended", ""))]
+        seen = dict.fromkeys(words(" ".join([*head, *said])))
+        text = json.dumps(record, ensure_ascii=False, default=str)
+        return replace(row, words=" ".join(seen), record=text)
+
+    @classmethod
+    def growing(
+        cls, record: Mapping[str, Any], transcript: Sequence[Mapping[str, Any]], last: str
+    ) -> Row:
+        """Make the row of a call of which only a part is written, without what is searched.
+
+        Args:
+            record: Its record (redacted), with the end of its transcript.
+            transcript: All of it; only figures are taken of it.
+            last: The last words, where none stand in `record`.
+
+        Raises:
+            ValueError: It is no record.
+        """
         try:
             began = datetime.fromisoformat(record["began"]).timestamp()
             call, agent = str(record["call"]), str(record["agent"])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"this is no record of a call: {error!r}") from None
-        transcript = [each for each in record.get("transcript", ()) if isinstance(each, Mapping)]
         latencies = [
             (began + float(each.get("started") or 0.0), each["latency"]["total_us"] / 1000)
             for each in transcript
             if each.get("latency")
         ]
         figures = percentiles([ms for _, ms in latencies], _SHARES)
-        head = [agent, str(record.get("caller", "")), str(record.get("called", ""))]
         live, ended = bool(record.get("live")), str(record.get("ended", ""))
-        said = [text for each in transcript for text in _said(each)]
-        seen = dict.fromkeys(words(" ".join([*head, ended, *said])))
+        recent = [each for each in record.get("transcript", ()) if isinstance(each, Mapping)]
+        revival = record.get("revival")
         return cls(
             call=call,
             agent=agent,
-            caller=head[1],
-            called=head[2],
+            caller=str(record.get("caller", "")),
+            called=str(record.get("called", "")),
             kind=str(record.get("kind", "")),
             began=began,
             seconds=float(record.get("seconds") or 0.0),
@@ -126,10 +148,11 @@ class Row:
             p50=figures.get("p50"),
             p95=figures.get("p95"),
             cost=record.get("cost_usd"),
-            last=_last(transcript),
-            words=" ".join(seen),
-            record=json.dumps(record, ensure_ascii=False, default=str),
+            last=_last(recent) or last,
+            words="",
+            record="",
             latencies=latencies,
+            digest=str(revival.get("digest", "")) if isinstance(revival, Mapping) else "",
         )
 
 
@@ -151,7 +174,8 @@ def _last(transcript: Sequence[Mapping[str, Any]]) -> str:
 
 def lost(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the record of a call whose server was lost, as it is over."""
-    return {**record, "live": False, "ended": LOST}
+    kept = {name: part for name, part in record.items() if name != "revival"}
+    return {**kept, "live": False, "ended": LOST}
 
 
 FIELDS = (

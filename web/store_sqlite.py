@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from vivavoce.web.records import PATIENCE, Bucket, Entry, Query, RecordsError, RefusedError
-from vivavoce.web.store_rows import FIELDS, Row, buckets, entry, limit, place, words
+from vivavoce.web.store_database import Held, Outcome
+from vivavoce.web.store_journal import Step
+from vivavoce.web.store_rows import FIELDS, buckets, entry, limit, place, words
 
 T = TypeVar("T")
 
@@ -48,6 +50,17 @@ UPGRADES: tuple[str, ...] = (
         INSERT INTO found (rowid, words) VALUES (new.id, new.words);
     END;
     """,
+    """
+    ALTER TABLE calls ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+    ALTER TABLE calls ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+    CREATE INDEX calls_digest ON calls (digest) WHERE digest <> '';
+    CREATE INDEX calls_owner ON calls (owner) WHERE live;
+    CREATE TABLE owners (owner TEXT PRIMARY KEY, beat REAL NOT NULL) WITHOUT ROWID;
+    CREATE TABLE changes (
+        id INTEGER NOT NULL REFERENCES calls (id) ON DELETE CASCADE, number INTEGER NOT NULL,
+        change TEXT NOT NULL, PRIMARY KEY (id, number)
+    ) WITHOUT ROWID;
+    """,
 )
 """Each leads from one version of the tables to the next; none of them is ever changed."""
 _COLUMNS = (
@@ -55,10 +68,17 @@ _COLUMNS = (
     "p50", "p95", "cost", "last", "words", "record",
 )  # fmt: skip
 _WRITE = (
-    f"INSERT INTO calls ({', '.join(_COLUMNS)}, touched)"  # noqa: S608 (names of ours)
-    f" VALUES ({', '.join('?' * (len(_COLUMNS) + 1))}) ON CONFLICT (call) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], "touched"))
-    + " WHERE calls.live OR NOT excluded.live RETURNING id"
+    f"INSERT INTO calls ({', '.join(_COLUMNS)}, touched, owner, digest)"  # noqa: S608 (ours)
+    f" VALUES ({', '.join('?' * (len(_COLUMNS) + 3))}) ON CONFLICT (call) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in (*_COLUMNS[1:], "touched", "owner"))
+    # Who comes back to a call that is over is to be told so: its digest stays.
+    + ", digest = CASE excluded.digest WHEN '' THEN calls.digest ELSE excluded.digest END"
+    " WHERE (calls.live OR NOT excluded.live) AND calls.owner IN ('', excluded.owner) RETURNING id"
+)
+_GROWING = ("agent", "kind", "seconds", "turns", "p50", "p95", "cost", "last")
+_GROW = (
+    f"UPDATE calls SET {', '.join(f'{name} = ?' for name in _GROWING)}, touched = ?"  # noqa: S608
+    " WHERE call = ? AND live AND owner = ? RETURNING id"
 )
 _MANY = 500  # values in one statement
 
@@ -93,34 +113,111 @@ class SqliteDatabase:
             await self.close()
             raise
 
-    async def write(self, row: Row, now: float) -> None:
-        """Keep a row."""
+    async def write(self, step: Step, owner: str, now: float) -> Outcome:
+        """Keep a row, or a change."""
+        row = step.row
 
-        def work(base: sqlite3.Connection) -> None:
-            found = base.execute(
-                _WRITE, [*(getattr(row, name) for name in _COLUMNS), now]
-            ).fetchall()
-            for (ident,) in found:
+        def work(base: sqlite3.Connection) -> Outcome:
+            if step.number:
+                values = [*(getattr(row, name) for name in _GROWING), now, row.call, owner]
+                found = base.execute(_GROW, values).fetchall()
+            else:
+                values = [*(getattr(row, name) for name in _COLUMNS), now, owner, row.digest]
+                found = base.execute(_WRITE, values).fetchall()
+            if not found:
+                whose = base.execute("SELECT owner FROM calls WHERE call = ?", [row.call])
+                return _refused(whose.fetchone(), owner)
+            (ident,) = found[0]
+            if step.number:
+                base.execute("INSERT INTO changes VALUES (?, ?, ?)",
+                             [ident, step.number, step.change])  # fmt: skip
+            else:
                 base.execute("DELETE FROM latencies WHERE id = ?", [ident])
-                base.executemany(
-                    "INSERT INTO latencies (id, at, ms) VALUES (?, ?, ?)",
-                    [(ident, at, ms) for at, ms in row.latencies],
-                )
+                base.execute("DELETE FROM changes WHERE id = ?", [ident])
+            base.executemany(
+                "INSERT INTO latencies (id, at, ms) VALUES (?, ?, ?)",
+                [(ident, at, ms) for at, ms in step.latencies],
+            )
+            return "kept"
 
-        await self._change(work)
+        return await self._change(work)
 
-    async def touch(self, calls: Collection[str], now: float) -> None:
-        """Note that calls go on."""
-        rows = [(now, call) for call in calls]
+    async def beat(self, owner: str, now: float) -> None:
+        """Note that a server lives."""
+        await self._change(
+            lambda base: base.execute("INSERT OR REPLACE INTO owners VALUES (?, ?)", [owner, now])
+        )
+
+    async def beats(self) -> Sequence[tuple[str, float, float]]:
+        """Return owners, and when they were heard of."""
+        statement = (
+            "SELECT calls.owner, max(coalesce(beat, 0)), max(touched)"
+            " FROM calls LEFT JOIN owners USING (owner) WHERE live GROUP BY calls.owner"
+        )
+        return await self._do(lambda base: base.execute(statement).fetchall())
+
+    async def forget_owners(self, owners: Collection[str]) -> None:
+        """Forget servers."""
         await self._change(
             lambda base: base.executemany(
-                "UPDATE calls SET touched = ? WHERE call = ? AND live", rows
+                "DELETE FROM owners WHERE owner = ?1"
+                " AND NOT EXISTS (SELECT 1 FROM calls WHERE live AND owner = ?1)",
+                [(each,) for each in owners],
             )
         )
 
-    async def stale(self, before: float) -> Sequence[str]:
-        """Return records of calls nobody has heard of."""
-        return await self._column("SELECT record FROM calls WHERE live AND touched < ?", before)
+    async def of(self, owner: str) -> Sequence[str]:
+        """Return an owner's calls."""
+        return await self._column("SELECT call FROM calls WHERE live AND owner = ?", owner)
+
+    async def going(self, calls: Collection[str]) -> Sequence[str]:
+        """Return which go on."""
+        return await self._of(calls, "live")
+
+    async def taken(self, calls: Collection[str], owner: str) -> Sequence[str]:
+        """Return calls that another one has."""
+        return await self._of(calls, "owner <> ?", owner)
+
+    async def _of(self, calls: Collection[str], condition: str, *values: str) -> list[str]:
+        asked = list(calls)
+
+        def work(base: sqlite3.Connection) -> list[str]:
+            found: list[str] = []
+            for first in range(0, len(asked), _MANY):
+                some = asked[first : first + _MANY]
+                marks = ", ".join("?" * len(some))
+                statement = f"SELECT call FROM calls WHERE call IN ({marks}) AND {condition}"  # noqa: S608
+                found += [row[0] for row in base.execute(statement, [*some, *values])]
+            return found
+
+        return await self._do(work)
+
+    async def held(self, digest: str) -> Held | None:
+        """Return who has a call."""
+        statement = (
+            "SELECT call, calls.owner, live, coalesce(beat, 0), touched"
+            " FROM calls LEFT JOIN owners USING (owner) WHERE digest = ? AND digest <> ''"
+        )
+        found = await self._do(lambda base: base.execute(statement, [digest]).fetchone())
+        return None if found is None else Held(found[0], found[1], bool(found[2]), *found[3:])
+
+    async def claim(self, held: Held, owner: str, now: float) -> bool:
+        """Make a call another owner's."""
+        found = await self._column(
+            "UPDATE calls SET owner = ?1, touched = ?2 WHERE call = ?3 AND live AND owner = ?4"
+            " AND touched = ?5 AND coalesce((SELECT beat FROM owners WHERE owner = ?4), 0) = ?6"
+            " RETURNING call",
+            owner, now, held.call, held.owner, held.touched, held.beat,
+        )  # fmt: skip
+        return bool(found)
+
+    async def release(self, call: str, owner: str) -> None:
+        """Let go of a call."""
+        await self._column(
+            "UPDATE calls SET owner = '' WHERE call = ? AND owner = ? AND live RETURNING call",
+            call,
+            owner,
+        )
 
     async def mark(self, call: str) -> bool:
         """Note that there is a recording."""
@@ -129,10 +226,19 @@ class SqliteDatabase:
         )
         return bool(found)
 
-    async def get(self, call: str) -> str | None:
-        """Return a record."""
-        found = await self._column("SELECT record FROM calls WHERE call = ?", call)
-        return found[0] if found else None
+    async def get(self, call: str) -> Sequence[str]:
+        """Return a record and its changes, of one moment."""
+
+        def work(base: sqlite3.Connection) -> list[str]:
+            rows = base.execute(
+                "SELECT 0 AS number, record AS part FROM calls WHERE call = ?1 UNION ALL"
+                " SELECT number, change FROM changes JOIN calls USING (id) WHERE call = ?1"
+                " ORDER BY 1",
+                [call],
+            )
+            return [str(part) for _, part in rows]
+
+        return await self._do(work)
 
     async def search(self, query: Query) -> Sequence[Entry]:
         """Return calls."""
@@ -227,12 +333,12 @@ class SqliteDatabase:
     async def _column(self, statement: str, *values: Any) -> list[str]:
         return await self._do(lambda base: [str(row[0]) for row in base.execute(statement, values)])
 
-    async def _change(self, work: Callable[[sqlite3.Connection], object]) -> None:
-        def whole(base: sqlite3.Connection) -> None:
+    async def _change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def whole(base: sqlite3.Connection) -> T:
             with _transaction(base):
-                work(base)
+                return work(base)
 
-        await self._do(whole)
+        return await self._do(whole)
 
     async def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._thread is None:
@@ -247,6 +353,11 @@ class SqliteDatabase:
             raise RecordsError(f"cannot use the records in {self.path}: {error}") from error
         except TimeoutError:
             raise RecordsError(f"{self.path} did not answer in {PATIENCE:g} s") from None
+
+
+def _refused(row: tuple[str] | None, owner: str) -> Outcome:
+    """Say why nothing was written."""
+    return "taken" if row is not None and row[0] not in {"", owner} else "over"
 
 
 @contextlib.contextmanager

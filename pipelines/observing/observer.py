@@ -179,6 +179,8 @@ class Observer:
             trace,
             origin,
         )
+        if call.resumed is not None:
+            found.tally.take()  # the server that was lost has counted it
         self._following[call] = found
         self.meter.began(kind)
         if trace is not None and trace.id:

@@ -12,6 +12,10 @@ from vivavoce.agent.transfer import Transfer
 ROWS = [
     (events.CallStarted(0.0, "c1"), {"event": "call_started", "at": 0.0, "call": "c1"}),
     (events.CallerStarted(1.23456), {"event": "caller_started", "at": 1.235}),
+    (
+        events.Resumed(8, "c1", 4.5),
+        {"event": "resumed", "at": 8, "call": "c1", "away": 4.5},
+    ),
     (events.CallerStopped(2), {"event": "caller_stopped", "at": 2}),
     (events.CallerPartial(1, "a ta"), {"event": "caller_partial", "at": 1, "text": "a ta"}),
     (events.KeyPressed(3, "#"), {"event": "key_pressed", "at": 3, "key": "#"}),

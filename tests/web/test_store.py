@@ -22,7 +22,7 @@ from vivavoce.web.records import Query, RecordsError
 from vivavoce.web.store import SILENT, Store
 from vivavoce.web.store_files import FileRecordings
 from vivavoce.web.store_redaction import Redaction
-from vivavoce.web.store_sqlite import SqliteDatabase
+from vivavoce.web.store_sqlite import UPGRADES, SqliteDatabase
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -54,7 +54,7 @@ async def kept(request, tmp_path) -> Any:
     url = request.getfixturevalue("server")
     base = PostgresDatabase(url)
     await base.open()
-    for name in ("latencies", "calls", "version"):
+    for name in ("latencies", "changes", "calls", "owners", "version"):
         await base._execute(f"DROP TABLE vivavoce_{name}")
     await base.close()
     return lambda: PostgresDatabase(url)
@@ -68,6 +68,7 @@ async def store(kept, tmp_path) -> AsyncIterator[Store]:
 
 def making(kept, folder: Path, **more: Any) -> Store:
     more.setdefault("now", Clock())
+    more.setdefault("clock", more["now"])
     return Store(kept(), FileRecordings(folder / "kept"), folder / "spool", upkeep=False, **more)
 
 
@@ -282,13 +283,15 @@ async def test_a_call_whose_server_is_killed_is_over(kept, tmp_path):
     async with contextlib.AsyncExitStack() as stack:
         mine = await stack.enter_async_context(making(kept, tmp_path, now=clock))
         other = Store(
-            kept(), FileRecordings(tmp_path / "kept"), tmp_path / "else", upkeep=False, now=clock
-        )
+            kept(), FileRecordings(tmp_path / "kept"), tmp_path / "else",
+            upkeep=False, now=clock, clock=clock,
+        )  # fmt: skip
         await stack.enter_async_context(other)
         mine.put(call("a", "one", "two", live=True))
         other.put(call("b", "one", "two", "three", live=True))
         await mine.flush()
         await other.flush()
+        await mine.look_after()
         clock.now += SILENT + 1
         await mine.look_after()  # "a" goes on: it says so first
         entries = {each.call: each for each in (await mine.search(Query())).entries}
@@ -367,7 +370,7 @@ async def test_a_newer_versions_records_are_left_alone(kept, tmp_path):
         await making(kept, tmp_path).open()
     if not isinstance(base, SqliteDatabase):  # the next test's is this one
         base._pool = await base._asyncpg.create_pool(base._url)
-        await base._execute("UPDATE vivavoce_version SET version = 1")
+        await base._execute(f"UPDATE vivavoce_version SET version = {len(UPGRADES)}")
         await base.close()
 
 
