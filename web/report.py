@@ -7,15 +7,9 @@ scripts everything shows; with them it plays.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import os
-import zlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -26,6 +20,7 @@ from vivavoce.pipelines.audio.wav import AudioFileError
 from vivavoce.web.dialogue import dialogue
 from vivavoce.web.markup import Html, count, duration, el, join, milliseconds, text
 from vivavoce.web.peaks import Peaks, read_peaks
+from vivavoce.web.standalone import packed, policy, resource, write_page
 from vivavoce.web.story import ReportError, Story, read
 from vivavoce.web.timeline import timeline
 from vivavoce.web.waterfall import waterfall
@@ -56,18 +51,7 @@ def write_report(record: dict[str, Any], recording: Path | None, out: Path) -> N
     Raises:
         ReportError: The record is not one, or the page cannot be written; one line says why.
     """
-    data = page(record, recording, out.parent).encode()
-    # Written beside the page, so that taking its place is one step.
-    try:
-        draft = out.with_name(f".{out.name}.{os.getpid()}")
-        try:
-            draft.write_bytes(data)
-            draft.replace(out)
-        finally:
-            draft.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:  # ValueError: a path without a file's name
-        why = getattr(error, "strerror", None) or error
-        raise ReportError(f"{out} cannot be written: {why}; choose another place") from error
+    write_page(page(record, recording, out.parent), out)
 
 
 def page(record: Mapping[str, Any], recording: Path | None, folder: Path) -> str:
@@ -83,13 +67,13 @@ def page(record: Mapping[str, Any], recording: Path | None, folder: Path) -> str
     """
     story = read(record)
     peaks, audio, note = _listen(recording, folder)
-    style = _resource("page/look.css") + _resource("report.css")
-    script = _resource("report.js")
+    style = resource("page/look.css") + resource("report.css")
+    script = resource("standalone.js") + resource("report.js")
     agent = story.agent or "an agent"
-    return Template(_resource("report.html")).substitute(
+    return Template(resource("report.html")).substitute(
         title=text(f"Call with {agent}"),
         agent=text(agent),
-        policy=text(_policy(style, script)),
+        policy=text(policy(style, script, media="'self' file:", attributes=True)),
         style=style,
         script=script,
         facts=_facts(story),
@@ -99,7 +83,7 @@ def page(record: Mapping[str, Any], recording: Path | None, folder: Path) -> str
         dialogue=join([dialogue(story, audio), _omitted(story)]),
         waterfall=waterfall(story) or el("p", "No reply was timed in this call.", cls="nothing"),
         models=_models(story),
-        record=_packed(record),
+        record=packed(record),
     )
 
 
@@ -116,27 +100,6 @@ def _listen(recording: Path | None, folder: Path) -> tuple[Peaks | None, str | N
         return peaks, None, note
     # "./" and the quoting keep a name such as "data:x.wav" a name.
     return peaks, f"./{quote(os.fsencode(recording.name))}", None
-
-
-def _policy(style: str, script: str) -> str:
-    """Allow this page's own style and script and the recording beside it, nothing else."""
-    style_hash, script_hash = (
-        base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-        for source in (style, script)
-    )
-    return "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src 'sha256-{script_hash}'",
-            f"style-src 'sha256-{style_hash}'",
-            "style-src-attr 'unsafe-inline'",  # positions in the pictures
-            "img-src data:",
-            # A page opened from the disk has no origin that 'self' could mean.
-            "media-src 'self' file:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
 
 
 def _facts(story: Story) -> Html:
@@ -202,21 +165,3 @@ def _omitted(story: Story) -> Html | None:
         return None
     kinds = ", ".join(kind or "without a kind" for kind in story.unknown)
     return el("p", f"Only in the JSON: entries that this page does not know ({kinds}).", cls="why")
-
-
-def _packed(record: Mapping[str, Any]) -> str:
-    """Pack the record for the copy button: JSON, deflated, base64.
-
-    So it takes a fifth of the room, and holds no character that HTML could mistake for its own.
-    """
-    try:
-        plain = json.dumps(record, ensure_ascii=False, allow_nan=False, indent=2)
-    except (TypeError, ValueError) as error:
-        raise ReportError(f"the record cannot be written as JSON: {error}") from error
-    data = zlib.compress(plain.encode("utf-8", "replace"), 9)
-    return base64.b64encode(data).decode()
-
-
-@cache
-def _resource(name: str) -> str:
-    return files("vivavoce.web").joinpath(name).read_text("utf-8")
