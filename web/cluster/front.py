@@ -1,0 +1,459 @@
+"""The front: where people come, of a cluster whose workers carry their calls.
+
+It checks what a call server checks of strangers (host, origin, pace, bodies, connections, tokens),
+chooses a worker for what begins, and sends what comes later to the worker whose name is in it. It
+carries no call and holds no state that matters: fronts may be several, and may end and begin again.
+Media by WebRTC goes between clients and workers; websockets go through (`tunnel`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Collection
+from functools import partial
+from typing import Any, Self
+
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+
+from vivavoce.web.answers import Handler, answered, page
+from vivavoce.web.assets import assets
+from vivavoce.web.carriers import SIGNED
+from vivavoce.web.cluster.control import Control, open_session
+from vivavoce.web.cluster.figures import Figures
+from vivavoce.web.cluster.fleet import Member
+from vivavoce.web.cluster.heartbeat import Heartbeat
+from vivavoce.web.cluster.overview import Overview
+from vivavoce.web.cluster.placement import Placed, Placement, Refusal
+from vivavoce.web.cluster.proof import Seal
+from vivavoce.web.cluster.quota import Quota
+from vivavoce.web.cluster.relay import Errand, Relay, UntakenError, read_body
+from vivavoce.web.cluster.routing import Route, carrier_of, read_object, route, token_of
+from vivavoce.web.cluster.spending import Own, Spending
+from vivavoce.web.exposure import Door, Exposure
+from vivavoce.web.guard import IDLE, Guard
+from vivavoce.web.health import Check, told
+from vivavoce.web.limits import Limits, network
+from vivavoce.web.live import DeskError
+from vivavoce.web.tokens import Claims
+
+STOP = 5.0
+"""Seconds in which requests end when the front does."""
+TRIES = 4
+"""Workers that are asked for one call, at most."""
+_OPEN = frozenset({"/healthz", "/readyz"})
+
+
+class Front:
+    """Spreads callers over workers. Use it as an async context manager.
+
+    Args:
+        exposure: How it is reached; the workers are made with the same.
+        limits: How much it takes: what is said there of addresses, callers, requests, bodies and
+            connections holds over all workers, and `calls` of each.
+        key: The cluster's.
+        name: Names it; made up if "".
+        spending: Knows which call tokens were used; its own memory if None, which is right where
+            it is the only front.
+        version: Ours, for clients.
+
+    Raises:
+        vivavoce.web.exposure.ExposureError: It would let anybody in.
+        ValueError: The key is too short.
+    """
+
+    def __init__(
+        self,
+        exposure: Exposure,
+        limits: Limits,
+        key: str,
+        *,
+        name: str = "",
+        spending: Spending | None = None,
+        version: str = "",
+    ) -> None:
+        self.exposure, self.limits, self.version = exposure, limits, version
+        self.door = Door(exposure)
+        self.draining = False
+        self._seal = Seal(key)
+        self._spending = spending or Own()
+        self.placement = Placement(name or secrets.token_hex(4))
+        self._quota = Quota(limits)
+        self._began = time.monotonic()
+        self._guard: Guard | None = None
+        self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._closing = contextlib.AsyncExitStack()
+        self.figures = Figures(self.placement.states, self._sockets)
+        self._relay: Relay | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._overview: Overview | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Listen, and begin to ask workers how they stand.
+
+        Raises:
+            OSError: The address or port cannot be had.
+        """
+        session = open_session()
+        self._closing.push_async_callback(session.close)
+        control = Control(self._seal)
+        self._closing.push_async_callback(control.close)
+        relay = self._relay = Relay(session, self._seal, self.placement, self.figures.passed)
+        self._heartbeat = Heartbeat(
+            self.placement, control, gone=relay.let_go, took=self.figures.hop
+        )
+        self._closing.push_async_callback(self._heartbeat.close)
+        self._overview = Overview(session, self._seal, self.placement, self.limits)
+        self._closing.push_async_callback(self._overview.close)
+        app = web.Application(
+            client_max_size=self.limits.body, middlewares=[self._watch, self._errors]
+        )
+        app.router.add_route("*", "/{path:.*}", self._take)
+        self._runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=IDLE, lingering_time=1.0
+        )
+        try:
+            await self._runner.setup()
+            self._guard = Guard(self._runner.server, self.limits)
+            exposure = self.exposure
+            self._server = await asyncio.get_running_loop().create_server(
+                self._guard, exposure.host, exposure.port, ssl=exposure.tls
+            )
+        except BaseException:
+            await self.close()
+            raise
+        self._heartbeat.start()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        if self._server is None or not self._server.sockets:
+            return self.exposure.port
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """Where it is, for this machine."""
+        host = self.exposure.host
+        host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared only)
+        scheme = "https" if self.exposure.tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._guard) if self._guard is not None else 0
+
+    def _sockets(self) -> int:
+        return 0 if self._relay is None else self._relay.tunnels
+
+    def meet(self, members: Collection[Member]) -> None:
+        """Take which workers there are; those that are no longer get nothing more."""
+        for name in self.placement.meet(members, time.monotonic()):
+            if self._relay is not None:
+                self._relay.let_go(name)
+        if self._heartbeat is not None:
+            self._heartbeat.wake()
+
+    async def close(self) -> None:
+        """End what goes through, and stop; idempotent. The workers go on."""
+        self.draining = True
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+        if self._relay is not None:
+            self._relay.let_go()
+        if self._overview is not None:
+            await self._overview.close()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP):
+                    await runner.cleanup()
+        await self._closing.aclose()
+
+    # Who is let in.
+
+    @web.middleware
+    async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Stop the clock that a slow request runs against while it is answered."""
+        guard, transport = self._guard, request.transport
+        if guard is not None:
+            guard.began(transport)
+        try:
+            return await handler(request)
+        finally:
+            if guard is not None:
+                guard.ended(transport)
+
+    @web.middleware
+    async def _errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await answered(request, handler, self._check)
+
+    def _check(self, request: web.Request) -> str:
+        if request.path not in _OPEN:
+            self.door.check_host(request.host)
+        origin = ""
+        if not request.path.startswith("/carriers/"):
+            origin = self.door.check_origin(request.headers.get("Origin"), request.host)
+        # A page is many files, which lie in memory: two reloads are no flood.
+        if request.path[1:] not in assets():
+            wait = self._quota.request(self._address(request), time.monotonic())
+            if wait:
+                raise DeskError(429, "too_many_requests", "too many requests: slow down", wait)
+        return origin
+
+    def _address(self, request: web.Request) -> str:
+        return self.door.address(request.remote or "", request.headers)
+
+    # What is asked.
+
+    async def _take(self, request: web.Request) -> web.StreamResponse:
+        path = request.path
+        match path:
+            case "/healthz":
+                up = round(time.monotonic() - self._began, 1)
+                return web.json_response({"status": "ok", "uptime_s": up})
+            case "/readyz":
+                return self._ready(request)
+            case "/metrics":
+                return self._metrics(request)
+            case "/cluster/targets":
+                return self._targets(request)
+        if path.startswith("/cluster/"):
+            raise DeskError(404, "not_found", f"there is nothing at {path[:80]}")
+        if request.method in {"GET", "HEAD"} and (found := self._page(request)) is not None:
+            return found
+        raw = await read_body(request, self.limits.body_time)
+        token = token_of(request.headers, request.query)
+        body = None if raw is None else read_object(raw)
+        where = route(request.method, path, request.query, token, body)
+        self.figures.request(where.what)
+        errand = Errand(request, self._address(request), raw, where.what == "begin")
+        match where.what:
+            case "begin" | "join":
+                return await self._begin(errand, where, token)
+            case "resume":
+                return await self._resume(errand, where)
+            case "own":
+                assert self._overview is not None
+                return await self._overview.answer(errand, self.version, draining=self.draining)
+            case _:
+                adopter = self.placement.adopter(where.call) if where.call else ""
+                return await self._any(errand, first=adopter or where.worker)
+
+    def _page(self, request: web.Request) -> web.Response | None:
+        name = request.path[1:]
+        if not name:
+            name = next((state.home for state in self.placement.states()), "")
+        return page(request, name, self.exposure.origins)
+
+    # What begins.
+
+    async def _begin(self, errand: Errand, where: Route, token: str) -> web.StreamResponse:
+        """Place a call, or a room; a token is spent before, and once."""
+        request = errand.request
+        if self.draining:
+            self.figures.refused("closing")
+            raise DeskError(503, "closing", "this server is shutting down: call another", 10.0)
+        claims = self._claims(request, token)
+        caller, now = claims.caller if claims else "", time.monotonic()
+        if request.path != "/api/rooms":
+            states, coming = self.placement.states(), self.placement.pending()
+            refusal = self._quota.begin(errand.address, caller, states, coming, now)
+            if refusal is not None:
+                self.figures.refused("too_many_calls")
+                raise DeskError(429, "too_many_calls", refusal.message, refusal.retry)
+        spent = await self._spend(claims)
+        status = 0
+
+        def told(found: int) -> None:
+            nonlocal status
+            status = found
+
+        try:
+            if where.what == "join":
+                return await self._any(errand, first=where.worker, told=told)
+            return await self._placed(errand, caller=caller, told=told)
+        finally:
+            # An error began nothing, or nothing that lasts: its token is still good.
+            if spent and not 0 < status < 400:
+                await self._spending.give_back(spent)
+
+    async def _placed(
+        self, errand: Errand, *, caller: str = "", told: Any = None
+    ) -> web.StreamResponse:
+        """Hand a call to the least loaded worker; to the next one where that does not take it."""
+        assert self._relay is not None
+        tried: set[str] = set()
+        refused: web.Response | None = None
+        while True:
+            placed = self.placement.place(
+                time.monotonic(), tried, address=network(errand.address), caller=caller
+            )
+            if isinstance(placed, Refusal) or len(tried) >= TRIES:
+                if isinstance(placed, Placed):
+                    self.placement.settle(placed, time.monotonic(), begun=False)
+                return self._nowhere(placed, refused)
+            tried.add(placed.worker)
+            try:
+                return await self._relay.send(
+                    placed.worker, errand, partial(self._settled, placed, told)
+                )
+            except UntakenError as error:
+                refused = error.answer or refused
+                self.figures.retried()
+            finally:
+                if placed.settled is None:
+                    self.placement.settle(placed, time.monotonic(), begun=False)
+
+    def _nowhere(
+        self, refusal: Refusal | Placed, refused: web.Response | None
+    ) -> web.StreamResponse:
+        if refused is not None:  # a worker's own words, with how long it is
+            self.figures.refused("busy")
+            return refused
+        if isinstance(refusal, Placed):
+            refusal = Refusal("no_worker", "nobody took the call: try again soon", 2.0)
+        self.figures.refused(refusal.code)
+        raise DeskError(503, refusal.code, refusal.message, refusal.retry)
+
+    def _settled(self, placed: Placed, told: Any, status: int) -> None:
+        self.placement.settle(placed, time.monotonic(), begun=status < 400)
+        if told is not None:
+            told(status)
+
+    def _claims(self, request: web.Request, token: str) -> Claims | None:
+        """Read a call token, where one is needed before the worker is asked.
+
+        Raises:
+            DeskError: There is none, or a bad one.
+        """
+        signer = self.door.signer
+        if signer is None or (request.path == "/api/rooms" and signer.is_service(token)):
+            return None
+        name = carrier_of(request.path)
+        if not name:
+            return self.door.claims(token, request.headers.get("Origin"))
+        if name in SIGNED and os.environ.get(SIGNED[name][0]):
+            return None  # the worker checks what the carrier signed
+        return self.door.claims(token, None)
+
+    async def _spend(self, claims: Claims | None) -> str:
+        """Use a token up; return its id, "" where there is nothing to use up.
+
+        Raises:
+            DeskError: It was used before, or that cannot be known.
+        """
+        if claims is None or claims.room:
+            return ""
+        try:
+            fresh = await self._spending.spend(claims.id, claims.expires, time.time())
+        except ConnectionError:
+            text = "whether the call token was used cannot be known now: try again"
+            raise DeskError(503, "no_ledger", text, 2.0) from None
+        if not fresh:
+            text = "the call token has begun a call already: get another one"
+            raise DeskError(409, "used_token", text)
+        return claims.id
+
+    # What comes later.
+
+    async def _resume(self, errand: Errand, where: Route) -> web.StreamResponse:
+        """Bring a caller back: to the worker that has the call, else to one that looks it up."""
+        assert self._relay is not None
+        if where.worker and not self.placement.is_lost(where.worker, time.monotonic()):
+            with contextlib.suppress(UntakenError):
+                return await self._relay.send(where.worker, errand)
+        try:
+            return await self._placed(errand)
+        except DeskError as error:
+            if error.status != 503:
+                raise
+            return await self._any(errand)
+
+    async def _any(
+        self, errand: Errand, *, first: str = "", told: Any = None
+    ) -> web.StreamResponse:
+        """Ask the worker that is named, while it is there; else any that is.
+
+        Raises:
+            DeskError: There is none.
+        """
+        assert self._relay is not None
+        tried: set[str] = set()
+        name = first if self.placement.member(first) is not None else ""
+        while len(tried) < TRIES:
+            name = name or self.placement.any(time.monotonic(), tried)
+            if not name:
+                break
+            tried.add(name)
+            try:
+                return await self._relay.send(name, errand, told or (lambda _: None))
+            except UntakenError as error:
+                if error.answer is not None:
+                    return error.answer
+                self.figures.retried()
+                name = ""
+        raise DeskError(503, "no_worker", "nobody is here to answer: try again soon", 2.0)
+
+    # For who looks after it.
+
+    def _may_read(self, request: web.Request) -> bool:
+        if request.headers.get("Origin") is not None:
+            return False
+        signer = self.door.signer
+        return signer is None or signer.may_scrape(token_of(request.headers, {}))
+
+    def _metrics(self, request: web.Request) -> web.Response:
+        self._scraped(request)
+        encode, kind = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self.figures.registry), headers={"Content-Type": kind})
+
+    def _targets(self, request: web.Request) -> web.Response:
+        """Tell Prometheus where the workers' metrics are (HTTP service discovery)."""
+        self._scraped(request)
+        return web.json_response(
+            [
+                {
+                    "targets": [member.url.partition("://")[2]],
+                    "labels": {"worker": member.name, "node": member.node},
+                }
+                for member in self.placement.members
+            ]
+        )
+
+    def _scraped(self, request: web.Request) -> None:
+        if not self._may_read(request):
+            text = "the metrics need the scrape key: `vivavoce token --metrics` prints it"
+            raise DeskError(401, "no_key", text)
+
+    def _ready(self, request: web.Request) -> web.Response:
+        now = time.monotonic()
+        states = [each for each in self.placement.states() if not self._is_lost(each.name, now)]
+        taking = [each for each in states if not each.draining]
+        room = sum(each.room for each in taking)
+        figures = {"workers": float(len(states)), "room": float(room)}
+        checks = {
+            "draining": Check(not self.draining, "it takes no more calls" * self.draining),
+            "workers": Check(bool(taking), "" if taking else "no worker is there", figures),
+            "busy": Check(room > 0 or not taking, "" if room else "no further call fits"),
+        }
+        detailed = self._may_read(request) and self.door.signer is not None
+        status, answer = told(checks, detailed=detailed or not self.exposure.public)
+        return web.json_response(answer, status=status)
+
+    def _is_lost(self, name: str, now: float) -> bool:
+        return self.placement.is_lost(name, now)
