@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
@@ -117,6 +117,8 @@ class Fleet:
         changed: Told who there is, draining ones too, whenever that changes.
         drain: Seconds that calls may go on at a worker that is to end.
         backoff: How long to wait before a dead one is replaced.
+        members: Workers that are there already, and that the launcher knows: where they outlive
+            who keeps them, somebody else had started them.
     """
 
     def __init__(
@@ -128,14 +130,15 @@ class Fleet:
         changed: Changed = lambda _: None,
         drain: float = 30.0,
         backoff: Backoff | None = None,
+        members: Collection[Member] = (),
     ) -> None:
         self._launcher, self._warden, self._changed = launcher, warden, changed
         self.drain_time = drain
         self._scaler = Scaler(scale)
         self._backoff = backoff or Backoff()
-        self._members: dict[str, Member] = {}
-        self._since: dict[str, float] = {}
-        self._slots: dict[str, int] = {}
+        self._members = {each.name: each for each in members}
+        self._since = dict.fromkeys(self._members, time.monotonic())
+        self._slots = {each.name: each.slot for each in members}
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._starting: set[str] = set()
         self._tasks = Tasks()
@@ -175,7 +178,7 @@ class Fleet:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(self.wanted):
+                for _ in range(self.wanted - len(self._members)):
                     group.create_task(self._start())
         except BaseExceptionGroup as errors:
             await self.close()
