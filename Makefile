@@ -64,7 +64,9 @@ demo: $(VENV)/.base $(VENV)/.debian
 	@$(BIN)/vivavoce demo
 
 # Debian's packages and Python's are fetched side by side. What fails while four processes share
-# the machine is run once more by itself: a defect fails there, too.
+# the machine is run once more by itself: a defect fails there, too. Compiled modules are kept
+# whatever the environment says: each of hundreds of processes would compile ours again.
+test: export PYTHONDONTWRITEBYTECODE :=
 test:
 	@$(MAKE) --no-print-directory -j3 dev
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder || \

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio.constants
 import contextlib
 import ctypes
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,10 @@ logger.remove()
 # `pytest --hypothesis-profile=default`.
 settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
+
+# asyncio's debug mode keeps where each callback and task was made: ten frames of it are a quarter
+# of the CPU that a whole call takes, and the last three tell the place.
+asyncio.constants.DEBUG_STACK_DEPTH = 3
 
 
 def _has_flite() -> bool:
@@ -50,8 +56,18 @@ REAL_TIME = (
     *("tests/cli/", "tests/examples/", "tests/phone/test_", "tests/pipelines/test_"),
     *("tests/pipelines/models/", "tests/sandbox/", "tests/test_conformance", "tests/web/"),
     *("tests/pipelines/interpret/test_interpretation", "tests/pipelines/observing/test_observer"),
-    "tests/test_deploy",
+    *("tests/test_deploy", "tests/test_systemd", "tests/phone/sip/test_transport"),
+    *("tests/phone/media/test_endpoint", "tests/tools/test_mcp", "tests/benchmarks/test_engine"),
 )
+
+# Wherever a test lies, it is of these if it asks for a server, a phone, a browser or a card.
+OUTSIDE = {"sandbox", "profile", "hold", "station", "server", "chromium", "card", "unused_tcp_port"}
+
+
+def _real_time(item: pytest.Item) -> bool:
+    asked = getattr(item, "fixturenames", ())
+    return item.nodeid.startswith(REAL_TIME) or not OUTSIDE.isdisjoint(asked)
+
 
 # Files that take half a minute or more begin first, so that none of them is left when the other
 # test processes have nothing to do any more.
@@ -67,16 +83,36 @@ LONG = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    # Each test process collects everything, and the first to read a file rewrites its assertions,
+    # which costs more than to read it. They begin at different rooms, so each file is rewritten
+    # once and not by all of them at the same moment.
+    config, tests = session.config, Path(__file__).parent
+    number = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if not number or [Path(config.invocation_params.dir, each) for each in config.args] != [tests]:
+        return
+    rooms = sorted(
+        path
+        for path in tests.iterdir()
+        if (path.is_dir() and path.name != "__pycache__") or path.match("test_*.py")
+    )
+    count = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    first = len(rooms) * int(number) // count
+    config.args = [str(path) for path in rooms[first:] + rooms[:first]]
+
+
 def _rank(item: pytest.Item) -> int:
     return next((at for at, name in enumerate(LONG) if item.nodeid.startswith(name)), len(LONG))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=_rank)
+    # Among themselves as they lie, wherever a process began to collect them.
+    items.sort(key=lambda item: (_rank(item), item.nodeid.partition("::")[0]))
     if not config.pluginmanager.hasplugin("rerunfailures"):
         return  # a checkout without the development tools
     for item in items:
-        if item.nodeid.startswith(REAL_TIME):
+        if _real_time(item):
             item.add_marker(pytest.mark.flaky(reruns=2))
 
 
@@ -112,7 +148,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     # What only wants CPU gives way to what happens in real time. Nobody but root may take a
     # priority back, and without that nobody gives it away.
     if os.environ.get("PYTEST_XDIST_WORKER") and os.geteuid() == 0:
-        pure = not item.nodeid.startswith(REAL_TIME)
+        pure = not _real_time(item)
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, 10 if pure else 0)
     return (yield)
