@@ -170,6 +170,11 @@ class Fleet:
         """How many should take calls."""
         return self._scaler.wanted
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """How few and how many may be wanted."""
+        return self._scaler.scale.least, self._scaler.scale.most
+
     async def open(self) -> None:
         """Start the workers that are wanted at least, side by side, and keep them from then on.
 
