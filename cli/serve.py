@@ -10,7 +10,7 @@ import signal
 import ssl
 import time
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +32,7 @@ from vivavoce.phone import Phone
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.cluster.inside import Inside
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Exposure, ExposureError
 from vivavoce.web.health import HealthLimits
@@ -74,13 +75,16 @@ class Setup:
     prices: Mapping[str, Price] | None = None
 
 
-def read_setup(path: Path | None, flags: dict[str, Any], *, records: str = "") -> Setup:
+def read_setup(
+    path: Path | None, flags: dict[str, Any], *, records: str = "", inside: bool = False
+) -> Setup:
     """Read a server's TOML file; flags win over it.
 
     Args:
         path: The file (docs/web.md shows one); None for none.
         flags: What the command line said, by the key in `[web]`; None and () are left out.
         records: Where records are kept, as the command line said; "" for what the file says.
+        inside: For a worker of a cluster, whose front does TLS.
 
     Raises:
         ServeError: Something in it is wrong.
@@ -111,7 +115,7 @@ def read_setup(path: Path | None, flags: dict[str, Any], *, records: str = "") -
     options["secret"] = _secret(str(web["secret_env"])) if "secret_env" in web else os.environ.get(
         SECRET, ""
     )  # fmt: skip
-    if "certificate" in web:
+    if "certificate" in web and not inside:
         options["tls"] = _tls(str(web["certificate"]), web.get("key"))
     if "secret_env" in ice:
         ice["secret"] = _secret(str(ice.pop("secret_env")))
@@ -249,8 +253,84 @@ async def run_server(
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(number, asked)
-    board = Board(console, folder, as_json=as_json)
     tasks = Tasks()
+    try:
+        async with carrying(
+            agents,
+            settings,
+            console,
+            setup,
+            exchange=exchange,
+            folder=folder,
+            as_json=as_json,
+            choose_voice=reloader is not None,
+        ) as carried:
+            desk = carried.desk
+            if reloader is not None:
+                tasks.spawn(_reload(reloader, desk, console), "reload")
+            if opened is not None:
+                opened(carried.server.url)
+            await stop.wait()
+            if desk.calls and drain and not as_json:
+                told = f"{len(desk.calls)} calls go on for up to {drain:g} s"
+                console.print(f"[dim]{told}[/]")
+            ending = tasks.spawn(_end(desk, carried.phone, drain), "drain")
+            hurry = tasks.spawn(again.wait(), "hurry")
+            await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
+        return 0
+    finally:
+        await tasks.close()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Carried:
+    """What carries calls in a process.
+
+    Attributes:
+        server: Takes them over HTTP.
+        desk: Carries them.
+        phone: Takes them by telephone; None: there is none.
+    """
+
+    server: CallServer
+    desk: Desk
+    phone: Phone | None
+
+
+@contextlib.asynccontextmanager
+async def carrying(
+    agents: Sequence[Host],
+    settings: Settings,
+    console: Console,
+    setup: Setup,
+    *,
+    exchange: PhoneSetup | None = None,
+    folder: Path | None = None,
+    as_json: bool = False,
+    choose_voice: bool = False,
+    inside: Inside | None = None,
+) -> AsyncGenerator[Carried]:
+    """Carry calls within the block; takes what `run_server` takes. Calls end with the block.
+
+    Args:
+        agents: Who answers.
+        settings: Where the models are.
+        console: Where calls are shown.
+        setup: The server.
+        exchange: A telephone.
+        folder: Where recordings and records go.
+        as_json: Print events as JSON.
+        choose_voice: Whether callers may choose the agent's voice.
+        inside: It is a worker of a cluster.
+
+    Raises:
+        ServeError: The port cannot be had.
+        RecordsError: Records cannot be kept as the set-up says.
+        PhoneError: The telephone is set up wrongly.
+        TracesError: Traces are wanted, and their packages are missing.
+        vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
+    """
+    board = Board(console, folder, as_json=as_json)
     records = setup.records.make()
     if records is not None and folder is not None:
         raise RecordsError("--out and [records] are two places: give one of both")
@@ -269,43 +349,36 @@ async def run_server(
                 servers=setup.servers,
                 recordings=folder,
                 records=records,
-                choose_voice=reloader is not None,
+                choose_voice=choose_voice,
                 version=version("vivavoce"),
                 began=board.began,
                 ended=board.ended,
+                name="" if inside is None else inside.name,
             )
-            server = CallServer(desk, setup.exposure, health=setup.health)
+            server = CallServer(desk, setup.exposure, health=setup.health, inside=inside)
             try:
                 await server.open()
             except OSError as error:
-                exposure = setup.exposure
-                raise ServeError(
-                    f"cannot listen on {exposure.host}:{exposure.port}: {error.strerror or error};"
-                    " another --port?"
-                ) from error
-            if reloader is not None:
-                tasks.spawn(_reload(reloader, desk, console), "reload")
+                raise taken(setup.exposure, error) from error
             try:
                 async with telephone(
                     desk, agents, exchange, console, folder=folder, as_json=as_json
                 ) as phone:
-                    if opened is not None:
-                        opened(server.url)
-                    await stop.wait()
-                    if desk.calls and drain and not as_json:
-                        told = f"{len(desk.calls)} calls go on for up to {drain:g} s"
-                        console.print(f"[dim]{told}[/]")
-                    ending = tasks.spawn(_end(desk, phone, drain), "drain")
-                    hurry = tasks.spawn(again.wait(), "hurry")
-                    await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
+                    yield Carried(server, desk, phone)
             finally:
                 await server.close()
-            return 0
     finally:
         gate.close()
-        await tasks.close()
         await board.close()
         await observer.close()
+
+
+def taken(exposure: Exposure, error: OSError) -> ServeError:
+    """Return what is told where an address cannot be listened on."""
+    return ServeError(
+        f"cannot listen on {exposure.host}:{exposure.port}: {error.strerror or error};"
+        " another --port?"
+    )
 
 
 async def _end(desk: Desk, phone: Phone | None, wait: float) -> None:
