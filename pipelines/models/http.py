@@ -151,8 +151,11 @@ class Http:
         url = endpoint.at(path)
         parser = SseParser()
         wait = self.timeouts.first
+        clock = asyncio.get_running_loop().time
+        # Until when an event is waited for: bytes that trickle in are none, and hold nobody.
+        due = clock() + wait
         with _failures(stage, endpoint, lambda: (wait, wait == self.timeouts.first)):
-            async with asyncio.timeout(wait):
+            async with asyncio.timeout_at(due):
                 response = await self.session.post(
                     url,
                     json=body,
@@ -168,16 +171,19 @@ class Http:
                     # Some servers tell an error with status 200.
                     raise await self._refusal(stage, endpoint, response)
                 while True:
-                    async with asyncio.timeout(wait):
+                    async with asyncio.timeout_at(due):
                         chunk = await response.content.readany()
                     if not chunk:
                         return
-                    for event in parser.feed(chunk):
+                    events = parser.feed(chunk)
+                    for event in events:
                         wait = self.timeouts.stall
                         yield event
                         if last(event):
                             await _drain(response)
                             return
+                    if events:
+                        due = clock() + wait  # from now: who takes them may take their time
 
     async def request(
         self,

@@ -125,6 +125,12 @@ async def test_what_is_sent_is_what_the_protocol_says(ask, endpoint):
         ({"kind": "slow", "ms": 3000}, "timeout", "gave no answer within 0.5 s"),
         ({"kind": "stall"}, "timeout", "gave no answer within 0.5 s"),
         ({"kind": "stall", "after": 2}, "timeout", "stopped answering within 0.4 s"),
+        # A byte now and then is no answer.
+        (
+            {"kind": "trickle", "ms": 20, "after": 1},
+            "timeout",
+            "stopped answering within 0.4 s",
+        ),
         ({"kind": "reset"}, "broken", "broke off"),
         ({"kind": "reset", "after": 2}, "broken", "broke off"),
         ({"kind": "close", "after": 2}, "broken", "broke off"),
