@@ -24,6 +24,8 @@ from vivavoce.pipelines.audio.convert import (
 )
 from vivavoce.pipelines.audio.resample import Resampler
 
+SETTLED = 10
+"""Packets of silence behind which they are all alike."""
 LONGEST = 0.12
 """The most audio that one packet may carry (s): a longer one is refused before it is decoded."""
 
@@ -198,9 +200,14 @@ class Opus:
         self._encoder: Any = None
         self._frame = 0
         self._at = 0
+        self._silent = 0  # packets of silence in a row
+        self._still = b""
 
     def encode(self, pcm: Int16) -> bytes:
         """Encode one packet's samples: 10, 20, 40 or 60 ms.
+
+        Behind ten silent packets all further ones are the last of them again: by then encoder and
+        decoder have come to rest, and what is said next sounds as if all had been encoded.
 
         Raises:
             ValueError: Opus has no frame of that length.
@@ -208,9 +215,17 @@ class Opus:
         if self._encoder is None or self._frame != len(pcm):
             self._encoder = self._make_encoder(len(pcm))
             self._frame = len(pcm)
+            self._silent = 0
+        # Half of a call is silence on each side, and Opus takes 160 µs for 20 ms of it.
+        self._silent = 0 if pcm.any() else self._silent + 1
+        if self._silent > SETTLED:
+            return self._still
         packets = self._encoder.encode(_frame(np.ascontiguousarray(pcm), self.rate, self._at))
         self._at += len(pcm)
-        return bytes(packets[0]) if packets else b""
+        payload = bytes(packets[0]) if packets else b""
+        if self._silent == SETTLED:
+            self._still = payload
+        return payload
 
     def decode(self, payload: bytes) -> Int16:
         """Decode a payload."""

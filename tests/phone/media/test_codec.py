@@ -8,7 +8,8 @@ import aiortc.jitterbuffer
 import numpy as np
 import pytest
 
-from vivavoce.phone.media.codec import LONGEST, CodecError, Opus, make_codec
+from vivavoce.phone.media import codec
+from vivavoce.phone.media.codec import LONGEST, SETTLED, CodecError, Opus, make_codec
 
 NAMES = ["PCMU", "pcma", "G722", "opus"]
 
@@ -75,6 +76,36 @@ def test_opus_works_at_other_rates(rate):
     out = [codec.decode(codec.encode(block)) for block in sine(rate).reshape(50, -1)]
     assert all(len(block) == rate // 50 for block in out)
     assert np.abs(np.concatenate(out)[rate // 2 :]).max() > 6000
+
+
+def test_long_silence_is_one_packet_of_opus_again_and_again_and_speech_behind_it_is_whole():
+    rate, size = 24_000, 480
+    tone, silence = sine(rate, 0.4, 220), np.zeros(size * 60, np.int16)
+    said = np.concatenate([tone, silence, tone])
+    sparing, thorough = Opus(rate), Opus(rate)._make_encoder(size)
+    packets, all_encoded = [], []
+    for at in range(0, len(said), size):
+        packets.append(sparing.encode(said[at : at + size]))
+        frame = codec._frame(said[at : at + size], rate, at)
+        all_encoded += [bytes(packet) for packet in thorough.encode(frame)]
+    still = packets[len(tone) // size :][:60]
+    assert set(still[SETTLED:]) == {still[SETTLED - 1]}
+    one, other = Opus(rate), Opus(rate)
+    heard = np.concatenate([one.decode(packet) for packet in packets]).astype(float)
+    wanted = np.concatenate([other.decode(packet) for packet in all_encoded]).astype(float)
+    assert np.abs(heard[len(tone) + size * 2 : -len(tone)]).max() <= 2
+    for length in (size, 5 * size, len(tone)):
+        again = slice(len(said) - len(tone), len(said) - len(tone) + length)
+        level = [np.sqrt(np.mean(each[again] ** 2)) for each in (heard, wanted)]
+        assert level[0] == pytest.approx(level[1], rel=0.03)
+
+
+def test_silence_in_other_packets_begins_anew():
+    opus = Opus(24_000)
+    for _ in range(SETTLED + 3):
+        opus.encode(np.zeros(480, np.int16))
+    payload = opus.encode(np.zeros(960, np.int16))
+    assert opus.duration(payload) == 1_920
 
 
 def test_what_opus_cannot_do_is_refused():
