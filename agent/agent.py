@@ -17,6 +17,7 @@ from collections.abc import (
 from datetime import datetime
 from functools import partial
 from typing import Any, Generic, Literal, TypeVar, Unpack, cast, overload
+from weakref import WeakValueDictionary
 
 from vivavoce.agent import instructions as templates
 from vivavoce.agent.call import Call, Deps, State
@@ -39,6 +40,8 @@ Lifespan = Callable[[Call[Deps, State]], AsyncIterator[None]]
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _TEXT = re.compile(r"\s*\S.*", re.DOTALL)
+
+_KNOWN: WeakValueDictionary[str, Agent[Any, Any]] = WeakValueDictionary()
 
 CONSULT_TIMEOUT = 30.0
 """Seconds that another agent may take as a tool, unless told otherwise."""
@@ -126,6 +129,7 @@ class Agent(Generic[Deps, State]):
             if value is not None and not isinstance(value, kind):
                 raise AgentError(f"Agent({option}={value!r}): give {kind.__name__}(...)")
         self.name = name
+        _KNOWN[name] = self
         self.languages = _languages(languages)
         self.voice = _voice(voice)
         if hear not in {"transcriber", "llm"}:
@@ -490,6 +494,15 @@ class Agent(Generic[Deps, State]):
             return function
 
         return register if function is None else register(function)
+
+
+def known(name: str) -> Agent[Any, Any] | None:
+    """Return the agent of a name that was made last; None where there is none.
+
+    A call that goes on after its server was lost finds by it who had taken it over before, who may
+    stand nowhere but in a tool that hands over to them.
+    """
+    return _KNOWN.get(name)
 
 
 def _languages(given: object) -> tuple[str, ...]:

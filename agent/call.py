@@ -495,6 +495,11 @@ class Call(Generic[Deps, State]):
         self._line = line
         self.phase = "listening"
 
+    def go_on(self, resumption: Resumption) -> None:
+        """The call began on another server, which was lost; its line is not open yet here."""
+        self.resumptions.append(resumption)
+        self._seconds = resumption.at
+
     def pressed(self, key: str) -> None:
         """The caller pressed a key; what is none is ignored."""
         if not self.ended and key.upper() in KEYS:

@@ -165,10 +165,9 @@ class Past:
         _account(call, record, kept.get("requests", ()))
         call.disclosed, call.consent = record.get("disclosed"), record.get("consent")
         call.transfers = [_transfer(row) for row in record.get("transfers", ())]
-        call.resumptions = [
-            *(Resumption(row["at"], row["away"]) for row in record.get("resumed", ())),
-            Resumption(self.seconds, self.away),
-        ]
+        for row in record.get("resumed", ()):
+            call.go_on(Resumption(row["at"], row["away"]))
+        call.go_on(Resumption(self.seconds, self.away))
         return lost
 
 

@@ -83,7 +83,8 @@ class Conversation:
         self._models = models
         self._transport = transport
         self._opening = opening
-        self._context = Context(self.call, self.clock, self.clock.now(), self._trouble)
+        began = self.clock.now() - self.call.now
+        self._context = Context(self.call, self.clock, began, self._trouble)
         self._mind = Mind(self._context, models.thinking)
         self._ears = Ears(
             self._context,
@@ -231,7 +232,7 @@ class Conversation:
         # Before the line opens: a phone rings on meanwhile.
         begun = await self._attempt("agent", "the agent could not begin", self._lifespan.enter())
         past = self._past
-        self._context.began = self.clock.now() - (0.0 if past is None else past.seconds)
+        self._context.began = self.clock.now() - self.call.now
         self.call.connect(self._wire)
         if past is None:
             self._context.emit(CallStarted(0.0, self.call.id))

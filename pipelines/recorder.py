@@ -16,6 +16,10 @@ from vivavoce.pipelines.audio.wav import AudioFileError, WavWriter
 Samples = NDArray[np.int16]
 
 
+GAP = 120.0
+"""Seconds of silence that stand in a recording at most where nobody wrote it."""
+
+
 class Recorder:
     """Writes a stereo WAV: the caller left, the agent right.
 
@@ -31,6 +35,8 @@ class Recorder:
         rate: Of the file (Hz).
         block: Seconds of a pair.
         told: Told once why the recording ended too early, in one line.
+        since: Seconds since the call began, where another server has begun the file: it goes on,
+            with silence for the time in which nobody wrote. None: it begins.
         required: Whether a file that cannot even be begun is an error: who asked for the
             recording is there to be told so.
 
@@ -48,13 +54,14 @@ class Recorder:
         block: float,
         told: Callable[[str], None],
         *,
+        since: float | None = None,
         required: bool = False,
     ) -> None:
         self.lost = ""
         self._told = told
         self._writer: WavWriter | None = None
         try:
-            self._writer = WavWriter(path, rate, 2)
+            self._writer = WavWriter(path, rate, 2, append=since is not None)
         except AudioFileError as error:
             if required:
                 raise
@@ -65,6 +72,10 @@ class Recorder:
         self._lead = round(block * rate)
         self._left: list[Samples] = []
         self._right: list[Samples] = [np.zeros(self._lead, np.int16)]
+        if since is not None and self._writer is not None:
+            gap = min(since, self._writer.duration + GAP) - self._writer.duration
+            if gap > 0:
+                self._write(np.zeros((round(gap * rate), 2), np.int16))
 
     def caller(self, pcm: Samples, rate: int) -> None:
         """Take what the caller said (int16, mono)."""

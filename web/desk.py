@@ -10,14 +10,17 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vivavoce.agent import Agent
+from vivavoce.agent.agent import known
 from vivavoce.agent.languages import base
 from vivavoce.agent.record import record
+from vivavoce.agent.revival import Past
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.interpret.rooms import Rooms
@@ -27,6 +30,7 @@ from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
 from vivavoce.pipelines.talk import Talk
 from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web import revival
 from vivavoce.web.cluster.names import mark_id, mark_token
 from vivavoce.web.interpreting import Interpreting, encoder, faces
 from vivavoce.web.leg import Leg
@@ -34,6 +38,7 @@ from vivavoce.web.limits import Admission, Limits
 from vivavoce.web.line import WAIT, Line, wall
 from vivavoce.web.live import DeskError, LiveCall, Wish
 from vivavoce.web.narrator import Narrator
+from vivavoce.web.revival import Lost
 from vivavoce.web.store import Store
 from vivavoce.web.store_keeper import Keeper
 from vivavoce.web.turn import IceServers
@@ -50,6 +55,7 @@ MOST_KEPT = 200
 ENDING = 10.0
 """Seconds in which the calls end when the server does."""
 UNREACHED = "the caller was never reached"
+TAKEN = "another server has taken the call over"
 
 
 Hook = Callable[[LiveCall], None]
@@ -124,6 +130,8 @@ class Desk:
         self._keeper = None if records is None else Keeper(records)
         if self._keeper is not None:
             self.interpreting.keep(self._keeper)
+        if records is not None:
+            records.on_taken.append(self._taken)
         self._tasks = Tasks()
         self._running: set[asyncio.Task[None]] = set()  # calls, to the end of their farewells
 
@@ -197,9 +205,19 @@ class Desk:
         except BaseException:
             self.release(wish)
             raise
-        self.calls[ident] = live
+        live.resumable = speaks_rtvi and prepare is None
+        return self._start(live, speaks_rtvi=speaks_rtvi, attached=attached)
+
+    def _start(
+        self,
+        live: LiveCall,
+        *,
+        speaks_rtvi: bool = True,
+        attached: Callable[[LiveCall, Talk], None] | None = None,
+    ) -> LiveCall:
+        self.calls[live.id] = live
         live.task = self._tasks.spawn(
-            self._carry(live, speaks_rtvi=speaks_rtvi, attached=attached), f"call {ident}"
+            self._carry(live, speaks_rtvi=speaks_rtvi, attached=attached), f"call {live.id}"
         )
         self._running.add(live.task)
         live.task.add_done_callback(self._running.discard)
@@ -264,6 +282,83 @@ class Desk:
             raise DeskError(410, "over", "the call is over")
         raise DeskError(404, "no_call", "there is no call to come back to: begin another")
 
+    async def come_back(self, token: str) -> LiveCall | Lost:
+        """Find the call that its caller comes back to, also one whose server was lost.
+
+        What is found is to be gone on with (`go_on`), or else let go (`let_go`).
+
+        Raises:
+            DeskError: There is none, it is over, or it cannot go on here.
+        """
+        try:
+            return self.by_token(token)
+        except DeskError as unknown:
+            if self.records is None or unknown.status != 404:
+                raise
+        if self.draining:
+            raise DeskError(503, "closing", "this server is shutting down: call another", 2.0)
+        return await revival.claim(self.records, token, self._wait)
+
+    def go_on(self, found: LiveCall | Lost, leg: Leg, wish: Wish) -> LiveCall:
+        """Go on with a call that was found, over another connection.
+
+        Args:
+            found: The call.
+            leg: The connection.
+            wish: Where the caller is.
+
+        Raises:
+            DeskError: There is no room for it, or nobody to go on; it is let go.
+        """
+        if isinstance(found, LiveCall):
+            found.line.attach(leg)
+            return found
+        try:
+            return self._revive(found, leg, wish)
+        except BaseException:
+            self.let_go(found)
+            raise
+
+    def let_go(self, found: LiveCall | Lost) -> None:
+        """Leave a call that was found as it was: its caller did not come after all."""
+        if isinstance(found, Lost) and self.records is not None:
+            self._tasks.spawn(revival.release(self.records, found.id), f"let {found.id} go")
+
+    def _revive(self, lost: Lost, leg: Leg, wish: Wish) -> LiveCall:
+        """Carry a call whose server was lost."""
+        claimed, name = lost.claimed, str(lost.claimed.record["agent"])
+        agent = self.agents.get(name)
+        if agent is None:
+            raise DeskError(410, "no_agent", f"{name} does not answer here any more: begin another")
+        wish = replace(wish, caller=lost.of("caller"), called=lost.of("called"), voice=lost.voice)
+        if wish.voice:
+            agent = copy.copy(agent)
+            agent.voice = wish.voice
+        self.admit(wish)
+        try:
+            path = self.recordings / f"{lost.id}.wav" if self.recordings else None
+            line = Line(leg, version=self.version, recording=path, wait=self._wait)
+            resume = mark_token(revival.secret(lost.token), self.name)
+            live = LiveCall(lost.id, resume, wish, line, agent, lost.began, path)
+        except BaseException:
+            self.release(wish)
+            raise
+        live.resumable = True
+        live.past = Past(
+            claimed.record, claimed.away, lambda name: self.agents.get(name) or known(name)
+        )
+        return self._start(live)
+
+    def _agent_named(self, name: str) -> Agent[Any] | None:
+        return self.agents.get(name) or known(name)
+
+    def _taken(self, call: str) -> None:
+        """Another server has taken a call of ours over: we were thought lost."""
+        live = self.calls.get(call)
+        if live is not None:
+            live.taken = True
+            self._tasks.spawn(live.hang_up(TAKEN), f"leave {call}")
+
     def find(self, ident: str, token: str) -> LiveCall:
         """Return a call, live or over, for its caller.
 
@@ -316,6 +411,8 @@ class Desk:
             await asyncio.wait(set(self._running), timeout=ENDING)
         await self.interpreting.close()
         await self._tasks.close()
+        if self.records is not None and self._taken in self.records.on_taken:
+            self.records.on_taken.remove(self._taken)
         if self._keeper is not None:
             await self._keeper.close()
 
@@ -334,13 +431,21 @@ class Desk:
             if isinstance(leg, Peer) and not await leg.ice.stands(REACH):
                 log.info("call %s: %s", live.id, UNREACHED)
                 return
+            if live.past is not None and live.recording is not None:
+                live.line.appends = await asyncio.to_thread(revival.go_on_with, live.recording)
+                if not live.line.appends:
+                    live.recording = live.line.recording = None  # it is where its server was
             conversation = self._converse(live, speaks_rtvi=speaks_rtvi)
             live.conversation = conversation
             if attached is not None:
                 attached(live, conversation)
             if self._keeper is not None and live.kept:
-                make = partial(self._record, live, conversation)
-                self._keeper.began(conversation.call, make)
+                self._keeper.began(
+                    conversation.call,
+                    partial(self._record, live, conversation, growing=True),
+                    revive=self._preserved(live, conversation),
+                    events=() if live.past is None else live.past.record.get("events", ()),
+                )
             if self.observer is not None:
                 self.observer.began(
                     conversation,
@@ -355,6 +460,8 @@ class Desk:
             self.calls.pop(live.id, None)
             self.release(live.wish)
             self.interpreting.left(live)
+            if live.past is not None and live.conversation is None and self.records is not None:
+                await asyncio.shield(revival.release(self.records, live.id))
             self._keep(live)
             if self.observer is not None and live.conversation is not None:
                 self.observer.ended(live.conversation)
@@ -384,20 +491,33 @@ class Desk:
             call_id=live.id,
             caller=live.wish.caller or live.wish.address,
             called=live.wish.called,
+            past=live.past,
         )
+        if live.past is not None:
+            return conversation
         for language in live.agent.languages:
             if live.wish.language and base(language) == base(live.wish.language):
                 conversation.call.language = language
                 break
         return conversation
 
-    def _record(self, live: LiveCall, conversation: Talk) -> dict[str, Any]:
+    def _preserved(self, live: LiveCall, conversation: Talk) -> Callable[[], dict[str, Any]] | None:
+        if not live.resumable:
+            return None
+        if not isinstance(conversation, Conversation):
+            return revival.refused(live.resume)
+        return revival.preserved(conversation.call, live.resume, live.wish.voice)
+
+    def _record(
+        self, live: LiveCall, conversation: Talk, *, growing: bool = False
+    ) -> dict[str, Any]:
         entry = record(
             conversation.call,
             agent=live.agent.name,
             began=live.began,
             seconds=conversation.now(),
             models=self.models.names,
+            growing=growing,
         )
         leg = live.line.leg
         kind = leg.kind if leg is not None else ""
@@ -422,6 +542,8 @@ class Desk:
         else:
             live.record = self._record(live, conversation)
         live.ended_at = time.monotonic()
+        if live.taken:
+            return  # it is not over
         self.past[live.id] = live
         self._forget()
 

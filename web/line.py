@@ -98,6 +98,8 @@ class Line:
         dropped: Messages that came too fast.
         taps: Who listens along.
         deaf: Nobody listens to the caller: they only hear others.
+        recording: Where the call is recorded.
+        appends: The recording was begun by another server, and goes on.
         about: Tells what a client is to know beside the snapshot; None: nothing.
         hear: Has the caller hear another language of others; None where nobody else is there.
         copy: The caller agrees that their voice is copied, or no more; None where nobody copies.
@@ -109,7 +111,8 @@ class Line:
     ) -> None:
         self._leg: Leg | None = None
         self._version = version
-        self._recording = recording
+        self.recording = recording
+        self.appends = False
         self._wait = wait
         self._input = Passage("WebInput")
         self._output = Passage("WebOutput")
@@ -149,12 +152,13 @@ class Line:
     async def carry(self, conversation: Carried) -> str:
         """Carry the call until it is over, or its caller stays away; return why it ended."""
         self._open.set()
-        if self._recording is not None:
+        if self.recording is not None:
             self._recorder = Recorder(
-                self._recording,
+                self.recording,
                 conversation.rate,
                 BLOCK,
                 lambda why: conversation.fail("recording", why),
+                since=self._conversation.now() if self.appends and self._conversation else None,
             )
         silence = np.zeros(round(16_000 * BLOCK), np.int16)
         while not conversation.over:

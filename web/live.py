@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.agent import Agent
+from vivavoce.agent.revival import Past
 from vivavoce.pipelines.interpret.room import Room
 from vivavoce.pipelines.interpret.seating import Hears, Person
 from vivavoce.pipelines.talk import Talk
@@ -84,6 +85,9 @@ class LiveCall:
         recording: Where it is recorded.
         room: The room that they are in; None for a call of their own.
         person: Who they are in it.
+        resumable: Whether its caller was told what to come back with.
+        past: What another server carried of it; None where it began here.
+        taken: Another server carries it by now.
     """
 
     id: str
@@ -100,6 +104,9 @@ class LiveCall:
     ended_at: float = 0.0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     leaving: bool = False
+    resumable: bool = False
+    past: Past | None = None
+    taken: bool = False
 
     @property
     def kept(self) -> bool:
@@ -119,8 +126,8 @@ class LiveCall:
         return self.record is not None
 
     def is_caller(self, token: str) -> bool:
-        """Whether a token is this call's."""
-        return hmac.compare_digest(token.encode(), self.resume.encode())
+        """Whether a token is this call's, whichever worker's name it bears."""
+        return hmac.compare_digest(_secret(token), _secret(self.resume))
 
     def figures(self) -> tuple[object, Mapping[str, Any]]:
         """Return its present connection, and how good that is; None and nothing without one."""
@@ -136,3 +143,7 @@ class LiveCall:
             # A task that is cancelled before its first step never comes to what it owes at its end.
             await asyncio.sleep(0)
             self.task.cancel()
+
+
+def _secret(token: str) -> bytes:
+    return token.rpartition(".")[2].encode()

@@ -59,6 +59,11 @@ class Narrator:
         self._writing = ""  # the reply that the model writes, as RTVI's clients were told
         self._segments: dict[tuple[str, int, str], str] = {}  # how far each was when it was told
         self._growing: dict[tuple[str, int, str], Segment] = {}  # whose captions wait to be told
+        for entry in call.transcript:  # of a call that goes on after its server was lost
+            if isinstance(entry, Utterance | Reply):
+                name = self.name(entry)
+                if isinstance(entry, Reply):
+                    self._told[name] = (entry.generated, entry.heard, entry.closed)
 
     def name(self, entry: Utterance | Reply) -> str:
         """Return the name of an utterance or a reply, as "r3"."""

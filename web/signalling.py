@@ -57,12 +57,12 @@ class Signalling:
         try:
             offer = read_offer(sdp)
             if isinstance(resume, str) and resume:
-                live = self._server.desk.by_token(resume)
-                peer = await self._take_over(live)
+                live, peer = await self._come_back(request, resume)
             elif isinstance(name, str) and name:
                 live = self._server.desk.by_leg(name)
                 if given.get("restart_pc"):
-                    peer = await self._take_over(live)
+                    peer = self._peer()
+                    live.line.attach(peer)
                 else:
                     leg = live.line.leg
                     if not isinstance(leg, Peer) or leg.closed:
@@ -111,10 +111,18 @@ class Signalling:
             await peer.close()
             raise
 
-    async def _take_over(self, live: LiveCall) -> Peer:
-        peer = Peer(self._server.desk.servers, self._server.desk.name)
-        live.line.attach(peer)
-        return peer
+    async def _come_back(self, request: web.Request, resume: str) -> tuple[LiveCall, Peer]:
+        wish = self._server.wish(request, None)
+        found = await self._server.desk.come_back(resume)
+        peer = self._peer()
+        try:
+            return self._server.desk.go_on(found, peer, wish), peer
+        except BaseException:
+            await peer.close()
+            raise
+
+    def _peer(self) -> Peer:
+        return Peer(self._server.desk.servers, self._server.desk.name)
 
     async def _trickle(self, request: web.Request) -> web.Response:
         given = await self._server.body(request)

@@ -156,7 +156,7 @@ def socket_routes(server: CallServer) -> list[web.RouteDef]:
             text = f"codec is one of {', '.join(CODECS)}, rate one of {', '.join(map(str, RATES))}"
             raise DeskError(400, "bad_format", text)
         resume = request.query.get("resume", "")
-        back = server.desk.by_token(resume) if resume else None
+        back = await server.desk.come_back(resume) if resume else None
         claims = None if back else server.claims(request)
         fields = {key: request.query.get(key) for key in ASKED}
         wish = server.wish(request, claims, **fields)
@@ -166,7 +166,12 @@ def socket_routes(server: CallServer) -> list[web.RouteDef]:
                 server.desk.admit(wish)  # says what is wrong, with a status that a client sees
                 server.desk.release(wish)
             server.door.spend(claims, agent.name if wish.room else wish.agent, wish.room)
-        socket = await open_socket(server, request)
+        try:
+            socket = await open_socket(server, request)
+        except BaseException:
+            if back is not None:
+                server.desk.let_go(back)
+            raise
         leg: StreamLeg
         match codec:
             case "opus":
@@ -176,15 +181,14 @@ def socket_routes(server: CallServer) -> list[web.RouteDef]:
             case _:
                 leg = PcmLeg(socket, int(rate))
         live: LiveCall
-        if back is None:
-            try:
+        try:
+            if back is None:
                 live = server.desk.begin(leg, wish)
-            except DeskError as error:
-                await refuse(socket, error)
-                return socket
-        else:
-            live = back
-            live.line.attach(leg)
+            else:
+                live = server.desk.go_on(back, leg, wish)
+        except DeskError as error:
+            await refuse(socket, error)
+            return socket
         about = {"event": "call", "call": live.id, "agent": live.agent.name}
         about |= live.seat
         about |= {"resume": live.resume, "codec": codec, "rate": int(rate)}  # type: ignore[dict-item]

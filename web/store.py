@@ -217,6 +217,7 @@ class Store:
             away = self._watch.quiet(held.owner, held.beat, self._clock())
         if not held.live or away > within + LEASE:
             raise NotHeldError("over", "the call is over: begin another")
+        asked = self._clock()
         if not await self._claim(held, digest):
             raise NotHeldError("elsewhere", "another server carries the call: try again")
         record = compose(await self.database.get(held.call))
@@ -225,7 +226,7 @@ class Store:
         self._gone.discard(held.call)
         self._live.add(held.call)
         self._journal.forget(held.call)
-        return Claimed(record, away)
+        return Claimed(record, away + self._clock() - asked)
 
     async def _claim(self, held: Held, digest: str) -> bool:
         """Make a call ours once its owner has not been heard of for long enough."""

@@ -22,6 +22,7 @@ from vivavoce.agent.events import (
     ToolStarted,
     TransferMoved,
 )
+from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Reply
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.records import Records
@@ -106,7 +107,7 @@ class Keeper:
         followed = _Followed(call, make, revive, list(events))
         followed.task = self._tasks.spawn(self._follow(followed), f"keep {call.id}")
         self._following[call.id] = followed
-        if self._looking is None:
+        if self._looking is None or self._looking.done():
             self._looking = self._tasks.spawn(self._look(), "look at calls")
 
     def ended(self, call: Call[Any], record: dict[str, Any]) -> None:
@@ -137,11 +138,12 @@ class Keeper:
                 self._put(followed)
 
     async def _look(self) -> None:
-        """Put calls that have changed without an event."""
-        while True:
+        """Put calls that have changed without an event, while there are any."""
+        while self._following:
             await asyncio.sleep(LOOK)
             for followed in list(self._following.values()):
-                if followed.revive is not None and followed.seen != _state(followed):
+                kept = None if followed.revive is None else followed.revive()
+                if followed.seen != _seen(followed.call, kept):
                     self._put(followed)
 
     async def _end(self, followed: _Followed, record: dict[str, Any]) -> None:
@@ -157,8 +159,10 @@ class Keeper:
 
     def _put(self, followed: _Followed) -> None:
         record = {**followed.make(), "live": True, "events": list(followed.events)}
-        if followed.revive is not None:
-            followed.seen, record["revival"] = _state(followed), followed.revive()
+        kept = None if followed.revive is None else followed.revive()
+        if kept is not None:
+            record["revival"] = kept
+        followed.seen = _seen(followed.call, kept)
         self._records.put(record)
 
 
@@ -167,10 +171,15 @@ def _note(event: Event, events: list[dict[str, Any]]) -> None:
         events.append(event.to_dict())
 
 
-def _state(followed: _Followed) -> object:
-    """Return what tells whether a call has changed, cheaply: what it is gone on with, and heard."""
-    assert followed.revive is not None
-    transcript = followed.call.transcript
-    heard = next((each for each in reversed(transcript.entries) if isinstance(each, Reply)), None)
-    said = None if heard is None else (heard.heard, heard.closed)
-    return len(transcript), said, json.dumps(followed.revive(), default=str)
+def _seen(call: Call[Any], kept: dict[str, Any] | None) -> object:
+    """Return what tells whether a call has changed, cheaply: what was heard, what is kept."""
+    entries = call.transcript.entries
+    last: object = None
+    for entry in reversed(entries):
+        if isinstance(entry, Reply):
+            last = entry.heard, entry.closed
+            break
+        if isinstance(entry, Segment):
+            last = entry.state, entry.text, entry.translation
+            break
+    return len(entries), last, json.dumps(kept, default=str)

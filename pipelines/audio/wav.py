@@ -234,16 +234,25 @@ class WavWriter:
         path: The file; its folder exists.
         rate: Sample rate (Hz).
         channels: How many channels.
+        append: Go on after what a writer of this kind has written to the file before, also one
+            that was killed; samples that its header does not know of are kept.
 
     Raises:
-        AudioFileError: The file cannot be written; one line says why.
+        AudioFileError: The file cannot be written, or not be gone on with; one line says why.
         ValueError: The rate or the number of channels is out of range.
     """
 
     _HEADER = 44
     _LARGEST = 0xFFFFFFFF - 64  # bytes of samples that fit in a WAV file's 32-bit sizes
 
-    def __init__(self, path: str | os.PathLike[str], rate: int, channels: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        rate: int,
+        channels: int = 1,
+        *,
+        append: bool = False,
+    ) -> None:
         if not 1_000 <= rate <= 384_000:
             raise ValueError(f"A WAV file's sample rate is 1000 to 384000 Hz here, not {rate}.")
         if not 1 <= channels <= 64:
@@ -255,14 +264,25 @@ class WavWriter:
         self._accounted = 0  # bytes of samples that the header knows of
         _refuse_stream(self._path)
         try:
-            self._file = FileIO(self._path, "w")
+            self._file = FileIO(self._path, "r+" if append else "w")
             try:
+                if append:
+                    self._written = self._there()
                 self._put(0, self._header())
-            except OSError:
+            except (OSError, AudioFileError):
                 self._file.close()
                 raise
         except OSError as error:
             raise _failure(self._path, "written", error) from error
+
+    def _there(self) -> int:
+        """Return how many bytes of samples stand in the file."""
+        size = os.fstat(self._file.fileno()).st_size
+        head = self._file.read(self._HEADER)
+        if head[8:36] != self._header()[8:36]:
+            raise AudioFileError(f"{self._path} cannot be gone on with: it is of another kind.")
+        frame = 2 * self._channels
+        return (size - self._HEADER) // frame * frame
 
     @property
     def frames(self) -> int:

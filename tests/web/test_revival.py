@@ -1,0 +1,163 @@
+"""Calls that go on after their server was lost: on another one, with their history."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+from tests.web.calls import get, serving
+from tests.web.test_socket import Client, connected
+from vivavoce.agent import Agent
+from vivavoce.web.store import Store
+from vivavoce.web.store_files import FileRecordings
+from vivavoce.web.store_sqlite import SqliteDatabase
+
+READY = json.dumps({"label": "rtvi-ai", "type": "client-ready", "id": "1", "data": {}})
+
+
+def making(folder: Path, *, upkeep: bool = True, recorded: bool = False) -> Store:
+    base = SqliteDatabase(folder / "calls.sqlite3")
+    if not recorded:
+        return Store(base, upkeep=upkeep)
+    return Store(base, FileRecordings(folder / "kept"), folder / "spool", upkeep=upkeep)
+
+
+async def types(client: Client, text: str) -> None:
+    """Say something."""
+    data = {"content": text, "options": {}}
+    await client.socket.send_str(
+        json.dumps({"label": "rtvi-ai", "type": "send-text", "id": text, "data": data})
+    )
+
+
+async def answered(client: Client, text: str) -> dict[str, Any]:
+    """Wait for a reply that was said to its end."""
+    return dict(
+        await client.until(
+            lambda: next(
+                (
+                    each["reply"]
+                    for each in client.events("agent_said")
+                    if text in each["reply"]["heard"]
+                ),
+                None,
+            )
+        )
+    )
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    """Wait for something that no event tells."""
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.03)
+    raise AssertionError("it does not come")
+
+
+@contextlib.asynccontextmanager
+async def there(server: Any, token: str = "") -> AsyncIterator[Client]:
+    """A caller over a websocket, who is told what happens."""
+    async with connected(server, f"/api/ws?rate=16000&resume={token}") as client:
+        await client.event("call")
+        await client.socket.send_str(READY)
+        await client.event("snapshot")
+        yield client
+
+
+@dataclasses.dataclass
+class Order:
+    dishes: list[str] = dataclasses.field(default_factory=list)
+
+
+def waiter(seen: list[Any]) -> Agent[Any, Order]:
+    agent: Agent[Any, Order] = Agent(
+        "You take orders.", name="waiter", greeting="Good evening.", state=Order
+    )
+
+    @agent.lifespan
+    async def live(call):
+        seen.append(call.resumed)
+        yield
+
+    @agent.reply
+    async def answer(call, heard):
+        call.state.dishes.append(heard)
+        call.remember("last dish", heard)
+        said = [each.text for each in call.transcript.caller]
+        count, last = len(call.state.dishes), call.memory["last dish"]
+        return f"first you said {said[0]}, that makes {count} for table {last}"
+
+    return agent
+
+
+async def test_a_call_goes_on_where_its_server_was_lost(tmp_path):
+    """Its server is one that gives no sign of life, and wakes up later."""
+    seen: list[Any] = []
+    async with (
+        making(tmp_path, upkeep=False, recorded=True) as asleep,
+        making(tmp_path, recorded=True) as awake,
+        serving(waiter(seen), records=asleep, wait=30.0) as first,
+        serving(waiter(seen), records=awake, name="w2") as second,
+    ):
+        async with there(first) as client:
+            begun = await client.event("call")
+            await answered(client, "Good evening.")
+            await types(client, "soup")
+            await answered(client, "that makes 1")
+            await asyncio.sleep(0.1)
+            await asleep.flush()
+            (old,) = first.desk.calls.values()
+            client.socket._writer.transport.abort()  # nobody says goodbye
+        async with there(second, begun["resume"]) as client:
+            back = await client.event("call")
+            assert back["call"] == begun["call"]
+            assert back["resume"] == f"w2.{begun['resume']}"
+            (resumed,) = client.events("snapshot")
+            texts = [each.get("heard") or each["text"] for each in resumed["transcript"]]
+            assert texts[:2] == ["Good evening.", "soup"]
+            assert len(texts) == 3
+            assert resumed["at"] > resumed["transcript"][-1]["ended"]
+            await types(client, "cheese")
+            reply = await answered(client, "that makes 2")
+            assert reply["heard"] == "first you said soup, that makes 2 for table cheese"
+            assert reply["started"] > resumed["transcript"][-1]["ended"]
+            told = [each["reply"]["heard"] for each in client.events("reply")]
+            assert "Good evening." not in told  # once more
+            # The one that was thought lost wakes up: it writes nothing, and lets go.
+            old.conversation.call.remember("nothing", "of this")
+            asleep.put({**first.desk.report(old), "live": True, "events": [], "cost_usd": 99.0})
+            await asleep.flush()
+            await until(lambda: not first.desk.calls)
+            assert old.conversation.call.reason == "another server has taken the call over"
+            await asleep.flush()
+            assert (await awake.get(begun["call"]))["cost_usd"] != 99.0
+            # The token that it had before is good here, too.
+            async with there(second, begun["resume"]) as again:
+                assert (await again.event("call"))["call"] == begun["call"]
+                await again.socket.send_str(
+                    json.dumps({"label": "rtvi-ai", "type": "disconnect-bot", "id": "9"})
+                )
+                await again.event("call_ended")
+        await until(lambda: not second.desk.calls)
+        await second.desk.close()
+        await awake.flush()
+        record = await awake.get(begun["call"])
+        assert record is not None
+        assert record["ended"] == "the caller hung up"
+        kinds = [each["event"] for each in record["events"]]
+        assert kinds[0] == "call_started"
+        assert kinds.count("call_started") == kinds.count("resumed") == 1
+        assert len(record["resumed"]) == 1
+        assert "revival" not in record
+        assert seen[0] is None
+        assert seen[1].away > 0
+        status, answer = await get(
+            f"{second.url}/api/ws?resume={begun['resume']}", headers={"Connection": "Upgrade"}
+        )
+        assert (status, answer["error"]["code"]) == (410, "over")
