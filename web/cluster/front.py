@@ -88,7 +88,7 @@ class Front:
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._closing = contextlib.AsyncExitStack()
-        self.figures = Figures(self.placement.states, self._sockets)
+        self.figures = Figures(self.placement.states, lambda: self.sockets)
         self._relay: Relay | None = None
         self._heartbeat: Heartbeat | None = None
         self._overview: Overview | None = None
@@ -156,7 +156,9 @@ class Front:
         """How many connections are open."""
         return len(self._guard) if self._guard is not None else 0
 
-    def _sockets(self) -> int:
+    @property
+    def sockets(self) -> int:
+        """How many websockets go through it."""
         return 0 if self._relay is None else self._relay.tunnels
 
     def meet(self, members: Collection[Member]) -> None:
