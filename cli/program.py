@@ -25,7 +25,7 @@ WRITE, CARRY, LOOK = "Write an agent", "Let it take calls", "See how things are"
 FILES = "Work with recordings"
 
 
-def _agents(incomplete: str) -> list[str]:
+def complete_agents(incomplete: str) -> list[str]:
     """Return what a shell may complete an agent's name to: Python files and folders."""
     folder = Path(incomplete or ".")
     if incomplete and not incomplete.endswith("/"):
@@ -54,7 +54,7 @@ AgentArgument = Annotated[
     typer.Argument(
         help="file.py, file.py:name or module:name.",
         metavar="AGENT",
-        autocompletion=_agents,
+        autocompletion=complete_agents,
     ),
 ]
 
