@@ -274,6 +274,13 @@ def serve(
         float,
         typer.Option(min=0.0, help="Seconds that calls may go on once it is to end."),
     ] = 30.0,
+    workers: Annotated[
+        str,
+        typer.Option(
+            help="Carry calls in so many processes of their own: N, or LEAST-MOST by use.",
+            metavar="N",
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
     log_format: LogFormatOption = None,
     models: ModelsOption = None,
@@ -291,6 +298,28 @@ def serve(
     settings = read_settings(models=models, log_format=log_format)
     flags = {"host": host, "port": port, "names": tuple(name or ()), "origins": tuple(origin or ())}
     ready = read_setup(setup, flags, records=records)
+    if workers:
+        from vivavoce.cli.workers import WorkerSpec, read_workers, run_workers
+
+        spec = WorkerSpec(
+            tuple(agents),
+            "",
+            setup=None if setup is None else str(setup),
+            flags={"names": flags["names"], "origins": flags["origins"]},
+            records=records,
+            phone=None if phone is None else str(phone),
+            out=None if out is None else str(out),
+            settings={"models": models, "log_format": log_format},
+            as_json=as_json,
+        )
+        console = Console(quiet=as_json or settings.log_format == "json", highlight=False)
+        scale = read_workers(workers)
+
+        def serving(url: str) -> None:
+            console.print(f"[bold]{', '.join(agents)}[/] at {url}, by {workers} workers")
+
+        work = run_workers(spec, ready, settings, console, scale, drain=drain, opened=serving)
+        raise typer.Exit(asyncio.run(work))
     found = [load_host(where) for where in agents]
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,7 @@ MISTAKES = {
     "vivavoce.pipelines.models.providers.DialectError",
     "vivavoce.pipelines.observing.traces.TracesError",
     "vivavoce.tools.schema.DefinitionError",
+    "vivavoce.web.cluster.fleet.LaunchError",
     "vivavoce.web.exposure.ExposureError",
     "vivavoce.web.records.RecordsError",
     "vivavoce.web.story.ReportError",

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
@@ -136,16 +137,17 @@ class Fleet:
         self.drain_time = drain
         self._scaler = Scaler(scale)
         self._backoff = backoff or Backoff()
+        now = time.monotonic()
         self._members = {each.name: each for each in members}
-        self._since = dict.fromkeys(self._members, time.monotonic())
-        self._slots = {each.name: each.slot for each in members}
+        self._since = dict.fromkeys(self._members, now)
         self._draining: dict[str, asyncio.Task[None]] = {}
-        self._starting: set[str] = set()
+        self._starting: dict[asyncio.Task[Member], int] = {}  # with the slot that each will have
         self._tasks = Tasks()
         self._look = asyncio.Event()
-        self._not_before = 0.0
-        self._closing = False
+        self._not_before = now
+        self._extra = 0  # workers beyond those wanted, while they take others' places
         self._renewing = asyncio.Lock()
+        self._closing = False
         self.failed = ""
 
     async def __aenter__(self) -> Self:
@@ -176,25 +178,24 @@ class Fleet:
         return self._scaler.scale.least, self._scaler.scale.most
 
     async def open(self) -> None:
-        """Start the workers that are wanted at least, side by side, and keep them from then on.
+        """Start the workers that are wanted at first, side by side, and keep them from then on.
 
         Raises:
             LaunchError: One of them does not start: then none is left.
         """
+        waiting = {self._begin() for _ in range(self.wanted - len(self._members))}
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self.wanted - len(self._members)):
-                    group.create_task(self._start())
-        except BaseExceptionGroup as errors:
-            await self.close()
-            failed = next((e for e in errors.exceptions if isinstance(e, LaunchError)), None)
-            raise failed or errors.exceptions[0] from None
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=FIRST_COMPLETED)
+                for task in done:
+                    task.result()
         except BaseException:
             await self.close()
             raise
         self._tasks.spawn(self._mourn(), "fleet's deaths")
         self._tasks.spawn(self._keep(), "fleet")
         self._tasks.spawn(self._measure(), "fleet's measure")
+        self._told()
 
     def scale(self, least: int, most: int | None = None) -> None:
         """Want other numbers of workers from now on.
@@ -220,12 +221,9 @@ class Fleet:
         """
         if name not in self._members:
             return
-        task = self._draining.get(name)
-        if task is None:
-            member = self._members[name]
-            work = self._drained(member, self.drain_time if wait is None else wait)
-            task = self._draining[name] = self._tasks.spawn(work, f"drain of {name}")
-            self._look.set()
+        self._let_go(name, wait)
+        task = self._draining[name]
+        self._look.set()
         await asyncio.shield(task)
 
     async def renew(self) -> None:
@@ -241,10 +239,13 @@ class Fleet:
             for old in self.taking:
                 if old.name not in self._members or old.name in self._draining:
                     continue
-                await self._start()
-                if old.name in self._members:
-                    self._tasks.spawn(self.drain(old.name), f"end of {old.name}")
-                    await asyncio.sleep(0)
+                self._extra += 1
+                try:
+                    await self._begin()
+                    self._let_go(old.name)
+                finally:
+                    self._extra -= 1
+                    self._look.set()
 
     async def finish(self, wait: float) -> None:
         """Take no more calls, and end each worker once its calls are over. Safe to cancel.
@@ -253,11 +254,16 @@ class Fleet:
             wait: Seconds that calls may go on.
         """
         self._closing = True
+        for task in list(self._starting):
+            task.cancel()
         await asyncio.gather(*(self.drain(each.name, wait) for each in self.members))
 
     async def close(self) -> None:
         """End all workers now, and wait for that; idempotent."""
         self._closing = True
+        for task in list(self._starting):
+            task.cancel()
+        await asyncio.gather(*self._starting, return_exceptions=True)
         await self._tasks.close()
         await self._launcher.close()
         self._members.clear()
@@ -268,27 +274,44 @@ class Fleet:
     def _told(self) -> None:
         self._changed(self.members)
 
-    async def _start(self) -> Member:
-        name, slot = new_name(), 0
-        taken = set(self._slots.values())
+    def _begin(self) -> asyncio.Task[Member]:
+        """Begin to start a worker, beside whatever else goes on: it may take long."""
+        slot, taken = 0, {*(each.slot for each in self.members), *self._starting.values()}
         while slot in taken:
             slot += 1
-        self._slots[name] = slot
-        self._starting.add(name)
-        try:
-            member = await self._launcher.start(name, slot)
-        except BaseException:
-            self._slots.pop(name, None)
-            raise
-        finally:
-            self._starting.discard(name)
-        self._members[name], self._since[name] = member, time.monotonic()
-        log.info("worker %s takes calls at %s", name, member.url)
+        task = asyncio.ensure_future(self._start(new_name(), slot))
+        self._starting[task] = slot
+        task.add_done_callback(lambda done: self._starting.pop(done, None))
+        return task
+
+    async def _start(self, name: str, slot: int) -> Member:
+        member = await self._launcher.start(name, slot)
+        self._members[member.name], self._since[member.name] = member, time.monotonic()
+        log.info("worker %s takes calls at %s", member.name, member.url)
         self._told()
         return member
 
+    def _was_started(self, task: asyncio.Task[Member]) -> None:
+        """Take what became of a start that nobody waits for."""
+        self._look.set()
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self.failed = ""
+            return
+        self.failed = str(error)
+        unforeseen = None if isinstance(error, LaunchError) else error
+        log.error("a worker does not start: %s", error, exc_info=unforeseen)
+        self._later(max(1.0, self._backoff.died(0.0)))
+
+    def _let_go(self, name: str, wait: float | None = None) -> None:
+        """Begin to drain a worker, which counts as draining from now on."""
+        if name in self._members and name not in self._draining:
+            work = self._drained(self._members[name], self.drain_time if wait is None else wait)
+            self._draining[name] = self._tasks.spawn(work, f"drain of {name}")
+
     def _forget(self, name: str) -> None:
-        self._slots.pop(name, None)
         self._since.pop(name, None)
         if self._members.pop(name, None) is not None:
             self._told()
@@ -334,28 +357,28 @@ class Fleet:
 
     async def _keep(self) -> None:
         """Start what lacks, end what is too much."""
-        while True:
+        while not self._closing:
             self._look.clear()
-            lacking = 0 if self._closing else self.wanted - len(self.taking) - len(self._starting)
             wait = self._not_before - time.monotonic()
-            if lacking > 0 and wait <= 0:
-                try:
-                    await self._start()
-                    self.failed = ""
-                except LaunchError as error:
-                    self.failed = str(error)
-                    log.error("a worker does not start: %s", error)  # noqa: TRY400 (told in one line)
-                    self._later(max(1.0, self._backoff.died(0.0)))
-                continue
-            if lacking < 0 and not self._closing and not self._renewing.locked():
-                # The youngest: the others' names are longer known to callers.
-                youngest = max(self.taking, key=lambda each: self._since.get(each.name, 0.0))
-                self._tasks.spawn(self.drain(youngest.name), f"end of {youngest.name}")
-                await asyncio.sleep(0)
-                continue
+            lacking = self.wanted + self._extra - len(self.taking) - len(self._starting)
+            for _ in range(lacking if wait <= 0 else 0):
+                self._begin().add_done_callback(self._was_started)
+            for _ in range(-lacking):
+                self._shrink()
+            held_back = lacking > 0 and wait > 0
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.05, wait) if lacking > 0 else None):
+                async with asyncio.timeout(wait if held_back else None):
                     await self._look.wait()
+
+    def _shrink(self) -> None:
+        """Have one worker less: one that is not there yet, else the youngest."""
+        pending = [task for task in self._starting if not task.cancelling()]
+        if pending:
+            pending[-1].cancel()
+        elif self.taking:
+            # The others' names are longer known to callers.
+            youngest = max(self.taking, key=lambda each: self._since.get(each.name, 0.0))
+            self._let_go(youngest.name)
 
     async def _measure(self) -> None:
         """Find out how much the workers are used, where their number depends on that."""

@@ -96,8 +96,9 @@ class Inside:
             return web.json_response(told(desk, self.name, self.home()).to_dict())
 
         async def drain(_request: web.Request) -> web.Response:
-            desk.draining = True
-            self.draining()
+            if not desk.draining:  # it may be asked again and again
+                desk.draining = True
+                self.draining()
             return web.json_response(told(desk, self.name, self.home()).to_dict())
 
         return [web.get(STATE, state), web.post(DRAIN, drain)]

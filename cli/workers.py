@@ -1,0 +1,512 @@
+"""`vivavoce serve --workers N`: a front, and workers that carry calls, each in its own process.
+
+A worker is told what it is by one line on its standard input, and ends when that is closed: by the
+front that ends it, or because the front was killed. It heeds neither Ctrl-C nor SIGTERM, which a
+terminal and a service manager send to all processes alike: the front decides when calls end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+
+from vivavoce.agent.settings import Settings, load
+from vivavoce.cli.load import load_host
+from vivavoce.cli.models import open_sandbox
+from vivavoce.cli.phone import Setup as PhoneSetup
+from vivavoce.cli.phone import read_setup as read_phone
+from vivavoce.cli.serve import ServeError, Setup, carrying, read_setup, taken
+from vivavoce.phone.exposure import PhoneError, listener, place
+from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.cluster.control import Control
+from vivavoce.web.cluster.fleet import Death, Fleet, LaunchError, Member
+from vivavoce.web.cluster.front import Front
+from vivavoce.web.cluster.inside import Inside
+from vivavoce.web.cluster.proof import KEY, Seal
+from vivavoce.web.cluster.scaling import Scale
+
+log = logging.getLogger("vivavoce")
+
+READY = 90.0
+"""Seconds in which a worker must be ready: it loads models, on a machine that may be busy."""
+ENDING = 15.0
+"""Seconds in which a worker whose front is gone must have ended."""
+LONGEST = 1 << 20
+"""Bytes of a line that a worker writes."""
+MARK = b"\x1evivavoce-worker "
+"""What stands before what a worker tells its launcher on its output."""
+_FOREVER = 10.0 * 365 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker is.
+
+    Attributes:
+        agents: Who answers, as `vivavoce serve` takes them.
+        key: The cluster's.
+        name: The worker's; given by the fleet.
+        slot: Likewise (`vivavoce.web.cluster.fleet.Member`).
+        host: The address to listen on: loopback, or the machine's in the cluster's network.
+        node: The machine's name; "" for the front's own.
+        setup: The server's file.
+        flags: What the command line said of its `[web]`.
+        records: Where records are kept, likewise.
+        phone: The telephone's file.
+        out: Where recordings and records are left.
+        settings: Settings, as the command line said.
+        environment: Variables that are set before anything is read: for workers on machines that
+            have not got them.
+        as_json: Print events as JSON.
+        quiet: Show nothing of calls, which is personal.
+    """
+
+    agents: tuple[str, ...]
+    key: str = field(repr=False)
+    name: str = ""
+    slot: int = 0
+    host: str = "127.0.0.1"
+    node: str = ""
+    setup: str | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    records: str = ""
+    phone: str | None = None
+    out: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    as_json: bool = False
+    quiet: bool = False
+
+    def to_json(self) -> str:
+        """Return it as a line of JSON; it holds secrets."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read it.
+
+        Raises:
+            ValueError: It is none.
+        """
+        given = json.loads(text)
+        given["agents"] = tuple(given["agents"])
+        return cls(**given)
+
+    def read_settings(self) -> Settings:
+        """Read the settings, with what the environment is to say besides.
+
+        Raises:
+            SettingsError: One is wrong.
+        """
+        os.environ.update(self.environment)
+        return load(dict(self.settings))
+
+
+async def run_worker(
+    spec: WorkerSpec, ready: Callable[[Member], None], stop: asyncio.Event
+) -> None:
+    """Carry calls until told to stop; then hang up what is left and write its records.
+
+    It handles no signals, sets up no log and reads no standard input, so that it runs anywhere.
+    Cancelled, it ends in the same way.
+
+    Args:
+        spec: What the worker is.
+        ready: Told once it takes requests.
+        stop: Set when it is to end.
+
+    Raises:
+        LoadError: There is no such agent.
+        ServeError: The set-up is wrong, or the address cannot be had.
+        PhoneError: The telephone is set up wrongly.
+        RecordsError: Records cannot be kept.
+        SettingsError: A setting is wrong.
+    """
+    settings = spec.read_settings()
+    path = None if spec.setup is None else Path(spec.setup)
+    flags = {key: tuple(v) if isinstance(v, list) else v for key, v in spec.flags.items()}
+    setup = read_setup(path, flags, records=spec.records, inside=True)
+    exchange = None if spec.phone is None else shifted(read_phone(Path(spec.phone), {}), spec.slot)
+    agents = [load_host(where) for where in spec.agents]
+    out = None if spec.out is None else Path(spec.out)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+    quiet = spec.quiet or settings.log_format == "json"
+    console = Console(quiet=quiet, width=100, highlight=False)
+    inside = Inside(spec.name, spec.key, host=spec.host)
+    tasks = Tasks()
+    try:
+        async with carrying(
+            agents,
+            settings,
+            console,
+            setup,
+            exchange=exchange,
+            folder=out,
+            as_json=spec.as_json,
+            inside=inside,
+        ) as carried:
+            phone = carried.phone
+            inside.home = lambda: carried.server.home
+            if phone is not None:
+                inside.draining = lambda: _unused(tasks.spawn(phone.drain(_FOREVER), "drain"))
+            ready(Member(spec.name, carried.server.url, spec.node, spec.slot))
+            await stop.wait()
+    finally:
+        await tasks.close()
+
+
+def _unused(_: object) -> None:
+    """Nothing."""
+
+
+def shifted(exchange: PhoneSetup, slot: int) -> PhoneSetup:
+    """Return a worker's telephone: it listens on the ports of the file, each plus its slot.
+
+    Raises:
+        PhoneError: It is a telephone that cannot be several.
+    """
+    if exchange.entrances:
+        text = "[audiosocket] and [chan_websocket] lead to one process: serve without --workers"
+        raise PhoneError(text)
+    if any(trunk.register for trunk in exchange.trunks):
+        text = (
+            "a trunk that is registered with would ring all workers at once: register a proxy"
+            " (Kamailio) in front of them, or serve without --workers"
+        )
+        raise PhoneError(text)
+    exposure = exchange.exposure
+    if exposure is None:
+        return exchange
+    moved = []
+    for text in exposure.listen:
+        address = listener(text)
+        port = address.port + slot if address.port else 0
+        moved.append(place(replace(address, port=port)))
+    return replace(exchange, exposure=replace(exposure, listen=tuple(moved)))
+
+
+# What starts them.
+
+Said = Callable[[str, str, bool], None]
+"""Takes a worker's name, a line that it wrote, and whether to its error stream."""
+
+
+def say(name: str, line: str, error: bool) -> None:
+    """Hand a worker's line on, with its name."""
+    stream = sys.stderr if error else sys.stdout
+    if line.startswith("{") and line.endswith("}"):
+        line = f'{{"worker": "{name}", {line[1:]}' if len(line) > 2 else line
+    else:
+        line = f"{name}  {line}"
+    print(line, file=stream, flush=True)
+
+
+@dataclass(slots=True, eq=False)
+class _Process:
+    process: asyncio.subprocess.Process
+    member: asyncio.Future[Member]
+    asked: bool = False
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+    ended: asyncio.Task[None] | None = None
+
+
+class Processes:
+    """Workers as processes of this machine. Implements `vivavoce.web.cluster.fleet.Launcher`.
+
+    They end with the process that holds this, also when that is killed.
+
+    Args:
+        spec: What they are; name and slot are given to each.
+        said: Takes what they write.
+        ready: Seconds in which one must be ready.
+    """
+
+    def __init__(self, spec: WorkerSpec, *, said: Said = say, ready: float = READY) -> None:
+        self.spec = spec
+        self._said, self._ready = said, ready
+        self._processes: dict[str, _Process] = {}
+        self._deaths: asyncio.Queue[Death] = asyncio.Queue()
+        self._tasks = Tasks()
+
+    def pid(self, name: str) -> int:
+        """Return a worker's process id.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        return self._processes[name].process.pid
+
+    async def start(self, name: str, slot: int) -> Member:
+        """Start a worker, and return once it takes requests. Cancelled, it leaves none behind.
+
+        Raises:
+            LaunchError: It ended at once, or is not ready in time.
+        """
+        spec = replace(self.spec, name=name, slot=slot)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-W", "ignore::DeprecationWarning"),
+                *("-m", "vivavoce.cli.worker"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=LONGEST,
+            )
+        except OSError as error:
+            raise LaunchError(f"no process can be started: {error}") from error
+        member: asyncio.Future[Member] = asyncio.get_running_loop().create_future()
+        running = self._processes[name] = _Process(process, member)
+        running.ended = self._tasks.spawn(self._follow(name, running), f"worker {name}")
+        assert process.stdin is not None
+        try:
+            process.stdin.write(spec.to_json().encode() + b"\n")
+            async with asyncio.timeout(self._ready):
+                return await asyncio.shield(member)
+        except TimeoutError:
+            running.asked = True
+            await self.stop(name, 0.0)
+            raise LaunchError(f"it is not ready within {self._ready:g} s") from None
+        except LaunchError:
+            raise
+        except BaseException:
+            running.asked = True
+            self._kill(running)
+            raise
+
+    async def stop(self, name: str, wait: float) -> None:
+        """End a worker, by force after so many seconds; idempotent. Cancelled: by force at once."""
+        running = self._processes.get(name)
+        if running is None or running.ended is None:
+            return
+        running.asked = True
+        assert running.process.stdin is not None
+        running.process.stdin.close()
+        try:
+            if wait > 0:
+                await asyncio.wait({running.ended}, timeout=wait)
+        finally:
+            self._kill(running)
+        await asyncio.shield(running.ended)
+
+    async def death(self) -> Death:
+        """Wait until a worker ends that nobody has ended. Cancelling loses none."""
+        return await self._deaths.get()
+
+    async def close(self) -> None:
+        """End all workers, and wait for that; idempotent."""
+        await asyncio.gather(*(self.stop(name, ENDING) for name in list(self._processes)))
+        await self._tasks.close()
+
+    def _kill(self, running: _Process) -> None:
+        if running.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                running.process.kill()
+
+    async def _follow(self, name: str, running: _Process) -> None:
+        process = running.process
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            await asyncio.gather(
+                self._read(name, running, process.stdout, error=False),
+                self._read(name, running, process.stderr, error=True),
+            )
+            code = await process.wait()
+        finally:
+            self._kill(running)
+            self._processes.pop(name, None)
+        why = f"signal {-code}" if code < 0 else f"exit code {code}"
+        if not running.member.done():
+            told = next((line for line in reversed(running.last) if line.strip()), why)
+            running.member.set_exception(LaunchError(told.removeprefix("vivavoce: ")))
+            running.member.exception()  # nobody may wait for it any more
+        elif not running.asked:
+            self._deaths.put_nowait(Death(name, why))
+
+    async def _read(
+        self, name: str, running: _Process, stream: asyncio.StreamReader, *, error: bool
+    ) -> None:
+        while True:
+            try:
+                raw = await stream.readline()
+            except ValueError:  # longer than any line should be: the rest of it is the next one
+                continue
+            if not raw:
+                return
+            if raw.startswith(MARK) and not running.member.done():
+                running.member.set_result(Member(**json.loads(raw[len(MARK) :])))
+                continue
+            line = raw.decode("utf-8", "replace").rstrip()
+            if error:
+                running.last.append(line)
+            if running.member.done() or not error or not line.startswith("vivavoce: "):
+                self._said(name, line, error)
+
+
+# The command.
+
+
+def read_workers(text: str) -> Scale:
+    """Read `--workers`: `N`, or `LEAST-MOST` where their number follows their use.
+
+    Raises:
+        ServeError: It is neither.
+    """
+    least, _, most = text.partition("-")
+    try:
+        return Scale(int(least), int(most or least))
+    except ValueError:
+        text = f"--workers {text}: give a number, as 4, or a range that follows use, as 2-8"
+        raise ServeError(text) from None
+
+
+async def run_workers(
+    spec: WorkerSpec,
+    setup: Setup,
+    settings: Settings,
+    console: Console,
+    scale: Scale,
+    *,
+    drain: float,
+    opened: Callable[[str], None] | None = None,
+) -> int:
+    """Take calls by a front and workers, until Ctrl-C or SIGTERM; a second one does not wait.
+
+    SIGHUP puts a new worker, with the newest agent, in the place of each, one after the other.
+
+    Args:
+        spec: What the workers are; the key is given here where there is none.
+        setup: The server.
+        settings: Where the models are: a sandbox is started once for all workers.
+        console: Where is told what happens.
+        scale: How many workers.
+        drain: Seconds that calls may go on where a worker or all of it ends.
+        opened: Told the front's URL once calls are taken.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ServeError: The port cannot be had.
+        LaunchError: The workers do not start.
+    """
+    stop, again, renew = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    with signals(stop, again, renew):
+        key = spec.key or os.environ.get(KEY, "") or secrets.token_hex(32)
+        try:
+            front = Front(setup.exposure, setup.limits, key, version=version("vivavoce"))
+            control = Control(Seal(key))
+        except ValueError as error:
+            raise ServeError(str(error)) from None
+        tasks = Tasks()
+        try:
+            async with control, opened_front(front, setup), open_sandbox(settings) as (url, sandbox_key):
+                own = {"sandbox_url": url, "sandbox_key": sandbox_key} if url else {}
+                spec = replace(spec, key=key, settings={**spec.settings, **own})
+                fleet = Fleet(Processes(spec), control, scale, changed=front.meet, drain=drain)
+                try:
+                    if not await _opened(fleet, stop):
+                        return 0
+                    if opened is not None:
+                        opened(front.url)
+                    tasks.spawn(_renew(fleet, renew, console), "renewal")
+                    await stop.wait()
+                    front.draining = True
+                    calls = sum(state.calls for state in front.placement.states())
+                    if calls and drain:
+                        console.print(f"[dim]{calls} calls go on for up to {drain:g} s[/]")
+                    ending = tasks.spawn(fleet.finish(drain), "drain")
+                    hurry = tasks.spawn(again.wait(), "hurry")
+                    await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    await fleet.close()
+        finally:
+            await tasks.close()
+    return 0
+
+
+async def _opened(fleet: Fleet, stop: asyncio.Event) -> bool:
+    """Start the workers, unless all is to end before they have; return whether they are there."""
+    opening = asyncio.ensure_future(fleet.open())
+    asked = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({opening, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if opening.done():
+            await opening
+        return opening.done()
+    finally:
+        for task in (opening, asked):
+            task.cancel()
+        await asyncio.gather(opening, asked, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def signals(stop: asyncio.Event, again: asyncio.Event, renew: asyncio.Event) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM set the first event and then the second one, and SIGHUP the third."""
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        (again if stop.is_set() else stop).set()
+
+    handled = []
+    for number, told in (
+        (signal.SIGINT, asked),
+        (signal.SIGTERM, asked),
+        (signal.SIGHUP, renew.set),
+    ):
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, told)
+            handled.append(number)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def opened_front(front: Front, setup: Setup) -> AsyncGenerator[None]:
+    """Have a front listen.
+
+    Raises:
+        ServeError: The port cannot be had.
+    """
+    try:
+        await front.open()
+    except OSError as error:
+        raise taken(setup.exposure, error) from error
+    try:
+        yield
+    finally:
+        await front.close()
+
+
+async def _renew(fleet: Fleet, asked: asyncio.Event, console: Console) -> None:
+    while True:
+        await asked.wait()
+        asked.clear()
+        try:
+            await fleet.renew()
+        except LaunchError as error:
+            text = f"the workers are not renewed: {error}"
+            console.print(f"[red]{escape(text)}[/]", highlight=False)
+            log.error("%s", text)  # noqa: TRY400 (one line says it)
+        else:
+            console.print("[dim]all workers are new; old calls go on[/]", highlight=False)
