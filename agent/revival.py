@@ -264,7 +264,7 @@ def _known(kind: type, row: Mapping[str, Any]) -> Any:
 
 
 def _transfer(row: Mapping[str, Any]) -> Transfer:
-    given = _known(Transfer, row)
+    given: Transfer = _known(Transfer, row)
     if given.state not in {"done", "failed"}:
         given.state, given.why = "failed", "the server was lost"
     return given
