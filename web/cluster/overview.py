@@ -122,22 +122,22 @@ class Overview:
         return [row for answer in answers if answer is not None for row in answer.get(key, [])]
 
     async def _ask_one(
-        self, errand: Errand, members: Iterable[Member], query: Mapping[str, str]
+        self, errand: Errand, members: Iterable[Member], query: Mapping[str, str], path: str = ""
     ) -> dict[str, Any]:
         for member in members:
-            if (answer := await self._ask(errand, member, query)) is not None:
+            if (answer := await self._ask(errand, member, query, path)) is not None:
                 return answer
         raise DeskError(503, "no_worker", "nobody is here to answer: try again soon", 2.0)
 
     async def _ask(
-        self, errand: Errand, member: Member, query: Mapping[str, str]
+        self, errand: Errand, member: Member, query: Mapping[str, str], path: str = ""
     ) -> dict[str, Any] | None:
         """Ask one worker; None if it does not answer.
 
         Raises:
             DeskError: It refuses: whoever asks may not, or asked wrongly.
         """
-        target = f"{errand.request.path}?{urlencode(query)}"
+        target = path or f"{errand.request.path}?{urlencode(query)}"
         try:
             async with (
                 asyncio.timeout(WITHIN),
@@ -174,7 +174,7 @@ class Overview:
         """Tell an operator which calls there are, whenever that changes on any worker."""
         request = errand.request
         # A worker says first whether they may: as JSON, which a websocket that is refused is not.
-        await self._ask_one(errand, self._there(), {"state": "live"} | _agent(request))
+        await self._ask_one(errand, self._there(), {}, "/api/operator")
         socket = web.WebSocketResponse(
             max_msg_size=self._limits.message,
             heartbeat=HEARTBEAT,
@@ -310,8 +310,3 @@ class _Following:
 def newest(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return calls' lines, the newest first."""
     return sorted(rows, key=lambda row: str(row.get("began", "")), reverse=True)
-
-
-def _agent(request: web.Request) -> dict[str, str]:
-    agent = request.query.get("agent", "")
-    return {"agent": agent} if agent else {}
