@@ -281,6 +281,18 @@ def serve(
             metavar="N",
         ),
     ] = "",
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="Carry calls on the machines of a Ray cluster."),
+    ] = False,
+    ray: Annotated[
+        str,
+        typer.Option(
+            "--ray",
+            help="Which one: HOST:PORT, auto or local; else RAY_ADDRESS, else one of its own.",
+            metavar="ADDRESS",
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
     log_format: LogFormatOption = None,
     models: ModelsOption = None,
@@ -298,7 +310,7 @@ def serve(
     settings = read_settings(models=models, log_format=log_format)
     flags = {"host": host, "port": port, "names": tuple(name or ()), "origins": tuple(origin or ())}
     ready = read_setup(setup, flags, records=records)
-    if workers:
+    if workers or cluster or ray:
         from vivavoce.cli.workers import WorkerSpec, read_workers, run_workers
 
         spec = WorkerSpec(
@@ -313,11 +325,19 @@ def serve(
             as_json=as_json,
         )
         console = Console(quiet=as_json or settings.log_format == "json", highlight=False)
-        scale = read_workers(workers)
+        scale = read_workers(workers) if workers else None
 
         def serving(url: str) -> None:
-            console.print(f"[bold]{', '.join(agents)}[/] at {url}, by {workers} workers")
+            by = f"{workers} workers" if workers else "a worker to each of the cluster's cores"
+            console.print(f"[bold]{', '.join(agents)}[/] at {url}, by {by}")
 
+        if scale is None or cluster or ray:
+            from vivavoce.cli.clustered import Cluster, run_cluster
+
+            where = Cluster(ray, scale)
+            raise typer.Exit(
+                run_cluster(where, spec, ready, settings, console, drain=drain, opened=serving)
+            )
         work = run_workers(spec, ready, settings, console, scale, drain=drain, opened=serving)
         raise typer.Exit(asyncio.run(work))
     found = [load_host(where) for where in agents]

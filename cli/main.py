@@ -15,7 +15,7 @@ from vivavoce.cli import writing
 from vivavoce.cli import calling
 
 # isort: split
-from vivavoce.cli import looking, records, sounds, voices
+from vivavoce.cli import cluster, looking, records, sounds, voices
 from vivavoce.cli.mistakes import is_mistake
 from vivavoce.cli.program import CARRY, FAILED, FILES, app
 
@@ -28,6 +28,7 @@ __all__ = ["app", "calling", "looking", "main", "sounds", "writing"]
 
 app.add_typer(voices.app, name="voices", rich_help_panel=FILES)
 app.add_typer(records.app, name="records", rich_help_panel=CARRY)
+app.add_typer(cluster.app, name="cluster", rich_help_panel=CARRY)
 
 
 def main() -> None:

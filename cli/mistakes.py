@@ -15,6 +15,8 @@ MISTAKES = {
     "vivavoce.cli.load.LoadError",
     "vivavoce.cli.models.SandboxMissingError",
     "vivavoce.cli.new.ProjectError",
+    "vivavoce.cli.parcel.ParcelError",
+    "vivavoce.cli.ray_link.ClusterError",
     "vivavoce.cli.recordings.RecordingError",
     "vivavoce.cli.say.SayError",
     "vivavoce.cli.serve.ServeError",
