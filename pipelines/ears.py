@@ -162,6 +162,10 @@ class Ears(Stage):
         self._reported = True
         # What the caller says, where the chat model listens itself.
         self._voice_in: Voice | None = None
+        # Why nobody transcribes; whether the caller was told in this turn; how much was not heard.
+        self._lost: ModelError | None = None
+        self._excused = False
+        self._unheard = 0.0
 
     @property
     def _listens(self) -> bool:
@@ -285,7 +289,8 @@ class Ears(Stage):
         self._bargein.speech_started(at)
         await self.push_frame(VADUserStartedSpeakingFrame())
         if fresh:
-            self._reported = False
+            self._reported = self._excused = False
+            self._unheard = 0.0
             self.context.emit(CallerStarted(self.context.since(at)))
             await self.push_frame(UserStartedSpeakingFrame())
 
@@ -319,6 +324,7 @@ class Ears(Stage):
                     if (action := self._bargein.over("", asked=False)) is not None:
                         await self._act(action)
                     await self.push_frame(UserStoppedSpeakingFrame())
+                    self._excuse()
                 case TurnOver():
                     await self._turn_over(decision)
 
@@ -416,6 +422,7 @@ class Ears(Stage):
     def on_partial(self, segment: int, text: str) -> None:
         """All that is understood of a segment so far."""
         if text and self._partials.get(segment) != text:
+            self._lost = None
             self._partials[segment] = text
             self.tasks.spawn(self._understood(), "partial transcript")
 
@@ -425,6 +432,8 @@ class Ears(Stage):
         if self._listens and not text.strip() and self._spoke:
             # The model hears it, whether it was written down or not.
             text = self._partials[segment] = voice.wordless(self.context.agent.turns.min_words)
+        if self._lost is not None and not text.strip() and self._spoke:
+            self._unheard = self._endpointing.stopped - self._endpointing.started
         self.tasks.spawn(self._settled(text), "final transcript")
 
     def on_turn(self, kind: TurnEvent, seconds_ago: float) -> None:
@@ -439,7 +448,17 @@ class Ears(Stage):
             # The model hears the caller all the same.
             self.context.fail("hearing", str(error), error.kind)
         elif lost:
+            self._lost, self._excused = error, self._endpointing.open
             self.tasks.spawn(self.context.trouble(error), "apology")
+
+    def _excuse(self) -> None:
+        """Tell of a turn that nobody transcribed: its caller waits for an answer."""
+        lost, seconds, self._unheard = self._lost, self._unheard, 0.0
+        if lost is None or not seconds or self._excused:
+            return
+        what = f"{seconds:.1f} s that the caller said before {self.context.at:.1f} s were not heard"
+        error = ModelError("hearing", lost.kind, f"{what}: transcription is still out of reach")
+        self.tasks.spawn(self.context.trouble(error), "apology")
 
     async def _understood(self) -> None:
         if not (said := voice.words(self._said)):

@@ -10,6 +10,7 @@ as final. A dialect adds its messages.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from abc import ABC, abstractmethod
@@ -35,6 +36,8 @@ BACKOFF = (0.1, 0.3, 1.0, 2.0, 4.0)
 """Seconds before each further attempt; the last one repeats."""
 LASTING = 30.0
 """Seconds before a further attempt where the server refused and will again."""
+SOON = 5.0
+"""Seconds before one all the same, where somebody has spoken: they wait for an answer."""
 LOST = 3
 """Failed attempts in a row after which transcription is given up for now."""
 SOUND = 5.0
@@ -63,6 +66,7 @@ class HearingSocket(ABC):
         self._watch = watch
         self._wake = asyncio.Event()
         self._owing = asyncio.Event()
+        self._wanted = asyncio.Event()  # somebody has spoken, and nobody heard it
         self._flushed_at: dict[int, float] = {}
         self._checked_at = 0.0
         self._partial = bytearray()
@@ -150,6 +154,7 @@ class HearingSocket(ABC):
         self._owing.set()
         self._wake.set()
         if self._lost and not self._connected:
+            self._wanted.set()
             loop.call_soon(self._settle_all)
         return number
 
@@ -199,8 +204,15 @@ class HearingSocket(ABC):
             if self._listener is not None and not was_lost:
                 self._listener.on_trouble(trouble, lost=True)
             self._settle_all()
-        pause = LASTING if trouble.lasting else BACKOFF[min(failures, len(BACKOFF) - 1)]
-        await asyncio.sleep(max(pause, min(trouble.retry_after or 0, LONGEST_WAIT)))
+        asked = min(trouble.retry_after or 0, LONGEST_WAIT)
+        if not trouble.lasting:
+            await asyncio.sleep(max(BACKOFF[min(failures, len(BACKOFF) - 1)], asked))
+            return
+        self._wanted.clear()
+        await asyncio.sleep(max(SOON, asked))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, LASTING - max(SOON, asked))):
+                await self._wanted.wait()
 
     def _connect(self) -> websockets.connect:
         base = self._endpoint.at(self._path)

@@ -474,6 +474,21 @@ async def test_a_model_that_fails_is_apologised_for(hold, caplog, stage, trouble
     check_histories(held)
 
 
+async def test_every_turn_that_nobody_transcribes_is_apologised_for_and_in_the_record(hold):
+    """Whoever speaks while the transcriber is away for long is told so each time."""
+    held = await hold(
+        Agent(turns=CALM),
+        [HELLO, "Are you still there?"],
+        wrong={"hear": {"key": "wrong"}},
+        patience=14.0,
+    )
+    failures = held.call.transcript.failures
+    assert len(failures) == 3, failures  # as it is lost, and for each turn
+    assert all("were not heard" in failure.message for failure in failures[1:])
+    assert {failure.error for failure in failures} == {"auth"}
+    assert held.call.transcript.heard.count(APOLOGY["en"]) >= 2
+
+
 async def test_after_a_failure_the_next_turn_is_answered(hold):
     texts = [HELLO, "Are you still there?"]
     held = await hold(
