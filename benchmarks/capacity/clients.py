@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import struct
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -262,7 +263,7 @@ class Browser:
         self._kind = 0
         self._newest: int | None = None
         # aiortc's receiver would decode everything in a thread, and hold it back.
-        self._dtls._handle_rtp_data = self._took  # noqa: SLF001
+        vars(self._dtls)["_handle_rtp_data"] = self._took
 
     @classmethod
     async def call(cls, http: aiohttp.ClientSession, url: str, talker: Talker) -> None:
@@ -279,15 +280,8 @@ class Browser:
             channel.on("open", partial(channel.send, json.dumps(ready)))
             self = cls(peer, talker)
             await peer.setLocalDescription(await peer.createOffer())
-            offer = {"sdp": peer.localDescription.sdp, "type": "offer"}
-            async with (
-                asyncio.timeout(PATIENCE),
-                http.post(f"{url}/api/offer", json=offer) as response,
-            ):
-                if response.status != 200:
-                    raise RefusedError(response.status, await response.text())
-                answer = await response.json()
-            await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+            sdp = await _offer(http, url, peer.localDescription.sdp)
+            await peer.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
             await self._connected()
         except BaseException:
             await peer.close()
@@ -304,7 +298,7 @@ class Browser:
         sender = peer.getSenders()[0]
         self._ssrc = sender._ssrc  # noqa: SLF001
         codecs = peer.getTransceivers()[0]._codecs  # noqa: SLF001
-        self._kind = next(codec.payloadType for codec in codecs if codec.name == "opus")
+        self._kind = next(int(codec.payloadType or 0) for codec in codecs if codec.name == "opus")
         receiver = peer.getReceivers()[0]
         assert isinstance(receiver, RTCRtpReceiver)
         pair = self._dtls.transport._connection._nominated[1]  # noqa: SLF001
@@ -328,7 +322,10 @@ class Browser:
             self._number * STEP & 0xFFFFFFFF,
             self._ssrc,
         )
-        # Past aiortc's sender and its tasks; the socket is connected and never full on loopback.
+        if self._transport.is_closing():
+            self._talker.gone = self._talker.gone or "the connection was closed"
+            return
+        # Past aiortc's sender and its tasks; a socket on loopback is never full.
         self._transport.sendto(self._dtls._tx_srtp.protect(head + payload), self._address)  # noqa: SLF001
 
     async def _took(self, data: bytes, arrival_time_ms: int) -> None:
@@ -352,5 +349,21 @@ class Browser:
                 await self._peer.close()
 
 
-LINES = {"webrtc": (Browser, "opus"), "websocket": (Socket, "pcm16")}
+async def _offer(http: aiohttp.ClientSession, url: str, sdp: str) -> str:
+    """Send an offer; return the answer."""
+    async with (
+        asyncio.timeout(PATIENCE),
+        http.post(f"{url}/api/offer", json={"sdp": sdp, "type": "offer"}) as response,
+    ):
+        if response.status != 200:
+            raise RefusedError(response.status, await response.text())
+        return str((await response.json())["sdp"])
+
+
+Calling = Callable[[aiohttp.ClientSession, str, Talker], Awaitable[None]]
+
+LINES: dict[str, tuple[Calling, str]] = {
+    "webrtc": (Browser.call, "opus"),
+    "websocket": (Socket.call, "pcm16"),
+}
 """How a caller calls by a line's name, and what is on it."""

@@ -75,7 +75,7 @@ class Crowd:
         talker = Talker(self._words[number % SEEDS])
         try:
             async with asyncio.timeout(BEGIN):
-                await self._call.call(self._http, self._server.url, talker)
+                await self._call(self._http, self._server.url, talker)
         except RefusedError as refusal:
             self.refused.append(refusal.status)
         except (OSError, TimeoutError, aiohttp.ClientError) as error:
@@ -96,9 +96,8 @@ class Crowd:
         others = psutil.cpu_times()
         for talker in self.talkers:
             talker.late = 0.0
-        while (gone := loop.time() - began) < seconds or (
-            len(self._turns(began)) < least and gone < most
-        ):
+        await asyncio.sleep(seconds)
+        while len(self._turns(began)) < least and loop.time() - began < most:  # noqa: ASYNC110
             await asyncio.sleep(0.25)
         now = loop.time()
         used = (self._server.cpu() - cpu) / (now - began)

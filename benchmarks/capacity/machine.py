@@ -39,9 +39,7 @@ class Server:
         ready: What it said of itself: port, versions.
     """
 
-    def __init__(
-        self, name: str, python: Path | str, module: str, options: dict[str, Any]
-    ) -> None:
+    def __init__(self, name: str, python: Path | str, module: str, options: dict[str, Any]) -> None:
         self.name = name
         self.ready: dict[str, Any] = {}
         self._command = [str(python), "-m", module, json.dumps(options)]
@@ -72,6 +70,8 @@ class Server:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            # From the beginning: what it measures its room by is how many cores it may use.
+            preexec_fn=lambda: os.sched_setaffinity(0, CORES),
         )
         self._reading = asyncio.create_task(self._read(), name=f"log of {self.name}")
         assert self._process.stdout is not None
@@ -85,7 +85,6 @@ class Server:
         except BaseException:
             await self.close()
             raise
-        pin(self.pid, CORES)
 
     async def _read(self) -> None:
         assert self._process is not None

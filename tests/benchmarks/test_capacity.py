@@ -1,5 +1,5 @@
 
-from benchmarks.capacity.__main__ import over
+from benchmarks.capacity.knee import over
 from vivavoce.pipelines.benching.take import Packet, Take
 
 

@@ -95,9 +95,9 @@ def main() -> None:
     """Run it, on the loop that was asked for."""
     options = json.loads(sys.argv[1])
     if options["uvloop"]:
-        import uvloop
+        from importlib import import_module
 
-        uvloop.run(run(options))
+        import_module("uvloop").run(run(options))
     else:
         asyncio.run(run(options))
 

@@ -1,8 +1,8 @@
 """Stock pipecat on one core: its SmallWebRTC transport and its own Mistral services.
 
-Runs in an environment of its own (`benchmarks/latency/peers/pipecat-webrtc.txt`). It takes one
-JSON object as its argument (`url`, `key`, `variant`: see `benchmarks.latency.workers.pipecat_peer`),
-prints one line of JSON with its port, and ends with its standard input.
+Runs in an environment of its own (`benchmarks/latency/peers/pipecat-webrtc.txt`). Its argument is
+one JSON object: `url` and `key` of the model servers, and `variant` as the worker on the pipe has
+it. It prints one line of JSON with its port, and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Calls:
         task = asyncio.create_task(runner.run(), name="pipecat")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
-        answer = connection.get_answer()
+        answer = connection.get_answer()  # type: ignore[no-untyped-call]
         assert answer is not None
         return web.json_response(answer)
 
