@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 from loguru import logger
 
 from vivavoce.sandbox.launch import Sandbox
@@ -24,6 +25,10 @@ logger.remove()
 # `pytest --hypothesis-profile=default`.
 settings.register_profile("same", derandomize=True)
 settings.load_profile("same")
+
+# Hypothesis also draws the constants of all modules that are loaded, ours and the tests': then the
+# examples are other ones with each change anywhere, and each process parses all sources for them.
+providers._get_local_constants = lambda: providers._local_constants
 
 # asyncio's debug mode keeps where each callback and task was made: ten frames of it are a quarter
 # of the CPU that a whole call takes, and the last three tell the place.

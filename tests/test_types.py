@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mypy import api as mypy
@@ -171,26 +172,33 @@ def expected(which: int) -> dict[int, set[str]]:
     }
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's project: the examples, wrong code, and vivavoce as if it were installed."""
-    links = tmp_path / "links" / "vivavoce"
+    folder = tmp_path_factory.mktemp("project")
+    links = folder / "links" / "vivavoce"
     links.mkdir(parents=True)
     for room in ROOMS:
         (links / room).symlink_to(ROOT / room)
-    (tmp_path / "examples").mkdir()
+    (folder / "code" / "examples").mkdir(parents=True)
     for path in (ROOT / "examples").glob("*.py"):
-        shutil.copy(path, tmp_path / "examples")
-    (tmp_path / "wrong.py").write_text(WRONG)
-    return tmp_path
+        shutil.copy(path, folder / "code" / "examples")
+    (folder / "code" / "wrong.py").write_text(WRONG)
+    return folder
 
 
-def run_mypy(project: Path, *files: Path) -> str:
+# Each checker runs once, over right and wrong code: what it reads of libraries costs most.
+
+
+@pytest.fixture(scope="module")
+def by_mypy(project: Path) -> list[str]:
+    """What mypy says, line by line."""
     config = project / "mypy.ini"
     config.write_text(
         f"[mypy]\nstrict = true\nmypy_path = {project / 'links'}\nfollow_imports = silent\n"
         "namespace_packages = true\nexplicit_package_bases = true\n"
     )
+    files = sorted((project / "code").rglob("*.py"))
     said, failed, _ = mypy.run(
         [
             *("--config-file", str(config), "--cache-dir", str(project / "cache")),
@@ -198,21 +206,31 @@ def run_mypy(project: Path, *files: Path) -> str:
         ]
     )
     assert not failed, failed
-    return said
+    return said.splitlines()
 
 
-def test_mypy_passes_the_examples(project):
-    assert run_mypy(project, *sorted((project / "examples").glob("*.py"))) == ""
+@pytest.fixture(scope="module")
+def by_pyright(project: Path) -> list[dict[str, Any]]:
+    """The errors that pyright finds."""
+    return run_pyright(project, "code")
 
 
-def test_pyright_passes_the_examples(project):
-    assert run_pyright(project, "examples") == []
+def in_wrong(error: dict[str, Any]) -> bool:
+    return Path(error["file"]).name == "wrong.py"
 
 
-def test_mypy_refuses_wrong_code(project):
-    said = run_mypy(project, project / "wrong.py")
+def test_mypy_passes_the_examples(by_mypy):
+    assert [line for line in by_mypy if "wrong.py:" not in line] == []
+
+
+def test_pyright_passes_the_examples(by_pyright):
+    assert [error for error in by_pyright if not in_wrong(error)] == []
+
+
+def test_mypy_refuses_wrong_code(by_mypy):
+    said = [line for line in by_mypy if "wrong.py:" in line]
     found: dict[int, set[str]] = {}
-    for line in said.splitlines():
+    for line in said:
         if ": error:" in line:
             number = int(line.split(":")[1])
             found.setdefault(number, set()).add(line.rpartition("[")[2].rstrip("]"))
@@ -221,8 +239,8 @@ def test_mypy_refuses_wrong_code(project):
     assert all(found[number] <= wanted[number] for number in wanted), said
 
 
-def test_pyright_refuses_wrong_code(project):
-    errors = run_pyright(project, "wrong.py")
+def test_pyright_refuses_wrong_code(by_pyright):
+    errors = [error for error in by_pyright if in_wrong(error)]
     found, wanted = by_line(errors), expected(2)
     assert found.keys() == wanted.keys(), json.dumps(errors, indent=1)
     # What else follows from a mistake, its versions disagree on.

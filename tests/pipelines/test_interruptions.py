@@ -16,10 +16,11 @@ SHORT = "Of course I can help you with that, and I will do it at once."
 
 @pytest.mark.needs_flite
 async def test_what_was_heard_is_what_the_recording_says(sandbox):
+    # Five of them: what is transcribed costs most. `python -m benchmarks.turns` has hundreds.
     async with hall(sandbox) as opened:
-        cuts = await heard.run(opened, 12, seed=5, say=lambda _: None)
+        cuts = await heard.run(opened, 5, seed=5, say=lambda _: None)
     stopped = [cut for cut in cuts if cut.stopped]
-    assert len(stopped) >= 10
+    assert len(stopped) >= 4
     wrong = [cut for cut in stopped if not cut.right]
     assert len(wrong) <= 1, wrong
     # Never far off, even so.
