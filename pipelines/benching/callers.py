@@ -72,6 +72,7 @@ class CuttingCaller:
     Attributes:
         cut_at: When the first voiced sample of the interruption is captured (s); None before.
         cut_end: When its last one is (s).
+        turn_end: When the last voiced sample of the turn is that came before (s).
     """
 
     def __init__(self, clip: Clip, cut: Clip, into: float, seed: int = 0) -> None:
@@ -84,6 +85,7 @@ class CuttingCaller:
             seed: Of the room's noise.
         """
         self._turn = TurnCaller(clip, seed)
+        self.turn_end = self._turn.voiced_end
         self._cut = cut
         self._into = into
         self._from: int | None = None

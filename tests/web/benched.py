@@ -24,9 +24,7 @@ def result(seed: int = 1, *, turns: int = 40, slower: float = 0.0) -> dict[str, 
             stages[stage] = round(max(0.0, dice.normal(mean, mean * 0.12)) * 1000)
         stages["speech"] += round(slower * 1000)
         hidden = {stage: round(dice.normal(mean, 4) * 1000) for stage, mean in HIDDEN.items()}
-        ledgers.append(
-            {"total_us": sum(stages.values()), "stages_us": stages, "hidden_us": hidden}
-        )
+        ledgers.append({"total_us": sum(stages.values()), "stages_us": stages, "hidden_us": hidden})
     v2v = [round(each["total_us"] / 1000 + dice.normal(42, 6), 1) for each in ledgers]
     rows = []
     for calls in (1, 5, 10, 15, 20, 30, 40, 35):
@@ -74,8 +72,8 @@ def result(seed: int = 1, *, turns: int = 40, slower: float = 0.0) -> dict[str, 
         "rest": {"used": 0.31, "stolen": 0.004, "lag_ms": {"p50": 0.2, "p99": 1.1, "max": 2.4},
                  "governor": ""},
         "warnings": [
-            "The machine was busy before the run (31% of its cores): latencies are too high and the"
-            " knee is too low. End what runs beside, and measure again."
+            ("The machine was busy before the run (31% of its cores): latencies are too high and the"
+            " knee is too low. End what runs beside, and measure again.")
         ],
         "backends": {
             "fixed": {"hear_delay_ms": 240, "hear_final_ms": 60, "hear_idle_s": 100_000,
