@@ -14,6 +14,7 @@ import os
 import secrets
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self
 
@@ -307,19 +308,21 @@ class Front:
             )
             if isinstance(placed, Refusal) or len(tried) >= TRIES:
                 if isinstance(placed, Placed):
-                    self.placement.settle(placed, time.monotonic(), begun=False)
+                    self.placement.settle(placed, begun=False)
                 return self._nowhere(placed, refused)
             tried.add(placed.worker)
             try:
                 return await self._relay.send(
-                    placed.worker, errand, partial(self._settled, placed, told)
+                    placed.worker,
+                    replace(errand, ident=placed.ident if errand.begins else ""),
+                    partial(self._settled, placed, told, counted=errand.begins),
                 )
             except UntakenError as error:
                 refused = error.answer or refused
                 self.figures.retried()
             finally:
-                if placed.settled is None:
-                    self.placement.settle(placed, time.monotonic(), begun=False)
+                if not placed.settled:
+                    self.placement.settle(placed, begun=False)
 
     def _nowhere(
         self, refusal: Refusal | Placed, refused: web.Response | None
@@ -332,8 +335,8 @@ class Front:
         self.figures.refused(refusal.code)
         raise DeskError(503, refusal.code, refusal.message, refusal.retry)
 
-    def _settled(self, placed: Placed, told: Any, status: int) -> None:
-        self.placement.settle(placed, time.monotonic(), begun=status < 400)
+    def _settled(self, placed: Placed, told: Any, status: int, *, counted: bool) -> None:
+        self.placement.settle(placed, begun=counted and status < 400)
         if told is not None:
             told(status)
 

@@ -85,6 +85,6 @@ class Heartbeat:
         else:
             now = time.monotonic()
             self._took(now - asked)
-            self._placement.heard(state, asked, now)
+            self._placement.heard(state, now)
         finally:
             self._asking.pop(member.name, None)

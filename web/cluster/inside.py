@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from vivavoce.web.tokens import Signer
 if TYPE_CHECKING:
     from vivavoce.web.desk import Desk
 
+TOLD = 5.0
+"""Seconds for which it is told that a call was let in: ten heartbeats."""
 STATE, DRAIN = "/cluster/state", "/cluster/drain"
 _SCRAPED = frozenset({"/metrics", "/healthz", "/readyz"})  # by who looks after the worker
 
@@ -49,6 +51,7 @@ class Inside:
     draining: Callable[[], None] = lambda: None
     home: Callable[[], str] = lambda: ""
     seal: Seal = field(init=False)
+    _taken: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=1_000))
 
     def __post_init__(self) -> None:
         self.seal = Seal(self.key)
@@ -61,7 +64,7 @@ class Inside:
         """
         if request.path in _SCRAPED:
             return True
-        begins = BEGINS in request.headers
+        begins = request.headers.get(BEGINS, "")
         asked = Asked(
             self.name, request.method, request.raw_path, request.headers.get(ADDRESS, ""), begins
         )
@@ -74,7 +77,19 @@ class Inside:
             if desk.draining:
                 raise DeskError(503, "closing", "this server is shutting down: call another", 10.0)
             raise DeskError(503, "busy", "this server has no room for a call: try again", AGAIN)
+        if begins:
+            self._let_in(begins, time.monotonic())
         return request.path in {STATE, DRAIN}
+
+    def _let_in(self, ident: str, now: float) -> None:
+        self._taken.append((now, ident))
+        while self._taken and self._taken[0][0] < now - TOLD:
+            self._taken.popleft()
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """What fronts call the calls that were let in lately."""
+        return tuple(ident for at, ident in self._taken if at >= time.monotonic() - TOLD)
 
     def address(self, request: web.Request) -> str:
         """Return the client's address, as the front has found it."""
@@ -89,22 +104,25 @@ class Inside:
             return signer
         return Signer(self.key)
 
+    def _told(self, desk: Desk) -> WorkerState:
+        return told(desk, self.name, home=self.home(), taken=self.taken)
+
     def routes(self, desk: Desk) -> list[web.RouteDef]:
         """Return what fronts ask of the worker itself."""
 
         async def state(_request: web.Request) -> web.Response:
-            return web.json_response(told(desk, self.name, self.home()).to_dict())
+            return web.json_response(self._told(desk).to_dict())
 
         async def drain(_request: web.Request) -> web.Response:
             if not desk.draining:  # it may be asked again and again
                 desk.draining = True
                 self.draining()
-            return web.json_response(told(desk, self.name, self.home()).to_dict())
+            return web.json_response(self._told(desk).to_dict())
 
         return [web.get(STATE, state), web.post(DRAIN, drain)]
 
 
-def told(desk: Desk, name: str, home: str = "") -> WorkerState:
+def told(desk: Desk, name: str, *, home: str = "", taken: tuple[str, ...] = ()) -> WorkerState:
     """Return how a worker stands."""
     addresses: Counter[str] = Counter()
     callers: Counter[str] = Counter()
@@ -123,6 +141,7 @@ def told(desk: Desk, name: str, home: str = "") -> WorkerState:
         draining=desk.draining,
         addresses=addresses,
         callers=callers,
+        taken=taken,
         adopted=tuple(each for each in desk.calls if worker_of_id(each) != name),
         home=home,
         about=_about(desk),

@@ -23,7 +23,7 @@ GONE = 12.0
 """Seconds after which it counts as dead: what hangs on it is let go, so that callers come back.
 Less than the 20 s that a call waits for its caller, more than any stall that it survives."""
 FORGOTTEN = 5.0
-"""Seconds after which a call that was sent to a worker is no longer counted beside what it tells,
+"""Seconds after which a call that was sent to a worker is no longer counted beside what that tells,
 whatever became of it."""
 FULL, NOBODY, CLOSING = 5.0, 2.0, 10.0
 """Seconds after which a caller may try again: all workers are full, none is there, all end."""
@@ -49,18 +49,20 @@ class Placed:
     """A call on its way to a worker, until that tells of it.
 
     Attributes:
+        ident: What the front calls it; the worker tells of it by that.
         worker: Which one.
         address: The network that it comes from.
         caller: Who calls, where a token says so.
         at: When it was sent.
-        settled: When the worker had answered (s); None before.
+        settled: Whether the worker has answered.
     """
 
+    ident: str
     worker: str
     address: str
     caller: str
     at: float
-    settled: float | None = None
+    settled: bool = False
 
 
 @dataclass(slots=True)
@@ -100,14 +102,8 @@ class Placement:
                 self._workers[member.name] = _Worker(member, now)
         return left
 
-    def heard(self, state: WorkerState, asked: float, now: float) -> None:
-        """Take what a worker told.
-
-        Args:
-            state: It.
-            asked: When it was asked: a call that was settled before is in what it told.
-            now: When it answered.
-        """
+    def heard(self, state: WorkerState, now: float) -> None:
+        """Take what a worker told, and when: the calls that it tells of are no longer coming."""
         worker = self._workers.get(state.name)
         if worker is None:
             return
@@ -115,7 +111,7 @@ class Placement:
         worker.pending = [
             each
             for each in worker.pending
-            if (each.settled is None or each.settled > asked) and now - each.at < FORGOTTEN
+            if each.ident not in state.taken and now - each.at < FORGOTTEN
         ]
 
     def unreachable(self, name: str) -> None:
@@ -202,19 +198,19 @@ class Placement:
                 best, chosen = rank, worker
         if chosen is None:
             return self._refusal(now)
-        placed = Placed(chosen.member.name, address, caller, now)
+        ident = f"{self._front}.{self._turn}"
+        placed = Placed(ident, chosen.member.name, address, caller, now)
         chosen.pending.append(placed)
         return placed
 
-    def settle(self, placed: Placed, now: float, *, begun: bool) -> None:
+    def settle(self, placed: Placed, *, begun: bool) -> None:
         """The worker answered, or was not reached.
 
         Args:
             placed: The call.
-            now: The time.
             begun: Whether it carries the call: then it is counted here until it tells of it.
         """
-        placed.settled = now
+        placed.settled = True
         worker = self._workers.get(placed.worker)
         if worker is not None and not begun and placed in worker.pending:
             worker.pending.remove(placed)

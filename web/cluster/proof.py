@@ -2,7 +2,7 @@
 
 `X-Vivavoce-Proof: MILLISECONDS.MAC`, where MAC is the HMAC-SHA256, under a key that follows from
 the cluster's, of the time, the worker's name, the method, the path with its query, the client's
-address and whether a call begins. So whoever sees one cannot ask anything else with it, ask another
+address and which call begins. So whoever sees one cannot ask anything else with it, ask another
 worker, or come from another address; it is good for half a minute. Bodies are not in it, and what
 is sent can be read: fronts and workers talk on loopback or in a network of their own.
 """
@@ -19,7 +19,8 @@ PROOF = "X-Vivavoce-Proof"
 ADDRESS = "X-Vivavoce-Address"
 """The client's address, as the front found it."""
 BEGINS = "X-Vivavoce-Begins"
-"""That a call begins: a worker that has no room refuses before it does anything."""
+"""That a call begins, and what its front calls it: a worker that has no room refuses before it does
+anything, and tells of one that it has let in."""
 OURS = frozenset({PROOF.lower(), ADDRESS.lower(), BEGINS.lower()})
 """Headers that no client may send."""
 GOOD = 30.0
@@ -41,14 +42,14 @@ class Asked:
         method: How.
         target: The path with its query, as it is in the request.
         address: The client's address; "" where the front itself asks.
-        begins: Whether a call begins.
+        begins: What the front calls the call that begins; "" where none does.
     """
 
     worker: str
     method: str
     target: str
     address: str = ""
-    begins: bool = False
+    begins: str = ""
 
 
 class Seal:
@@ -84,7 +85,7 @@ class Seal:
         if asked.address:
             made[ADDRESS] = asked.address
         if asked.begins:
-            made[BEGINS] = "1"
+            made[BEGINS] = asked.begins
         return made
 
     def check(self, proof: str, asked: Asked, wall: float) -> None:
@@ -102,7 +103,6 @@ class Seal:
             raise ProofError("the front's clock and this one's differ: use NTP")
 
     def _mac(self, asked: Asked, stamp: str) -> str:
-        begins = "1" if asked.begins else "0"
-        what = f"{asked.worker}\n{asked.method}\n{asked.target}\n{asked.address}\n{begins}"
+        what = f"{asked.worker}\n{asked.method}\n{asked.target}\n{asked.address}\n{asked.begins}"
         text = f"{stamp}\n{what}".encode("utf-8", "surrogateescape")
         return hmac.digest(self._key, text, hashlib.sha256).hex()

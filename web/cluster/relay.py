@@ -57,12 +57,14 @@ class Errand:
         address: Where the client is.
         body: What it sent; None for nothing.
         begins: Whether a call begins with it.
+        ident: What the front calls that; "" where none does.
     """
 
     request: web.Request
     address: str
     body: bytes | None = None
     begins: bool = False
+    ident: str = ""
 
     @property
     def upgrades(self) -> bool:
@@ -138,7 +140,7 @@ class Relay:
         )
         if request.secure:
             headers["X-Forwarded-Proto"] = "https"
-        asked = Asked(member.name, request.method, request.raw_path, errand.address, errand.begins)
+        asked = Asked(member.name, request.method, request.raw_path, errand.address, errand.ident)
         headers.update(self._seal.headers(asked, time.time()))
         return headers
 

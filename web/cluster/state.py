@@ -22,6 +22,7 @@ class WorkerState:
         draining: It takes no more calls; those that it has go on.
         addresses: Calls by the network that they come from, for limits over all workers.
         callers: Calls by the caller that their tokens name.
+        taken: What fronts call the calls that it has lately let in.
         adopted: Ids of the calls that another worker began, and this one goes on with.
         home: Which page stands at `/`: "" for the usual one.
         about: What `/api/health` tells: models, version, whether calls are recorded.
@@ -36,6 +37,7 @@ class WorkerState:
     draining: bool = False
     addresses: Mapping[str, int] = field(default_factory=dict)
     callers: Mapping[str, int] = field(default_factory=dict)
+    taken: tuple[str, ...] = ()
     adopted: tuple[str, ...] = ()
     home: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class WorkerState:
                 draining=given["draining"] is True,
                 addresses=_counts(given.get("addresses")),
                 callers=_counts(given.get("callers")),
+                taken=tuple(str(each) for each in given.get("taken", ())),
                 adopted=tuple(str(each) for each in given.get("adopted", ())),
                 home=str(given.get("home", "")),
                 about=dict(given.get("about", {})),
