@@ -46,8 +46,12 @@ def count(call, text):
 """
 FIRST = "my favourite colour is green"
 SCRIPT = {
-    "answers": {"colour": "Green it is.", "then": "And then we go on for a while.",
-                "first": "Your first words were about green."},
+    "answers": {
+        # Looked for in this order: what was left unanswered may stand beside the last question.
+        "first": "Your first words were about green.",
+        "colour": "Green it is.",
+        "then": "And then we go on for a while.",
+    },
     "speak": "pitch",
 }  # fmt: skip
 STARTING = 90.0
