@@ -170,7 +170,7 @@ def find_actor(name: str) -> Any:
     import ray
 
     try:
-        return ray.getfind_actor(name, namespace=SPACE)
+        return ray.get_actor(name, namespace=SPACE)
     except ValueError:
         return None
 
