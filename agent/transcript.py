@@ -232,6 +232,7 @@ class Failure:
         return {
             "kind": self.kind,
             "stage": self.stage,
+            "error": self.error,
             "message": self.message,
             "at": round(self.at, 3),
         }
