@@ -17,6 +17,8 @@ from vivavoce.pipelines.turns.endpointing import TurnEvent
 
 LONGEST = 30.0
 """Seconds that one request may take."""
+ENDING = 0.8
+"""Seconds of speech before a flush."""
 CLAUSE = "Certainly, I have made a note of that for you and your guests."
 
 
@@ -75,9 +77,10 @@ async def _hear(models: Models, clip: Clip) -> float:
     await hearing.open(listener)
     try:
         began = time.monotonic()
-        for number, at in enumerate(range(0, len(clip.samples), BLOCK), 1):
+        said = clip.samples[-round(ENDING * RATE) :]
+        for number, at in enumerate(range(0, len(said), BLOCK), 1):
             await asyncio.sleep(max(0.0, began + number * BLOCK / RATE - time.monotonic()))
-            hearing.send(clip.samples[at : at + BLOCK].tobytes())
+            hearing.send(said[at : at + BLOCK].tobytes())
         flushed = time.monotonic()
         hearing.flush()
         await listener.final

@@ -77,8 +77,8 @@ class Plan:
             PlanError: With what to give instead.
         """
         number = (12 if quick or live else 40) if turns is None else turns
-        if not 3 <= number <= 1000:
-            raise PlanError(f"--turns {number}: give 3 to 1000")
+        if not 1 <= number <= 1000:
+            raise PlanError(f"--turns {number}: give 1 to 1000")
         steps: Sequence[int] = () if live else QUICK if quick else STEPS
         if calls is not None:
             if live and calls != "0":

@@ -74,7 +74,7 @@ def test_a_plan_says_what_it_takes():
 @pytest.mark.parametrize(
     ("wrong", "match"),
     [
-        ({"turns": 1}, "give 3 to 1000"),
+        ({"turns": 0}, "give 1 to 1000"),
         ({"calls": "many"}, "give numbers of calls"),
         ({"calls": "1,9999"}, "give 1 to 500 calls"),
         ({"calls": "5", "live": True}, "leave --live or --calls out"),
