@@ -19,12 +19,10 @@ from typing import Any
 from vivavoce.agent import Agent
 from vivavoce.agent.agent import known
 from vivavoce.agent.languages import base
-from vivavoce.agent.record import record
 from vivavoce.agent.revival import Past
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.interpret.rooms import Rooms
-from vivavoce.pipelines.interpret.seat import Seat
 from vivavoce.pipelines.load import AGAIN, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
@@ -344,9 +342,7 @@ class Desk:
             self.release(wish)
             raise
         live.resumable = True
-        live.past = Past(
-            claimed.record, claimed.away, lambda name: self.agents.get(name) or known(name)
-        )
+        live.past = Past(claimed.record, claimed.away, self._agent_named)
         return self._start(live)
 
     def _agent_named(self, name: str) -> Agent[Any] | None:
@@ -378,7 +374,7 @@ class Desk:
         conversation = live.conversation
         if conversation is None:
             return {"call": live.id, "agent": live.agent.name, "phase": "connecting"}
-        return {**self._record(live, conversation), "phase": conversation.call.phase}
+        return {**live.make_record(self.models.names), "phase": conversation.call.phase}
 
     def use(self, agent: Host, successor: Callable[[Agent[Any]], Agent[Any] | None]) -> None:
         """Let a newer version of the only agent take calls, and go on with those there are.
@@ -442,8 +438,8 @@ class Desk:
             if self._keeper is not None and live.kept:
                 self._keeper.began(
                     conversation.call,
-                    partial(self._record, live, conversation, growing=True),
-                    revive=self._preserved(live, conversation),
+                    partial(live.make_record, self.models.names, growing=True),
+                    revive=revival.reviving(live),
                     events=() if live.past is None else live.past.record.get("events", ()),
                 )
             if self.observer is not None:
@@ -501,46 +497,12 @@ class Desk:
                 break
         return conversation
 
-    def _preserved(self, live: LiveCall, conversation: Talk) -> Callable[[], dict[str, Any]] | None:
-        if not live.resumable:
-            return None
-        if not isinstance(conversation, Conversation):
-            return revival.refused(live.resume)
-        return revival.preserved(conversation.call, live.resume, live.wish.voice)
-
-    def _record(
-        self, live: LiveCall, conversation: Talk, *, growing: bool = False
-    ) -> dict[str, Any]:
-        entry = record(
-            conversation.call,
-            agent=live.agent.name,
-            began=live.began,
-            seconds=conversation.now(),
-            models=self.models.names,
-            growing=growing,
-        )
-        leg = live.line.leg
-        kind = leg.kind if leg is not None else ""
-        call = conversation.call
-        entry |= {"caller": call.caller, "called": call.called, "kind": kind}
-        entry["web"] = {
-            "kind": kind,
-            "caller": live.wish.caller,
-            "called": live.wish.called,
-            "network": leg.figures() if leg is not None else {},
-        }
-        if isinstance(conversation, Seat) and conversation.speakers is not None:
-            entry["voices"] = conversation.speakers.records
-        if live.room is not None and live.person is not None:
-            entry["seat"] = {"room": live.room.id, **live.person.to_dict()}
-        return entry
-
     def _keep(self, live: LiveCall) -> None:
         conversation = live.conversation
         if conversation is None:
             live.record = {"call": live.id, "agent": live.agent.name, "ended": UNREACHED}
         else:
-            live.record = self._record(live, conversation)
+            live.record = live.make_record(self.models.names)
         live.ended_at = time.monotonic()
         if live.taken:
             return  # it is not over

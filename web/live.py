@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from vivavoce.agent import Agent
+from vivavoce.agent.record import record
 from vivavoce.agent.revival import Past
 from vivavoce.pipelines.interpret.room import Room
+from vivavoce.pipelines.interpret.seat import Seat
 from vivavoce.pipelines.interpret.seating import Hears, Person
 from vivavoce.pipelines.talk import Talk
 from vivavoce.web.line import Line
@@ -133,6 +135,37 @@ class LiveCall:
         """Return its present connection, and how good that is; None and nothing without one."""
         leg = self.line.leg
         return leg, {} if leg is None else leg.figures()
+
+    def make_record(self, models: Mapping[str, str], *, growing: bool = False) -> dict[str, Any]:
+        """Make its record, once there is a conversation.
+
+        Args:
+            models: Which model serves each stage.
+            growing: It goes on: see `vivavoce.agent.record.record`.
+        """
+        conversation, leg = self.conversation, self.line.leg
+        assert conversation is not None
+        entry = record(
+            conversation.call,
+            agent=self.agent.name,
+            began=self.began,
+            seconds=conversation.now(),
+            models=dict(models),
+            growing=growing,
+        )
+        kind, call = leg.kind if leg is not None else "", conversation.call
+        entry |= {"caller": call.caller, "called": call.called, "kind": kind}
+        entry["web"] = {
+            "kind": kind,
+            "caller": self.wish.caller,
+            "called": self.wish.called,
+            "network": leg.figures() if leg is not None else {},
+        }
+        if isinstance(conversation, Seat) and conversation.speakers is not None:
+            entry["voices"] = conversation.speakers.records
+        if self.room is not None and self.person is not None:
+            entry["seat"] = {"room": self.room.id, **self.person.to_dict()}
+        return entry
 
     async def hang_up(self, reason: str = "the caller hung up") -> None:
         """End it."""

@@ -21,9 +21,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from vivavoce.agent.call import Call
 from vivavoce.agent.revival import preserve
-from vivavoce.web.live import DeskError
+from vivavoce.pipelines.conversation import Conversation
+from vivavoce.web.live import DeskError, LiveCall
 from vivavoce.web.records import Claimed, NotHeldError, Records, RecordsError
 
 log = logging.getLogger("vivavoce")
@@ -44,22 +44,18 @@ def digest(token: str) -> str:
     return hashlib.sha256(secret(token).encode()).hexdigest()
 
 
-def preserved(call: Call[Any], token: str, voice: str) -> Callable[[], dict[str, Any]]:
-    """Return what makes the `revival` of an agent's call.
+def reviving(live: LiveCall) -> Callable[[], dict[str, Any]] | None:
+    """Return what makes the `revival` of a call's record.
 
-    Args:
-        call: The call.
-        token: What its caller comes back with.
-        voice: The agent's voice, where the caller has chosen it.
+    Returns:
+        None where its caller has nothing to come back with.
     """
-    known = digest(token)
-    return lambda: {"digest": known, "voice": voice, **preserve(call)}
-
-
-def refused(token: str) -> Callable[[], dict[str, Any]]:
-    """Return what makes the `revival` of a session that ends with its server."""
-    known = {"digest": digest(token), "refused": _ENDED}
-    return lambda: known
+    if not live.resumable or live.conversation is None:
+        return None
+    known, call = digest(live.resume), live.conversation.call
+    if not isinstance(live.conversation, Conversation):
+        return lambda: {"digest": known, "refused": _ENDED}
+    return lambda: {"digest": known, "voice": live.wish.voice, **preserve(call)}
 
 
 @dataclass(frozen=True, slots=True)

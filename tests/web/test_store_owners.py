@@ -138,10 +138,18 @@ async def test_a_call_whose_server_lives_is_left_to_it(two, monkeypatch):
     assert (await other.database.held("d")).owner == other.owner
 
 
-async def test_of_two_who_claim_one_has_it(two, kept, tmp_path):
+async def test_of_two_who_claim_one_has_it(two, kept, tmp_path, monkeypatch):
     mine, other, clock = two
     await put(other, live("c"))
     async with making(kept, tmp_path / "third", now=clock) as third:
+        sleep = asyncio.sleep
+
+        async def meanwhile(seconds: float) -> None:
+            for each in (mine, third):
+                await each.beat()
+            await sleep(0)
+
+        monkeypatch.setattr("vivavoce.web.store.asyncio.sleep", meanwhile)
         for each in (mine, third):
             await each.beat()
         clock.now += LEASE
