@@ -146,12 +146,15 @@ class Past:
         name = str(kept.get("agent", call.agent.name))
         agent = call.agent if name == call.agent.name else self.find(name)
         if agent is None:
-            lost.append(f"{name}, who spoke last, is not known here: {call.agent.name} goes on")
+            lost.append(
+                f"{name}, who spoke last, is not known here: {call.agent.name} goes on, with a"
+                " state that begins anew"
+            )
         elif agent is not call.agent:
             call.agent = agent
             if not agent.fits_state(call.state):
                 call.state = agent.new_state()
-        if call.state is not None:
+        if call.state is not None and agent is not None:
             try:
                 call.state = from_json(kept["state"], call.state)
             except KeyError:

@@ -249,7 +249,7 @@ class Transcript:
     """What happened in a call, in order."""
 
     entries: list[Entry] = field(default_factory=list)
-    _rows: dict[int, tuple[Entry, dict[str, Any]]] = field(
+    _rows: dict[int, tuple[Entry, dict[str, Any], bool]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -312,15 +312,18 @@ class Transcript:
         Nobody may change them. What stands among the last `FRESH` entries is made anew.
         """
         known, self._rows = self._rows, {}
-        settled = len(self.entries) - FRESH
+        old = len(self.entries) - FRESH
         rows = []
         for index, entry in enumerate(self.entries):
             before = known.get(id(entry))
-            if before is None or before[0] is not entry or index >= settled or _open(entry):
+            if before is not None and before[0] is not entry:
+                before = None
+            if before is None or not before[2]:
+                # One that was made when it was old is the last one.
                 row = entry.to_dict()
-                if before is not None and before[0] is entry and before[1] == row:
+                if before is not None and before[1] == row:
                     row = before[1]
-                before = (entry, row)
+                before = (entry, row, index < old and not _open(entry))
             self._rows[id(entry)] = before
             rows.append(before[1])
         return rows
