@@ -150,7 +150,7 @@ def main() -> int:
     if options.update_docs and not options.part and options.only == ENGINES:
         page.update()
         return 0
-    say = Console(stderr=True)
+    say = Console(stderr=True, soft_wrap=True)
     try:
         roster.choose(options.only)
         clips = chosen(CACHE, None)
