@@ -376,8 +376,13 @@ class HearingSocket(ABC):
             self._retried, self._tries, self._spare = number, tries + 1, known
             return
         settled = self._segments.give_up()
-        if settled is not None:
-            self._tell((settled[0], known))
+        if settled is None:
+            return
+        if not known and self._listener is not None:
+            # Nothing of it is known, and whoever said it waits for an answer.
+            what = f"{self._endpoint.url} gave no final text, asked {tries + 1} times"
+            self._listener.on_trouble(ModelError("hearing", "timeout", what), lost=True)
+        self._tell((settled[0], known))
 
     def _settle_all(self) -> None:
         """Settle what is owed: whoever waits gets what there is, rather than nothing for ever."""

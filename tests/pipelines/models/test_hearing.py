@@ -258,6 +258,19 @@ async def test_a_server_that_stops_answering_is_replaced(endpoint, quick):
     assert not listener.troubles
 
 
+async def test_an_utterance_of_which_nothing_ever_comes_is_told_as_trouble(endpoint, quick):
+    """Whoever said it waits for an answer, and an operator for a reason."""
+    faults = {"hear": [{"kind": "stall", "at": "delta"}, {"kind": "stall", "at": "done"}]}
+    where = endpoint("hear", script={"hear": [""] * 9}, faults=faults)
+    async with opened(where, quick) as (hearing, listener):
+        say(hearing, voice(0.5))
+        hearing.flush()
+        await listener.until(lambda it: it.finals, 20)
+    assert listener.finals == [(0, "")]
+    (error,) = listener.troubles
+    assert (error.kind, "asked 3 times" in str(error)) == ("timeout", True)
+
+
 @pytest.mark.parametrize(
     ("status", "kind"), [(401, "auth"), (403, "refused"), (402, "auth"), (422, "refused")]
 )
