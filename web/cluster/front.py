@@ -10,37 +10,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Collection
-from dataclasses import replace
-from functools import partial
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
 from vivavoce.web.answers import Handler, answered, page
 from vivavoce.web.assets import assets
-from vivavoce.web.carriers import SIGNED
 from vivavoce.web.cluster.control import Control, open_session
+from vivavoce.web.cluster.dispatch import Dispatch
 from vivavoce.web.cluster.figures import Figures
 from vivavoce.web.cluster.fleet import Member
 from vivavoce.web.cluster.heartbeat import Heartbeat
 from vivavoce.web.cluster.overview import Overview
-from vivavoce.web.cluster.placement import Placed, Placement, Refusal
+from vivavoce.web.cluster.placement import Placement
 from vivavoce.web.cluster.proof import Seal
 from vivavoce.web.cluster.quota import Quota
-from vivavoce.web.cluster.relay import Errand, Relay, UntakenError, read_body
-from vivavoce.web.cluster.routing import Route, carrier_of, read_object, route, token_of
+from vivavoce.web.cluster.relay import Errand, Relay, read_body
+from vivavoce.web.cluster.routing import read_object, route, token_of
 from vivavoce.web.cluster.spending import Own, Spending
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
 from vivavoce.web.health import Check, told
-from vivavoce.web.limits import Limits, network
+from vivavoce.web.limits import Limits
 from vivavoce.web.live import DeskError
-from vivavoce.web.tokens import Claims
 
 STOP = 5.0
 """Seconds in which requests end when the front does."""
@@ -93,6 +89,7 @@ class Front:
         self._relay: Relay | None = None
         self._heartbeat: Heartbeat | None = None
         self._overview: Overview | None = None
+        self._dispatch: Dispatch | None = None
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -116,6 +113,10 @@ class Front:
             self.placement, control, gone=relay.let_go, took=self.figures.hop
         )
         self._closing.push_async_callback(self._heartbeat.close)
+        self._dispatch = Dispatch(
+            self.door, limits=self.limits, placement=self.placement, quota=self._quota,
+            spending=self._spending, relay=relay, figures=self.figures,
+        )  # fmt: skip
         self._overview = Overview(session, self._seal, self.placement, self.limits)
         self._closing.push_async_callback(self._overview.close)
         app = web.Application(
@@ -245,174 +246,24 @@ class Front:
         where = route(request.method, path, request.query, token, body)
         self.figures.request(where.what)
         errand = Errand(request, self._address(request), raw, where.what == "begin")
+        assert self._dispatch is not None
+        assert self._overview is not None
         match where.what:
             case "begin" | "join":
-                return await self._begin(errand, where, token)
+                return await self._dispatch.begin(errand, where, token, draining=self.draining)
             case "resume":
-                return await self._resume(errand, where)
+                return await self._dispatch.resume(errand, where)
             case "own":
-                assert self._overview is not None
                 return await self._overview.answer(errand, self.version, draining=self.draining)
             case _:
                 adopter = self.placement.adopter(where.call) if where.call else ""
-                return await self._any(errand, first=adopter or where.worker)
+                return await self._dispatch.any(errand, first=adopter or where.worker)
 
     def _page(self, request: web.Request) -> web.Response | None:
         name = request.path[1:]
         if not name:
             name = next((state.home for state in self.placement.states()), "")
         return page(request, name, self.exposure.origins)
-
-    # What begins.
-
-    async def _begin(self, errand: Errand, where: Route, token: str) -> web.StreamResponse:
-        """Place a call, or a room; a token is spent before, and once."""
-        request = errand.request
-        if self.draining:
-            self.figures.refused("closing")
-            raise DeskError(503, "closing", "this server is shutting down: call another", 10.0)
-        claims = self._claims(request, token)
-        caller, now = claims.caller if claims else "", time.monotonic()
-        if request.path != "/api/rooms":
-            states, coming = self.placement.states(), self.placement.pending()
-            refusal = self._quota.begin(errand.address, caller, states, coming, now)
-            if refusal is not None:
-                self.figures.refused("too_many_calls")
-                raise DeskError(429, "too_many_calls", refusal.message, refusal.retry)
-        spent = await self._spend(claims)
-        status = 0
-
-        def told(found: int) -> None:
-            nonlocal status
-            status = found
-
-        try:
-            if where.what == "join":
-                return await self._any(errand, first=where.worker, told=told)
-            return await self._placed(errand, caller=caller, told=told)
-        finally:
-            # An error began nothing, or nothing that lasts: its token is still good.
-            if spent and not 0 < status < 400:
-                await self._spending.give_back(spent)
-
-    async def _placed(
-        self, errand: Errand, *, caller: str = "", told: Any = None
-    ) -> web.StreamResponse:
-        """Hand a call to the least loaded worker; to the next one where that does not take it."""
-        assert self._relay is not None
-        tried: set[str] = set()
-        refused: web.Response | None = None
-        while True:
-            placed = self.placement.place(
-                time.monotonic(), tried, address=network(errand.address), caller=caller
-            )
-            if isinstance(placed, Refusal) or len(tried) >= TRIES:
-                if isinstance(placed, Placed):
-                    self.placement.settle(placed, begun=False)
-                return self._nowhere(placed, refused)
-            tried.add(placed.worker)
-            try:
-                return await self._relay.send(
-                    placed.worker,
-                    replace(errand, ident=placed.ident if errand.begins else ""),
-                    partial(self._settled, placed, told, counted=errand.begins),
-                )
-            except UntakenError as error:
-                refused = error.answer or refused
-                self.figures.retried()
-            finally:
-                if not placed.settled:
-                    self.placement.settle(placed, begun=False)
-
-    def _nowhere(
-        self, refusal: Refusal | Placed, refused: web.Response | None
-    ) -> web.StreamResponse:
-        if refused is not None:  # a worker's own words, with how long it is
-            self.figures.refused("busy")
-            return refused
-        if isinstance(refusal, Placed):
-            refusal = Refusal("no_worker", "nobody took the call: try again soon", 2.0)
-        self.figures.refused(refusal.code)
-        raise DeskError(503, refusal.code, refusal.message, refusal.retry)
-
-    def _settled(self, placed: Placed, told: Any, status: int, *, counted: bool) -> None:
-        self.placement.settle(placed, begun=counted and status < 400)
-        if told is not None:
-            told(status)
-
-    def _claims(self, request: web.Request, token: str) -> Claims | None:
-        """Read a call token, where one is needed before the worker is asked.
-
-        Raises:
-            DeskError: There is none, or a bad one.
-        """
-        signer = self.door.signer
-        if signer is None or (request.path == "/api/rooms" and signer.is_service(token)):
-            return None
-        name = carrier_of(request.path)
-        if not name:
-            return self.door.claims(token, request.headers.get("Origin"))
-        if name in SIGNED and os.environ.get(SIGNED[name][0]):
-            return None  # the worker checks what the carrier signed
-        return self.door.claims(token, None)
-
-    async def _spend(self, claims: Claims | None) -> str:
-        """Use a token up; return its id, "" where there is nothing to use up.
-
-        Raises:
-            DeskError: It was used before, or that cannot be known.
-        """
-        if claims is None or claims.room:
-            return ""
-        try:
-            fresh = await self._spending.spend(claims.id, claims.expires, time.time())
-        except ConnectionError:
-            text = "whether the call token was used cannot be known now: try again"
-            raise DeskError(503, "no_ledger", text, 2.0) from None
-        if not fresh:
-            text = "the call token has begun a call already: get another one"
-            raise DeskError(409, "used_token", text)
-        return claims.id
-
-    # What comes later.
-
-    async def _resume(self, errand: Errand, where: Route) -> web.StreamResponse:
-        """Bring a caller back: to the worker that has the call, else to one that looks it up."""
-        assert self._relay is not None
-        if where.worker and not self.placement.is_lost(where.worker, time.monotonic()):
-            with contextlib.suppress(UntakenError):
-                return await self._relay.send(where.worker, errand)
-        try:
-            return await self._placed(errand)
-        except DeskError as error:
-            if error.status != 503:
-                raise
-            return await self._any(errand)
-
-    async def _any(
-        self, errand: Errand, *, first: str = "", told: Any = None
-    ) -> web.StreamResponse:
-        """Ask the worker that is named, while it is there; else any that is.
-
-        Raises:
-            DeskError: There is none.
-        """
-        assert self._relay is not None
-        tried: set[str] = set()
-        name = first if self.placement.member(first) is not None else ""
-        while len(tried) < TRIES:
-            name = name or self.placement.any(time.monotonic(), tried)
-            if not name:
-                break
-            tried.add(name)
-            try:
-                return await self._relay.send(name, errand, told or (lambda _: None))
-            except UntakenError as error:
-                if error.answer is not None:
-                    return error.answer
-                self.figures.retried()
-                name = ""
-        raise DeskError(503, "no_worker", "nobody is here to answer: try again soon", 2.0)
 
     # For who looks after it.
 

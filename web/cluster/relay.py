@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from vivavoce.pipelines.load import AGAIN
 from vivavoce.web.cluster.fleet import Member
 from vivavoce.web.cluster.placement import Placement
 from vivavoce.web.cluster.proof import OURS, Asked, Seal
@@ -29,7 +31,7 @@ WHOLE = 65_536
 """Bytes of an answer that is handed on at once; a longer one as it comes."""
 _HOP = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization te trailer trailers"
-    " transfer-encoding upgrade proxy-connection".split()
+    " transfer-encoding upgrade proxy-connection expect".split()
 )
 _FORWARDED = frozenset({"x-forwarded-for", "forwarded", "x-real-ip"})  # the front has found it
 
@@ -40,12 +42,12 @@ class UntakenError(Exception):
     """A worker did not take a request, and has begun nothing: another one may be asked.
 
     Attributes:
-        answer: Its refusal; None where it was not reached.
+        refusal: What it said; None where it was not reached.
     """
 
-    def __init__(self, answer: web.Response | None = None) -> None:
+    def __init__(self, refusal: DeskError | None = None) -> None:
         super().__init__("the worker did not take the request")
-        self.answer = answer
+        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,6 +146,41 @@ class Relay:
         headers.update(self._seal.headers(asked, time.time()))
         return headers
 
+    async def dial(self, name: str, errand: Errand, told: Told) -> aiohttp.ClientWebSocketResponse:
+        """Open a websocket to a worker that is not the client's own, but for it; close it.
+
+        Raises:
+            UntakenError: The worker was not reached, or refused before anything was begun.
+            DeskError: It ended while it answered, or refuses for good.
+        """
+        member = self._placement.member(name)
+        if member is None:
+            raise UntakenError
+        headers = self._headers(member, errand)
+        for key in [each for each in headers if each.lower().startswith("sec-websocket-")]:
+            del headers[key]
+        try:
+            socket = await self._session.ws_connect(
+                URL(member.url + errand.request.raw_path, encoded=True),
+                headers=headers,
+                max_msg_size=0,
+                heartbeat=10.0,
+                timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+            )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+            self._placement.unreachable(member.name)
+            raise UntakenError from None
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status == 503:
+                retry = "" if error.headers is None else error.headers.get("Retry-After", "")
+                raise UntakenError(_refusal(b"", retry)) from None
+            told(error.status)
+            raise DeskError(error.status, "refused", "the worker refuses the socket") from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _lost(member, error) from None
+        told(101)
+        return socket
+
     # HTTP.
 
     async def _fetch(self, member: Member, errand: Errand, told: Told) -> web.StreamResponse:
@@ -186,7 +223,7 @@ class Relay:
                 if request.method == "HEAD":
                     whole.content_length = length
                 if errand.begins and answer.status == 503:
-                    raise UntakenError(whole)
+                    raise UntakenError(_refusal(body, answer.headers.get("Retry-After", "")))
                 told(answer.status)
                 return whole
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -228,7 +265,7 @@ class Relay:
                 }
                 refused = web.Response(status=answer.status, headers=kept, body=body)
                 if errand.begins and answer.status == 503:
-                    raise UntakenError(refused)
+                    raise UntakenError(_refusal(body, kept.get("retry-after", "")))
                 told(answer.status)
                 return refused
             told(101)
@@ -244,6 +281,15 @@ class Relay:
         finally:
             tunnel.abort()
             self._tunnels.pop(tunnel, None)
+
+
+def _refusal(body: bytes, retry: str) -> DeskError:
+    """Return what a worker refused with (503), in its own words."""
+    code, text = "busy", "this server has no room for a call: try again"
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        error = json.loads(body)["error"]
+        code, text = str(error["code"]), str(error["message"])
+    return DeskError(503, code, text, float(retry) if retry.isdigit() else AGAIN)
 
 
 def _lost(member: Member, error: BaseException) -> DeskError:

@@ -419,3 +419,38 @@ async def test_a_front_that_drains_takes_no_calls_and_serves_those_there_are():
         status, _ = await get(f"{cluster.url}/api/calls/{about['call']}?token={about['resume']}")
         assert status == 200
         assert not client.socket.closed
+
+
+@pytest.mark.parametrize("how", ["closed by the carrier", "hung up"])
+async def test_a_token_that_comes_inside_a_carriers_socket_begins_one_call_in_the_whole_cluster(
+    how,
+):
+    def start(token: str) -> str:
+        return json.dumps({
+            "event": "start",
+            "start": {"streamSid": "MZ1", "customParameters": {"from": "+331", "token": token}},
+        })  # fmt: skip
+
+    async with clustered(exposure=GUARDED) as cluster, aiohttp.ClientSession() as http:
+        where, token = f"{cluster.url}/carriers/twilio", SIGNER.issue(time.time(), agent="host")
+        async with http.ws_connect(where) as carrier:
+            await carrier.send_str(json.dumps({"event": "connected", "protocol": "Call"}))
+            await carrier.send_str(start(token))
+            media = await carrier.receive_json(timeout=20)
+            assert (media["event"], media["streamSid"]) == ("media", "MZ1")
+            (live,) = [x for w in cluster.workers.values() for x in w.desk.calls.values()]
+            assert (live.wish.caller, live.wish.address) == ("+331", "127.0.0.1")
+            async with http.ws_connect(where) as again:
+                await again.send_str(start(token))
+                message = await again.receive(timeout=20)
+                assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+            if how == "hung up":
+                await live.hang_up()
+                while (message := await carrier.receive(timeout=20)).type is aiohttp.WSMsgType.TEXT:
+                    pass
+                assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1000)
+        await cluster.until(lambda: sum(cluster.calls().values()) == 0)
+        async with http.ws_connect(where) as bare:
+            await bare.send_str(start(""))
+            message = await bare.receive(timeout=20)
+            assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1008)
