@@ -13,7 +13,7 @@ from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallEnded, CallStarted, Resumed
 from vivavoce.agent.phrases import APOLOGY, FAREWELL, phrase
-from vivavoce.agent.revival import Past
+from vivavoce.agent.revival import Past, unanswered
 from vivavoce.pipelines import running
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.ears import Ears
@@ -300,15 +300,17 @@ class Conversation:
 
     async def _go_on(self) -> None:
         """Say what the agent says to a caller who is back, and what it still owes them."""
+        owed = unanswered(self.call.transcript)
 
         async def say() -> None:
             async with asyncio.timeout(self.agent.limits.lifespan):
                 text = await self.agent.resuming_for(self.call)
             if text.strip():
-                self._mouth.say(text)
+                # What is owed is answered as if nothing had come between.
+                self._mouth.say(text, aside=owed is not None)
 
         await self._attempt("agent", "what is said to a caller who is back failed", say())
-        await self._mind.go_on()
+        await self._mind.go_on(owed)
 
     async def _end(self, reason: str) -> None:
         await self._transport.close()

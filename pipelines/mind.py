@@ -27,7 +27,6 @@ from vivavoce.agent import history
 from vivavoce.agent.events import Checked
 from vivavoce.agent.ledger import Span
 from vivavoce.agent.phrases import NOT_ANSWERED, phrase
-from vivavoce.agent.revival import unanswered
 from vivavoce.agent.transcript import Entry, News, Reply, Utterance
 from vivavoce.pipelines.clauses import Clauses
 from vivavoce.pipelines.frames import (
@@ -166,9 +165,12 @@ class Mind(Stage):
         answer.committed.set()
         await self._say_greeting(answer)
 
-    async def go_on(self) -> None:
-        """Answer what was left unanswered when the server of the call was lost."""
-        owed = unanswered(self.context.call.transcript)
+    async def go_on(self, owed: Entry | None) -> None:
+        """Answer what was left unanswered when the server of the call was lost.
+
+        Args:
+            owed: What that is; None for nothing.
+        """
         if self.context.call.greeting_due:
             await self.greet()
         elif isinstance(owed, Utterance):

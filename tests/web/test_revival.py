@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import wave
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from tests.web.calls import get, serving
+from tests.web.calls import Browser, get, host, serving
 from tests.web.test_socket import Client, connected
-from vivavoce.agent import Agent
+from vivavoce.agent import Agent, Interpreter
+from vivavoce.web.revival import digest
 from vivavoce.web.store import Store
 from vivavoce.web.store_files import FileRecordings
 from vivavoce.web.store_sqlite import SqliteDatabase
@@ -96,8 +98,9 @@ def waiter(seen: list[Any]) -> Agent[Any, Order]:
     return agent
 
 
-async def test_a_call_goes_on_where_its_server_was_lost(tmp_path):
+async def test_a_call_goes_on_where_its_server_was_lost(tmp_path, monkeypatch):
     """Its server is one that gives no sign of life, and wakes up later."""
+    monkeypatch.setattr("vivavoce.web.store.LEASE", 0.5)
     seen: list[Any] = []
     async with (
         making(tmp_path, upkeep=False, recorded=True) as asleep,
@@ -155,9 +158,132 @@ async def test_a_call_goes_on_where_its_server_was_lost(tmp_path):
         assert kinds.count("call_started") == kinds.count("resumed") == 1
         assert len(record["resumed"]) == 1
         assert "revival" not in record
+        # Both have recorded it, one after the other, on one clock.
+        sound = await awake.recording(begun["call"])
+        assert sound is not None
+        with wave.open(str(sound.path)) as wav:
+            assert wav.getnframes() / wav.getframerate() > record["resumed"][0]["at"] + 0.5
         assert seen[0] is None
         assert seen[1].away > 0
         status, answer = await get(
             f"{second.url}/api/ws?resume={begun['resume']}", headers={"Connection": "Upgrade"}
         )
         assert (status, answer["error"]["code"]) == (410, "over")
+
+
+async def test_a_page_comes_back_to_whom_it_spoke_with_and_is_answered(tmp_path, monkeypatch):
+    """Over WebRTC: the agent that took the call over says that it is back, and answers."""
+    monkeypatch.setattr("vivavoce.web.store.LEASE", 0.3)
+    desk: Agent[Any] = Agent("b", name="desk", on_resume="I am back, {memory.name}.")
+    host: Agent[Any] = Agent("a", name="host")
+
+    @host.reply
+    async def hand_over(call, heard):
+        await call.hand_off(desk)
+        return "The desk will help."
+
+    @desk.reply
+    async def answer(call, heard):
+        if call.resumed is None:
+            await asyncio.sleep(600)
+        return f"to {heard}: yes"
+
+    async with (
+        making(tmp_path, upkeep=False) as asleep,
+        making(tmp_path) as awake,
+        serving(host, records=asleep, wait=1.0) as first,
+        serving(host, records=awake) as second,
+    ):
+        async with there(first) as client:
+            begun = await client.event("call")
+            await types(client, "the desk please")
+            await answered(client, "The desk will help.")
+            (old,) = first.desk.calls.values()
+            old.conversation.call.remember("name", "Ada")
+            await types(client, "are you open")
+            await until(lambda: len(old.conversation.call.transcript.caller) == 2)
+            await asyncio.sleep(1.2)  # what changes is put within a second
+            await asleep.flush()
+            client.socket._writer.transport.abort()
+        async with Browser(second.url) as browser:
+            await browser.call(request_data={"resume": begun["resume"]})
+            assert browser.status == 200, browser.answer
+            assert browser.answer["call"] == begun["call"]
+            assert browser.answer["resume"] == begun["resume"]
+            snapshot = await browser.event("snapshot")
+            assert snapshot["agent"] == "desk"
+
+            def said() -> bool:
+                heard = " ".join(
+                    each.get("heard") or "" for each in [*snapshot["transcript"], *replies()]
+                )
+                return "I am back, Ada." in heard and "to are you open: yes" in heard
+
+            def replies() -> list[dict[str, Any]]:
+                return [each["reply"] for each in browser.events("reply")]
+
+            await browser.until(said)
+            await browser.until(lambda: len(browser.heard) > 10)
+            (live,) = second.desk.calls.values()
+            assert live.conversation.call.agent is desk
+            assert [each.agent for each in live.conversation.call.transcript.handoffs] == ["desk"]
+            browser.send("disconnect-bot")
+            await browser.event("call_ended")
+
+
+async def test_what_cannot_go_on_is_refused_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr("vivavoce.web.store.LEASE", 0.3)
+    async with (
+        making(tmp_path, upkeep=False) as lost,
+        making(tmp_path) as store,
+        serving(host(), records=store, wait=1.0) as server,
+    ):
+        common = {"began": "2026-11-21T12:00:00+00:00", "live": True, "kind": "webrtc"}
+        for token, agent, more in (
+            ("interpreted", "interpreter", {"refused": "an interpreted session ends"}),
+            ("stranger", "stranger", {}),
+        ):
+            revival = {"digest": digest(token), **more}
+            lost.put({**common, "call": token, "agent": agent, "revival": revival})
+        await lost.flush()
+        for token, status, code in (
+            ("interpreted", 410, "not_resumable"),
+            ("stranger", 410, "no_agent"),
+            ("nobody", 404, "no_call"),
+        ):
+            async with Browser(server.url) as browser:
+                await browser.call(request_data={"resume": token})
+                assert (browser.status, browser.answer["error"]["code"]) == (status, code)
+        await until(lambda: not server.desk.calls)
+        # What was refused is nobody's again.
+        for _ in range(100):
+            held = await store.database.held(digest("stranger"))
+            if held is not None and not held.owner:
+                break
+            await asyncio.sleep(0.05)
+        assert held is not None
+        assert held.owner == ""
+
+
+async def test_a_session_that_ends_with_its_server_says_so_in_its_record(tmp_path):
+    interpreter = Interpreter("fr", "en")
+    async with (
+        making(tmp_path) as store,
+        serving(interpreter, records=store, wait=1.0) as server,
+        connected(server, "/api/ws") as client,
+    ):
+        begun = await client.event("call")
+        held = None
+        for _ in range(200):
+            held = await store.database.held(digest(begun["resume"]))
+            if held is not None:
+                break
+            await asyncio.sleep(0.05)
+        assert held is not None
+        parts = await store.database.get(held.call)
+        assert "refused" in json.loads(parts[0])["revival"]
+
+
+def test_a_digest_is_of_the_secret_alone():
+    assert digest("w1.secret") == digest("w2.secret") == digest("secret") != digest("secre")
+    assert "secret" not in digest("w1.secret")
