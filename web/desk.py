@@ -34,7 +34,7 @@ from vivavoce.web.interpreting import Interpreting, encoder, faces
 from vivavoce.web.leg import Leg
 from vivavoce.web.limits import Admission, Limits
 from vivavoce.web.line import WAIT, Line, wall
-from vivavoce.web.live import DeskError, LiveCall, Wish
+from vivavoce.web.live import DeskError, LiveCall, PastCall, Wish
 from vivavoce.web.narrator import Narrator
 from vivavoce.web.revival import Lost
 from vivavoce.web.store import Store
@@ -118,7 +118,7 @@ class Desk:
         self.recordings = records.folder if records is not None else recordings
         self.version, self.name = version, name
         self.calls: dict[str, LiveCall] = {}
-        self.past: OrderedDict[str, LiveCall] = OrderedDict()
+        self.past: OrderedDict[str, PastCall] = OrderedDict()
         self.admission = Admission(self.limits)
         self.draining = False
         self._choose_voice = choose_voice
@@ -355,22 +355,22 @@ class Desk:
             live.taken = True
             self._tasks.spawn(live.hang_up(TAKEN), f"leave {call}")
 
-    def find(self, ident: str, token: str) -> LiveCall:
+    def find(self, ident: str, token: str) -> LiveCall | PastCall:
         """Return a call, live or over, for its caller.
 
         Raises:
             DeskError: There is none, or the token is not its.
         """
         self._forget()
-        live = self.calls.get(ident) or self.past.get(ident)
+        live: LiveCall | PastCall | None = self.calls.get(ident) or self.past.get(ident)
         if live is None or not live.is_caller(token):
             raise DeskError(404, "no_call", "there is no such call, or it is not yours")
         return live
 
-    def report(self, live: LiveCall) -> dict[str, Any]:
+    def report(self, live: LiveCall | PastCall) -> dict[str, Any]:
         """Return a call's record, as far as it goes."""
-        if live.record is not None:
-            return live.record
+        if isinstance(live, PastCall) or live.record is not None:
+            return live.record or {}
         conversation = live.conversation
         if conversation is None:
             return {"call": live.id, "agent": live.agent.name, "phase": "connecting"}
@@ -503,10 +503,9 @@ class Desk:
             live.record = {"call": live.id, "agent": live.agent.name, "ended": UNREACHED}
         else:
             live.record = live.make_record(self.models.names)
-        live.ended_at = time.monotonic()
         if live.taken:
             return  # it is not over
-        self.past[live.id] = live
+        self.past[live.id] = PastCall.of(live, live.record, time.monotonic())
         self._forget()
 
     def _forget(self) -> None:

@@ -15,7 +15,7 @@ from aiohttp import web
 from vivavoce.pipelines.audio.riff import AudioFileError, WavFormat, read_format
 from vivavoce.pipelines.interpret.downloads import FORMS, TIMES, DownloadError, subtitles
 from vivavoce.pipelines.interpret.dub import Dub, header
-from vivavoce.web.live import DeskError, LiveCall
+from vivavoce.web.live import DeskError, LiveCall, PastCall
 from vivavoce.web.records import RecordsError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Downloads:
             web.get("/api/calls/{id}/dubbed", self._dubbed),
         ]
 
-    def _find(self, request: web.Request) -> LiveCall:
+    def _find(self, request: web.Request) -> LiveCall | PastCall:
         from vivavoce.web.answers import bearer
 
         return self._server.desk.find(request.match_info["id"], bearer(request))
@@ -81,7 +81,7 @@ class Downloads:
         except RecordsError as error:
             raise DeskError(502, "no_records", str(error)) from None
 
-    async def _recording(self, live: LiveCall) -> AsyncGenerator[bytes]:
+    async def _recording(self, live: LiveCall | PastCall) -> AsyncGenerator[bytes]:
         """Read a call's recording, wherever it lies.
 
         Raises:
@@ -114,7 +114,7 @@ async def _pieces(path: Path) -> AsyncGenerator[bytes]:
 
 
 async def _dub(
-    request: web.Request, live: LiveCall, head: bytes, pieces: AsyncGenerator[bytes]
+    request: web.Request, live: LiveCall | PastCall, head: bytes, pieces: AsyncGenerator[bytes]
 ) -> web.StreamResponse:
     found = _format(head)
     response = web.StreamResponse(

@@ -103,7 +103,6 @@ class LiveCall:
     room: Room | None = None
     person: Person | None = None
     record: dict[str, Any] | None = None
-    ended_at: float = 0.0
     task: asyncio.Task[None] | None = field(default=None, repr=False)
     leaving: bool = False
     resumable: bool = False
@@ -129,7 +128,7 @@ class LiveCall:
 
     def is_caller(self, token: str) -> bool:
         """Whether a token is this call's, whichever worker's name it bears."""
-        return hmac.compare_digest(_secret(token), _secret(self.resume))
+        return _is_callers(token, self.resume)
 
     def figures(self) -> tuple[object, Mapping[str, Any]]:
         """Return its present connection, and how good that is; None and nothing without one."""
@@ -176,6 +175,66 @@ class LiveCall:
             # A task that is cancelled before its first step never comes to what it owes at its end.
             await asyncio.sleep(0)
             self.task.cancel()
+
+
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
+class PastCall:
+    """What is held of a call that is over, for who was in it.
+
+    Not the call itself: with its pipeline, its connection and their sound it would be a megabyte.
+
+    Attributes:
+        id: Named it.
+        resume: Whoever has it was the caller.
+        wish: What was asked for.
+        agent: The name of who answered.
+        record: Its record.
+        recording: Where it was recorded.
+        person: Who its caller was in a room; None for a call of their own.
+        reached: Whether its client was ever reached.
+        ended_at: When it was over (s, monotonic).
+    """
+
+    id: str
+    resume: str
+    wish: Wish
+    agent: str
+    record: dict[str, Any]
+    recording: Path | None
+    person: Person | None
+    reached: bool
+    ended_at: float
+
+    @classmethod
+    def of(cls, live: LiveCall, record: dict[str, Any], now: float) -> PastCall:
+        """Keep what is needed of a call that has ended."""
+        return cls(
+            live.id,
+            live.resume,
+            live.wish,
+            live.agent.name,
+            record,
+            live.recording,
+            live.person,
+            live.conversation is not None,
+            now,
+        )
+
+    @property
+    def over(self) -> bool:
+        """It has ended."""
+        return True
+
+    def is_caller(self, token: str) -> bool:
+        """Whether a token is this call's, whichever worker's name it bears."""
+        return _is_callers(token, self.resume)
+
+    async def hang_up(self) -> None:
+        """Do nothing: it is over."""
+
+
+def _is_callers(token: str, resume: str) -> bool:
+    return hmac.compare_digest(_secret(token), _secret(resume))
 
 
 def _secret(token: str) -> bytes:

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 
 from vivavoce.web.audience import Audience
-from vivavoce.web.live import DeskError, LiveCall
+from vivavoce.web.live import DeskError, PastCall
 from vivavoce.web.recent import STRETCHES, Recent
 from vivavoce.web.records import Bucket, Found, Query, RecordsError
 from vivavoce.web.roster import Vocabulary, row
@@ -74,7 +74,7 @@ class Operators:
         self._kept = records is not None
         self._redact: Redact = (Redaction() if records is None else records.redaction).event
         self._vocabulary = Vocabulary()
-        self._seen: WeakKeyDictionary[LiveCall, dict[str, Any]] = WeakKeyDictionary()
+        self._seen: WeakKeyDictionary[PastCall, dict[str, Any]] = WeakKeyDictionary()
         self.audience = Audience(server, self._redact)
 
     def routes(self) -> list[web.RouteDef]:
@@ -267,7 +267,7 @@ class Operators:
 
     def _held(self) -> Iterator[dict[str, Any]]:
         for live in self._desk.past.values():
-            if live.record is None or live.conversation is None:
+            if not live.reached:
                 continue
             if live not in self._seen:
                 kind = live.record.get("web", {}).get("kind", "")

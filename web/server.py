@@ -18,7 +18,7 @@ from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Door, Exposure
 from vivavoce.web.guard import IDLE, Guard
 from vivavoce.web.health import HealthLimits
-from vivavoce.web.live import DeskError, LiveCall, Wish
+from vivavoce.web.live import DeskError, LiveCall, PastCall, Wish
 from vivavoce.web.metrics import OPEN, look_after
 from vivavoce.web.records import RecordsError
 from vivavoce.web.store_sending import send
@@ -389,7 +389,7 @@ class CallServer:
             raise DeskError(400, "bad_token", str(error)) from None
         return web.json_response({"token": token, "expires": int(time.time() + float(lifetime))})
 
-    def _find(self, request: web.Request, token: str) -> LiveCall:
+    def _find(self, request: web.Request, token: str) -> LiveCall | PastCall:
         return self.desk.find(request.match_info["id"], token)
 
     async def _call(self, request: web.Request) -> web.Response:

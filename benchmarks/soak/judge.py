@@ -105,6 +105,8 @@ def faults(record: Mapping[str, Any]) -> list[str]:
     for entry in record.get("transcript", ()):
         if entry["kind"] == "caller":
             asked = entry
+        elif entry["kind"] == "failure":
+            asked = None  # what is said next is an apology, and answers nothing
         if entry["kind"] != "agent":
             continue
         latency = entry.get("latency")

@@ -80,6 +80,8 @@ def test_a_record_is_whole_or_it_is_said_why_not():
     unaccounted = record()
     unaccounted["transcript"][3]["latency"] = None
     assert faults(unaccounted) == ["the answer 'Yes.' to 'Are you open?' has no ledger"]
+    unaccounted["transcript"].insert(2, {"kind": "failure"})
+    assert faults(unaccounted) == []
     assert faults({**record(), "live": True}) == ["it is not finished"]
 
 
