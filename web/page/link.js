@@ -71,7 +71,7 @@ export class Link extends EventTarget {
     addEventListener("online", this.#moved);
     navigator.connection?.addEventListener?.("change", this.#moved);
     try {
-      await this.#open();
+      await (wanted.resume ? this.#comeBack() : this.#open());
     } catch (error) {
       this.#shut();
       this.#become("closed");
@@ -131,6 +131,20 @@ export class Link extends EventTarget {
     if (this.#state === "closed") return;
     this.#shut();
     this.#become("closed", error);
+  }
+
+  // A page that was loaded anew while its server is started again, or another one takes the call over.
+  async #comeBack() {
+    const until = performance.now() + PATIENCE;
+    for (;;) {
+      try {
+        return await this.#open();
+      } catch (error) {
+        const given = error instanceof CallError ? error : new CallError("media", { detail: String(error) });
+        if (this.#state === "closed" || FINAL.has(given.code) || performance.now() > until) throw given;
+        await sleep(Math.max(1000, Math.min(5000, given.retryAfter * 1000)));
+      }
+    }
   }
 
   // The connection.

@@ -201,7 +201,10 @@ export class Story {
     for (const entry of this.entries.values()) {
       if (entry.kind !== "agent" || !entry.latency) continue;
       const why_ended = this.#whyBefore(entry.id);
-      this.turns.push(ledger.get(entry.id) ?? { reply: entry.id, latency: entry.latency, why_ended, speculation: "" });
+      // A server that took the call over counts replies anew: the same name may be another one's.
+      const known = ledger.get(entry.id);
+      const same = known?.latency.total_us === entry.latency.total_us;
+      this.turns.push(same ? known : { reply: entry.id, latency: entry.latency, why_ended, speculation: "" });
     }
   }
 
