@@ -312,6 +312,7 @@ class Fleet:
             self._draining[name] = self._tasks.spawn(work, f"drain of {name}")
 
     def _forget(self, name: str) -> None:
+        self._draining.pop(name, None)
         self._since.pop(name, None)
         if self._members.pop(name, None) is not None:
             self._told()
@@ -335,9 +336,12 @@ class Fleet:
                         break
                 await asyncio.sleep(min(LOOK, left))
             await self._launcher.stop(member.name, ENDING)
-        finally:
-            self._draining.pop(member.name, None)
+        except asyncio.CancelledError:
+            raise  # all end: it is there until it has, for what its callers are told still
+        except BaseException:
             self._forget(member.name)
+            raise
+        self._forget(member.name)
 
     async def _mourn(self) -> None:
         """Take notice of workers that end unasked."""

@@ -21,6 +21,7 @@ class Yard:
         self.calls: dict[str, int] = {}
         self.draining: set[str] = set()
         self.stopped: list[str] = []
+        self.before_stop = lambda _: None
         self.wrong = ""
         self.slow: asyncio.Event | None = None
         self.starting = 0
@@ -40,6 +41,7 @@ class Yard:
         return Member(name, f"http://{name}", slot=slot)
 
     async def stop(self, name: str, wait: float) -> None:
+        self.before_stop(name)
         if self.calls.pop(name, None) is not None:
             self.stopped.append(name)
 
@@ -221,3 +223,16 @@ async def test_the_end_of_all_waits_for_calls():
         await asyncio.wait_for(ending, 20)
         assert not yard.calls
         assert yard.starting == 0
+
+
+async def test_whoever_is_in_no_mood_to_wait_still_hears_the_farewells():
+    """A front lets go of those that are no longer told of; so all are, until they have ended."""
+    known: list[bool] = []
+    async with fleet_of(2) as (fleet, yard, seen):
+        for each in seen.members:
+            yard.calls[each.name] = 1
+        yard.before_stop = lambda name: known.append(name in seen.names)
+        ending = asyncio.create_task(fleet.finish(20.0))
+        await until(lambda: len(yard.draining) == 2)
+        ending.cancel()
+    assert known == [True, True]
