@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.commands import COMMAND, environment, run
+from tests.cli.inside import run_inside
 from vivavoce.sandbox.launch import Sandbox
 
 AGENT = '''
@@ -136,10 +137,6 @@ def test_a_failure_in_the_call_is_exit_code_1(folder: Path, settings: dict[str, 
 @pytest.mark.parametrize(
     ("words", "given", "said"),
     [
-        (["nothing.py"], "", "no such file"),
-        (["host.py:nobody"], "", "nothing called nobody"),
-        (["host.py", "--models", "moon"], "", "models"),
-        (["host.py", "--models", "mistral"], "", "MISTRAL_API_KEY"),
         (["host.py"], "hello\n/dance\n", "line 2: there is no command /dance"),
         (["host.py"], b"caf\xe9\n", "line 1 is not UTF-8"),
         (["host.py"], "x" * 30_000, "line 1 is longer than 20000 bytes"),
@@ -155,6 +152,24 @@ def test_a_mistake_is_exit_code_2(
     assert "Traceback" not in done.stderr
     if words:
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nothing.py"], "no such file"),
+        (["host.py:nobody"], "nothing called nobody"),
+        (["host.py", "--models", "moon"], "models"),
+        (["host.py", "--models", "mistral"], "MISTRAL_API_KEY"),
+    ],
+)
+def test_a_mistake_in_its_words_is_one_line(
+    folder: Path, settings: dict[str, str], words: list[str], said: str
+) -> None:
+    done = run_inside(folder, "chat", *words, **settings)
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_what_a_terminal_would_obey_is_not_shown(folder: Path, settings: dict[str, str]) -> None:

@@ -134,7 +134,7 @@ def us(seconds: float) -> int:
     return round(seconds * 1_000_000)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.integers(0, 2**64 - 1))
 def test_ten_thousand_turns_are_accounted_for_to_the_microsecond(seed):
     caller = Caller(random.Random(seed))

@@ -124,12 +124,12 @@ async def test_text_without_words_is_no_audio(speaking):
 
 
 async def test_a_listener_who_leaves_stops_the_engine(speaking):
-    text = "This sentence is rather long and goes on and on. " * 60
+    text = "This sentence is rather long and goes on and on. " * 600
     source = speaking.stream(text, Speaker())
     await anext(source)
     await source.aclose()
-    # The voice's thread is free again: were all of it spoken, this would wait for seconds.
-    async with asyncio.timeout(1):
+    # The voice's thread is free again: were all of it spoken, this would wait for long.
+    async with asyncio.timeout(8):
         await anext(speaking.stream("Next.", Speaker()))
 
 

@@ -113,7 +113,7 @@ def specimen(schema: Any, root: dict[str, Any]) -> Any:
 
 
 MANY = settings(
-    max_examples=500,
+    max_examples=200,
     deadline=None,
     derandomize=True,
     database=None,

@@ -258,7 +258,7 @@ def calls(draw) -> list:
     return entries
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(calls(), st.sampled_from(["", "Be brief."]), st.sampled_from(["", "Two tables"]))
 def test_every_history_is_one_that_the_server_takes(entries, instructions, said):
     ours = Ids()

@@ -66,7 +66,7 @@ def agreement(voice: str, *, complete: bool) -> float:
 
 
 @pytest.mark.needs_flite
-@pytest.mark.parametrize("voice", ["rms", "slt", "awb", "kal16"])
+@pytest.mark.parametrize("voice", ["rms", "slt", "kal16"])
 def test_what_was_heard_of_flites_voices_is_known_to_a_word(voice):
     assert agreement(voice, complete=True) >= 0.98
 
@@ -76,7 +76,7 @@ def test_what_was_heard_of_espeaks_voice_is_known_to_a_word():
 
 
 @pytest.mark.needs_flite
-@pytest.mark.parametrize("voice", ["rms", "slt", "awb"])
+@pytest.mark.parametrize("voice", ["rms", "slt"])
 def test_it_is_known_nearly_as_well_while_the_speech_is_still_being_made(voice):
     assert agreement(voice, complete=False) >= 0.87
 

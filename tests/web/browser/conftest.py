@@ -25,7 +25,7 @@ from vivavoce.sandbox.launch import Sandbox
 
 AGENTS = Path(__file__).with_name("agents.py")
 QUESTION = "What time do you open tomorrow morning?"
-LEAD = 3.5  # s after the microphone opened until the caller speaks
+LEAD = 5.0  # s after the microphone opened until the caller speaks, unless it is muted by then
 RATE = 16_000
 CALLS = 3  # that the server takes at once
 WAIT = 60_000  # ms; of anything, on a machine that is busy elsewhere
