@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 
 import numpy as np
+import numpy.ma  # some of numpy's functions load it when they are first used (20 ms)
 
 from vivavoce.pipelines.audio.smart_turn import RATE, SmartTurn
 from vivavoce.pipelines.audio.vad import SileroVad

@@ -81,6 +81,7 @@ class StreamLeg:
         self._looked = 0.0
         self._blocks: deque[tuple[Int16, int]] = deque(maxlen=KEPT)
         self._came = asyncio.Event()
+        self._ticking = False
         self._outbox: asyncio.Queue[str | bytes] = asyncio.Queue(BACKLOG)
         self._sounds = 0  # messages with sound that wait to be sent
         self._said = 0.0  # seconds of speech since the beginning
@@ -153,9 +154,12 @@ class StreamLeg:
         """Wait for blocks of the caller's sound."""
         if not self._blocks and not self.closed:
             self._came.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._came.wait()
+            if self._ticking:  # the clock's next tick, or its end, is 20 ms away
+                await self._came.wait()
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await self._came.wait()
         blocks = list(self._blocks)
         self._blocks.clear()
         return blocks
@@ -220,6 +224,14 @@ class StreamLeg:
             self._gone()
 
     async def _keep_time(self) -> None:
+        self._ticking = True
+        try:
+            await self._tick()
+        finally:
+            self._ticking = False
+            self._came.set()
+
+    async def _tick(self) -> None:
         at = self._began = time.monotonic()
         while not self.closed:
             now = time.monotonic()

@@ -15,6 +15,9 @@ import time
 from collections import deque
 from typing import Any, cast
 
+# aiortc's first certificate loads these two, which would hold up the calls that run then (20 ms).
+import cryptography.hazmat.backends.openssl.backend
+import cryptography.hazmat.primitives.serialization  # noqa: F401
 import numpy as np
 import pylibsrtp
 from aiortc import RTCCertificate, RTCDataChannel, RTCDtlsTransport, RTCIceCandidate
@@ -122,6 +125,7 @@ class Peer:
         self._id = secrets.randbits(62)
         self._blocks: deque[tuple[Int16, int]] = deque(maxlen=KEPT)
         self._came = asyncio.Event()
+        self._ticking = False
         self._due: float | None = None  # of the packet that has not left yet
         self._outbox: deque[str] = deque(maxlen=200)
         self._tasks = Tasks()
@@ -228,7 +232,12 @@ class Peer:
             self._sctp = RTCSctpTransport(dtls)
             self._sctp.on("datachannel", self._opened)
             await self._sctp.start(RTCSctpCapabilities(LARGEST), offer.sctp_port)
-        await self._keep_time()
+        self._ticking = True
+        try:
+            await self._keep_time()
+        finally:
+            self._ticking = False
+            self._came.set()
 
     async def _lose(self, why: str) -> None:
         log.info("%r: %s", self, why)
@@ -276,9 +285,12 @@ class Peer:
         """Wait for blocks of the caller's sound."""
         if not self._blocks and not self.closed:
             self._came.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._came.wait()
+            if self._ticking:  # the clock's next tick, or its end, is 20 ms away
+                await self._came.wait()
+            else:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await self._came.wait()
         blocks = list(self._blocks)
         self._blocks.clear()
         return blocks
