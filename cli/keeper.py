@@ -135,7 +135,7 @@ class Keeper:
         await self._find()
         found: dict[str, Any] = {
             "fronts": len(self._fronts),
-            "cores": await asyncio.to_thread(cores),
+            "cores": await _cores(),
             "wanted": 0,
             "failed": "",
             "workers": [],
@@ -189,11 +189,15 @@ class Keeper:
         Raises:
             ClusterError: A new one does not start; the old ones that are left go on.
         """
-        fleet = await self._there()
+        fleet, launcher = await self._there(), self._launcher
+        assert launcher is not None
+        launcher.spare = 1
         try:
             await fleet.renew()
         except LaunchError as error:
             raise ClusterError(f"a new worker does not start: {error}") from None
+        finally:
+            launcher.spare = 0
 
     async def stop(self, wait: float) -> None:
         """End all workers once their calls are over, whoever is still there.
@@ -228,6 +232,13 @@ class Keeper:
             log.warning("%d workers were there before their keeper", len(members))
             launcher.plan = self._plan
             await self._begin(self._plan, launcher, tuple(members))
+            fleet, control = self._fleet, self._control
+            assert fleet is not None
+            assert control is not None
+            for member in members:  # those that were drained are to end still
+                with contextlib.suppress(ControlError):
+                    if (await control.state(member)).draining:
+                        self._tasks.spawn(fleet.drain(member.name), f"drain of {member.name}")
         self._looked = True
 
     async def _begin(
@@ -235,15 +246,18 @@ class Keeper:
     ) -> None:
         launcher = launcher or Actors(plan)
         control = Control(Seal(json.loads(plan.given)["key"]))
-        least, most = plan.wanted(await asyncio.to_thread(cores))
+        least, most = plan.wanted(await _cores())
         await asyncio.to_thread(demand, least)
-        there = len(members) or min(least, max(1, await asyncio.to_thread(cores)))
+        there = len(members) or min(least, max(1, await _cores()))
         fleet = Fleet(launcher, control, Scale(there, there), drain=plan.drain, members=members)
         try:
             await fleet.open()
         except BaseException:
             await control.close()
             raise
+        launcher.ending = lambda: (
+            {each.name for each in fleet.members} - {each.name for each in fleet.taking}
+        )
         self._launcher, self._control, self._fleet = launcher, control, fleet
         self._ending = False
         fleet.scale(least, most)
@@ -254,7 +268,7 @@ class Keeper:
         fleet, plan = self._fleet, self._plan
         if fleet is None or plan is None:
             return
-        count = await asyncio.to_thread(cores)
+        count = await _cores()
         least, most = self._scaled or plan.wanted(count)
         if (least, most) != fleet.bounds:
             log.info("from %d to %d workers are wanted on %d cores", least, most, count)
@@ -305,3 +319,7 @@ class Keeper:
         await asyncio.sleep(2 * LOOK)
         if self._fleet is None and not len(self._fronts) and self._touched <= since:
             await asyncio.to_thread(end_keeper)
+
+
+async def _cores() -> int:
+    return sum((await asyncio.to_thread(cores)).values())

@@ -19,6 +19,7 @@ import logging
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,15 +28,17 @@ from typing import TYPE_CHECKING, Any
 from vivavoce.cli.parcel import ParcelError, unpack
 from vivavoce.cli.ray_link import (
     ClusterError,
+    cores,
     find_actor,
     kill,
     make_worker,
     own_address,
+    own_ident,
     own_node,
     said,
     worker_names,
 )
-from vivavoce.cli.steward import Plan
+from vivavoce.cli.steward import Plan, node_for
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.cluster.fleet import Death, LaunchError, Member
 
@@ -44,9 +47,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("vivavoce")
 
-PLACED = 30.0
-"""Seconds for which Ray may look for a core; then the Fleet asks again. What is wanted stands as a
-demand of its own (`demand`), by which Ray's autoscaler starts machines."""
+PLACED = 60.0
+"""Seconds in which Ray must have begun a worker's process."""
 BEGUN = 120.0
 """Seconds in which a worker must take calls once it has one."""
 MISSED = 20.0
@@ -61,11 +63,13 @@ class About:
 
     Attributes:
         node: The machine that it is on.
+        ident: Ray's id of it.
         version: Ours, there.
         member: The worker; None before and after its work.
     """
 
     node: str
+    ident: str
     version: str
     member: Member | None
 
@@ -83,7 +87,9 @@ class CallWorker:
     async def about(self) -> About:
         """Return what it is."""
         running = self._work is not None and not self._work.done()
-        return About(own_node(), version("vivavoce"), self._member if running else None)
+        return About(
+            own_node(), own_ident(), version("vivavoce"), self._member if running else None
+        )
 
     async def plan(self) -> Plan | None:
         """Return what it was made by: for a keeper that knows it no more."""
@@ -168,6 +174,10 @@ class Actors:
         plan: What they are to be; may be another one from some time on.
         placed: Seconds in which Ray must find a core.
         begun: Seconds in which a worker must take calls once it has one.
+
+    Attributes:
+        spare: How many workers there may be beside one to a core.
+        ending: Tells the workers whose calls run out, and whose cores count as free.
     """
 
     def __init__(
@@ -177,6 +187,10 @@ class Actors:
         self._placed, self._begun = placed, begun
         self._actors: dict[str, Any] = {}
         self._asked: set[str] = set()  # to end
+        self._nodes: dict[str, str] = {}
+        self._placing = asyncio.Lock()
+        self.spare = 0
+        self.ending: Callable[[], Collection[str]] = tuple
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._deaths: asyncio.Queue[Death] = asyncio.Queue()
         self._tasks = Tasks()
@@ -185,7 +199,7 @@ class Actors:
         return f"<Actors: {', '.join(self._actors)}>"
 
     async def find(self) -> tuple[list[Member], list[Plan]]:
-        """Look after the workers that another process has started; return them and their plans."""
+        """Look after workers that another process has started; return them, and their plans."""
         members, plans = [], []
         for name in await asyncio.to_thread(worker_names):
             actor = await asyncio.to_thread(find_actor, name)
@@ -196,10 +210,11 @@ class Actors:
                     about: About = await actor.about.remote()
                     plan: Plan | None = await actor.plan.remote()
             except Exception:  # noqa: BLE001 (Ray's own kinds: it died meanwhile, or hangs)
-                about, plan = About("", "", None), None
+                about, plan = About("", "", "", None), None
             if about.member is None or plan is None:
                 await asyncio.to_thread(kill, actor)  # whoever began it did not live to see it
                 continue
+            self._nodes[about.member.name] = about.ident
             self._follow(about.member.name, actor)
             members.append(about.member)
             plans.append(plan)
@@ -210,7 +225,20 @@ class Actors:
         plan = self.plan
         if plan is None:
             raise LaunchError("nobody has said what workers are to be")
-        actor = await asyncio.to_thread(make_worker, CallWorker, name)
+        async with self._placing:  # one sees where the one before went
+            machines = await asyncio.to_thread(cores)
+            node = node_for(machines, self._nodes, self.ending(), self.spare)
+            if not node:
+                raise LaunchError(f"{sum(machines.values())} cores have their workers: add a node")
+            self._nodes[name] = node
+        try:
+            return await self._start(plan, name, slot, node)
+        except BaseException:
+            self._nodes.pop(name, None)
+            raise
+
+    async def _start(self, plan: Plan, name: str, slot: int, node: str) -> Member:
+        actor = await asyncio.to_thread(make_worker, CallWorker, name, node)
         try:
             member = await self._started(actor, plan, name, slot)
         except BaseException:
@@ -224,7 +252,7 @@ class Actors:
             async with asyncio.timeout(self._placed):
                 about: About = await actor.about.remote()
         except TimeoutError:
-            text = f"Ray has had no core for it for {self._placed:g} s: a node is wanted"
+            text = f"Ray has not begun it for {self._placed:g} s: see its logs of that machine"
             raise LaunchError(text) from None
         except Exception as error:  # noqa: BLE001 (Ray's own kinds)
             raise LaunchError(said(error)) from None
@@ -296,6 +324,7 @@ class Actors:
                 why = said(error)
                 break
         self._actors.pop(name, None)
+        self._nodes.pop(name, None)
         asked = name in self._asked
         self._asked.discard(name)
         self._watches.pop(name, None)

@@ -5,7 +5,8 @@ Times are seconds on one monotonic clock, and of a `Purse` seconds since 1970.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from vivavoce.cli.parcel import digest
@@ -69,6 +70,29 @@ class View:
     epoch: str
     planned: bool
     failed: str = ""
+
+
+def node_for(
+    cores: Mapping[str, int], there: Mapping[str, str], ending: Collection[str], spare: int = 0
+) -> str:
+    """Return the machine for one more worker: the one with the most free cores; "" if none has any.
+
+    A worker has a core for itself. One whose calls run out shares it with its successor.
+
+    Args:
+        cores: How many each machine has.
+        there: The machine of each worker.
+        ending: The workers whose calls run out.
+        spare: How many workers there may be beside one to a core, all machines together: while
+            each is renewed its successor is begun before it ends.
+    """
+    taking = Counter(node for name, node in there.items() if name not in ending)
+    every = Counter(there.values())
+    if sum(cores.values()) - sum(taking[node] for node in cores) + spare <= 0:
+        return ""
+    # No machine gets more than two to a core, for that is what Ray has room for.
+    room = [node for node, count in cores.items() if every[node] < 2 * count]
+    return max(room, key=lambda node: (cores[node] - taking[node], -every[node], node), default="")
 
 
 class Fronts:
