@@ -70,10 +70,10 @@ def configure_logging(level: str, *, as_json: bool = False, personal: bool = Fal
         as_json: An object a line, for machines; else text, for people.
         personal: Whether such lines may hold personal data.
     """
+    from vivavoce.pipelines.observing.logs import JsonFormatter, Scarce
+
     handler: logging.Handler
     if as_json:
-        from vivavoce.pipelines.observing.logs import JsonFormatter
-
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(JsonFormatter(personal=personal))
         logging.captureWarnings(capture=True)
@@ -82,6 +82,7 @@ def configure_logging(level: str, *, as_json: bool = False, personal: bool = Fal
         handler = RichHandler(
             console=Console(stderr=True), show_time=False, show_path=False, markup=False
         )
+    handler.addFilter(Scarce())
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
     logging.getLogger("vivavoce").setLevel(level.upper())
     from loguru import logger

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -17,6 +19,12 @@ call_id: ContextVar[str] = ContextVar("call_id", default="")
 """Which call the present task serves."""
 traces: dict[str, str] = {}
 """Which trace each call has that goes on, by the call's id."""
+
+_NO_FILES = "socket.accept() out of system resource"
+_MORE_FILES = (
+    "no file descriptor is left, so nobody else is let in; calls go on. Raise the limit of open"
+    " files (ulimit -n, LimitNOFILE in systemd)"
+)
 
 LONGEST = 8_000
 """Characters of one text in a line."""
@@ -62,6 +70,34 @@ def redact(text: str) -> str:
     text = _IPV6.sub("[address]", text)
     text = _NUMBERS.sub("[number]", text)
     return re.sub(r"\0(\d+)\0", lambda match: kept[int(match[1])], text)
+
+
+class Scarce(logging.Filter):
+    """Tells once in a while, and in a line, that no file descriptor is left.
+
+    asyncio tells it for every place of its queue and with its stack: thousands of lines a second,
+    on the very disk and loop that calls need.
+
+    Args:
+        pause: Seconds between two lines.
+        now: The clock (s), monotonic.
+    """
+
+    def __init__(self, pause: float = 60.0, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._pause, self._now = pause, now
+        self._told = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let a record pass, or not."""
+        if record.name != "asyncio" or not record.getMessage().startswith(_NO_FILES):
+            return True
+        if self._now() - self._told < self._pause:
+            return False
+        self._told = self._now()
+        record.msg, record.args = _MORE_FILES, ()
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
 
 
 class JsonFormatter(logging.Formatter):

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from vivavoce.pipelines.observing import logs
-from vivavoce.pipelines.observing.logs import JsonFormatter, redact
+from vivavoce.pipelines.observing.logs import JsonFormatter, Scarce, redact
 from vivavoce.web.tokens import Signer
 
 SIGNER = Signer("0123456789abcdef0123456789abcdef")
@@ -102,3 +102,23 @@ def test_whoever_wants_it_all_gets_it():
     assert json.loads(JsonFormatter(personal=True).format(record))["message"] == (
         "+33123456789 called"
     )
+
+
+def test_that_no_file_descriptor_is_left_is_told_once_a_minute_and_in_a_line():
+    at = 0.0
+    scarce = Scarce(now=lambda: at)
+
+    def passes(name: str, text: str) -> logging.LogRecord | None:
+        error = (OSError, OSError(24, "Too many open files"), None)
+        record = logging.LogRecord(name, logging.ERROR, "", 0, text, (), error)
+        return record if scarce.filter(record) else None
+
+    flood = "socket.accept() out of system resource\nsocket: <asyncio.TransportSocket fd=12>"
+    first = passes("asyncio", flood)
+    assert first is not None
+    assert (first.exc_info, "LimitNOFILE" in first.getMessage()) == (None, True)
+    assert not any(passes("asyncio", flood) for _ in range(1_000))
+    assert passes("asyncio", "another error").exc_info is not None
+    assert passes("vivavoce", flood) is not None
+    at = 61.0
+    assert passes("asyncio", flood) is not None
