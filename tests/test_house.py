@@ -165,6 +165,10 @@ PURE = (
             *("tokens", "turn"),
         )
     ),
+    *(
+        f"web/cluster/{name}.py"
+        for name in ("names", "placement", "proof", "quota", "routing", "scaling", "state")
+    ),
     "phone/plan.py",
     "phone/policy.py",
     "phone/voicemail.py",
