@@ -129,7 +129,7 @@ def _curves(rows: Sequence[Mapping[str, Any]], knee: int | None) -> list[Html]:
                          f"{cpu[0]} % with {calls[0]} call, {cpu[-1]} % {last}.",
                          [series("CPU", "agent", cpu)], across="calls", up="%", knee=knee,
                          area=True),
-            rows_of("Per cent of a core", ("CPU", cpu), ("per call", each)),
+            rows_of("Per cent of the core", ("CPU", cpu), ("per call", each)),
         ),
         figure(
             "How late one packet in a hundred came",
@@ -138,7 +138,7 @@ def _curves(rows: Sequence[Mapping[str, Any]], knee: int | None) -> list[Html]:
                          f"{ms(late[0])} ms with {calls[0]} call, {ms(late[-1])} ms {last}.",
                          [series("99 of 100", "agent", late)], across="calls", up="ms", knee=knee,
                          limit=(20.0, "20 ms: a listener’s buffer"), area=True),
-            rows_of("Milliseconds", ("late p99", late)),
+            rows_of("Milliseconds that one packet in a hundred came late", ("late p99", late)),
         ),
         figure(
             "How long callers wait",
@@ -149,7 +149,7 @@ def _curves(rows: Sequence[Mapping[str, Any]], knee: int | None) -> list[Html]:
                          [series("95 of 100", "agent", most), series("half", "caller", half)],
                          across="calls", up="ms", knee=knee,
                          limit=None if alone is None else (alone * 1.1, "a tenth more than alone")),
-            rows_of("Milliseconds", ("p50", half), ("p95", most)),
+            rows_of("Milliseconds, voice to voice, by calls", ("p50", half), ("p95", most)),
         ),
         figure(
             "Memory of the process",
@@ -158,6 +158,6 @@ def _curves(rows: Sequence[Mapping[str, Any]], knee: int | None) -> list[Html]:
                          f"{memory[0]:.0f} MB with {calls[0]} call, {memory[-1]:.0f} MB {last}.",
                          [series("memory", "caller", memory)], across="calls", up="MB", knee=knee,
                          area=True),
-            rows_of("Megabytes", ("memory", memory)),
+            rows_of("Megabytes of the process", ("memory", memory)),
         ),
     ]  # fmt: skip

@@ -33,15 +33,15 @@ def compared(changes: Sequence[Mapping[str, Any]]) -> Html | None:
             el(
                 "tr",
                 el("th", each["name"], scope="row"),
+                el("td", word, cls=look),
                 el("td", f"{charts.number(each['before'])} {each['unit']}"),
                 el("td", f"{charts.number(each['after'])} {each['unit']}"),
                 el("td", f"{share:+.1%}"),
                 el("td", between),
                 el("td", drawn),
-                el("td", word, cls=look),
             )
         )
-    heads = ("", "before", "after", "change", "with 95 % certainty", "", "")
+    heads = ("figure", "verdict", "before", "after", "change", "with 95 % certainty", "drawn")
     figures = el(
         "div",
         el(

@@ -35,7 +35,7 @@ def delays(result: Mapping[str, Any]) -> Html | None:
         charts.shares("v2v", "Voice to voice", told, found["v2v_ms"], unit="ms"),
         table(
             "Milliseconds, voice to voice",
-            ["", "p50", "p90", "p95", "p99", "longest", "mean", "turns"],
+            ["measured by", "p50", "p90", "p95", "p99", "longest", "mean", "turns"],
             [
                 (name, *(ms(one.get(key)) for key in ("p50", "p90", "p95", "p99", "max", "mean")),
                  str(one["n"]))
