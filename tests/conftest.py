@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from loguru import logger
 
@@ -23,7 +23,13 @@ logger.remove()
 
 # The same examples in each run: a failure is of the change that made it. For new ones:
 # `pytest --hypothesis-profile=default`.
-settings.register_profile("same", derandomize=True)
+settings.register_profile(
+    # No matter how slow the machine is at the moment.
+    "same",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("same")
 
 # Hypothesis also draws the constants of all modules that are loaded, ours and the tests': then the
@@ -63,6 +69,8 @@ REAL_TIME = (
     *("tests/pipelines/interpret/test_interpretation", "tests/pipelines/observing/test_observer"),
     *("tests/test_deploy", "tests/test_systemd", "tests/phone/sip/test_transport"),
     *("tests/phone/media/test_endpoint", "tests/tools/test_mcp", "tests/benchmarks/test_engine"),
+    # A thread of its own answers, and nobody waits for it for long.
+    "tests/pipelines/audio/test_smart_turn",
 )
 
 # Wherever a test lies, it is of these if it asks for a server, a phone, a browser or a card.

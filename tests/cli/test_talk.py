@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -28,7 +29,7 @@ from vivavoce.agent import Agent
 
 agent = Agent(
     name="host",
-    greeting="Good evening, this is the little restaurant by the harbour. How can I help you?",
+    greeting="Good evening, this is the restaurant by the harbour.",
 )
 
 
@@ -132,8 +133,8 @@ def test_push_to_talk(folder: Path, card: SoundCard, settings: dict[str, str]) -
         assert process.stdin is not None
         process.stdin.write(" ")
         process.stdin.flush()
-        time.sleep(0.5)
-        spoken.append(card.say(line, 16_000))
+        # Behind a silence: a busy process opens the microphone a moment later.
+        spoken.append(card.say(np.concatenate([np.zeros(32_000, np.int16), line]), 16_000))
         lines_until(process, "six o'clock")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

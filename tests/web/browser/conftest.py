@@ -189,6 +189,16 @@ class Tab:
     async def text(self, selector: str) -> str:
         return (await self.page.inner_text(selector)).strip()
 
+    async def say(self, text: str) -> None:
+        """Type something to the agent; what cannot be sent yet stays in its box."""
+        await self.page.fill("#text", text)
+        end = time.monotonic() + WAIT / 1000
+        await self.page.press("#text", "Enter")
+        while await self.page.input_value("#text"):
+            assert time.monotonic() < end, "the page sends nothing"
+            await asyncio.sleep(0.2)
+            await self.page.press("#text", "Enter")
+
     async def until(self, condition: str, argument: Any = None) -> Any:
         """Wait until a JavaScript expression is true; return its value.
 
