@@ -39,7 +39,7 @@ $(VENV)/.debian: | $(VENV)
 
 # Real phones, a registrar, a browser, a database and a Prometheus for the tests.
 $(VENV)/.peers: | $(VENV)
-	@sh .ci/debian libflite1 sip-tester baresip-core kamailio linphone-cli coturn chromium postgresql \
+	@sh .ci/debian libflite1 sip-tester baresip-core kamailio kamailio-tls-modules linphone-cli coturn chromium postgresql \
 		libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils prometheus
 	@touch $@
 

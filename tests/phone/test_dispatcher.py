@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import ssl
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.phone.certificates import certificate, server
 from tests.phone.conftest import Bot
 from tests.phone.peers import HERE, free_port, needs, running, sipp
 from tests.phone.scenarios import ANSWERED, pause, scenario, sdp, send
@@ -29,6 +31,8 @@ def configured(
     for ours, theirs in (
         ("!203.0.113.7!", f"!{HERE}!"),
         ("!5060!", f"!{port}!"),
+        ("!5061!", f"!{port + 1}!"),
+        ("/etc/kamailio/tls.cfg", str(folder / "tls.cfg")),
         ("198.51.100.0/24", f"{HERE}/32"),
         ("sip:198.51.100.10:5060", f"sip:{HERE}:{carrier}"),
         ("/etc/kamailio/dispatcher.list", str(listed)),
@@ -192,6 +196,40 @@ async def test_calls_of_sipp_are_spread_and_each_ends_where_it_is(
             assert line.farewell == "the caller hung up"
         if more:
             assert "error" not in await control(tmp_path, "dispatcher.reload")
+
+
+async def test_a_carrier_by_tls_reaches_stations_by_udp(station, tmp_path):
+    """Record-Route names both sides, and so the end of a call finds its way from either."""
+    if not (_modules() / "tls.so").exists():
+        pytest.skip("needs Debian's kamailio-tls-modules: apt install kamailio-tls-modules")
+    pem = certificate(tmp_path, "kamailio")
+    text = (DEPLOY / "tls.cfg").read_text()
+    for name in ("key", "certificate"):
+        text = text.replace(f"/etc/kamailio/tls/{name}.pem", str(pem))
+    (tmp_path / "tls.cfg").write_text(text)
+    bots, port = [Bot(440), Bot(550)], free_port()
+    behind = [await station(bot.take, host=HERE, port=port) for bot in bots]
+    exposure = {
+        "listen": ("tls:127.0.0.1:0",),
+        "server_tls": server(certificate(tmp_path, "carrier")),
+        "client_tls": ssl.create_default_context(cafile=str(pem)),
+    }
+    outside = await station(port=port + 1, transport="tls", exposure=exposure)
+    processes = [each.local[0].port for each in behind]
+    words = ("-A", "WITH_TLS")
+    async with dispatcher(tmp_path, port, processes, 9, *words, flags=9):
+        await until_listed(tmp_path, lambda told: told.count("FLAGS: AP") == 2)
+        lines = [await dial(outside), await outside.dial("100")]
+        assert [len(bot.lines) for bot in bots] == [1, 1]
+        # One is ended from outside, the other one from within.
+        lines[0].hang_up()
+        ended = next(bot.lines[0] for bot in bots if bot.lines[0].call_id == lines[0].call_id)
+        assert await ended.over(10)
+        inner = next(bot.lines[0] for bot in bots if bot.lines[0].call_id == lines[1].call_id)
+        assert not inner.ended
+        inner.hang_up()
+        assert await lines[1].over(10)
+        assert lines[1].farewell
 
 
 async def test_calls_of_ours_go_to_the_carrier(station, tmp_path):
