@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -315,9 +316,9 @@ class SqliteDatabase:
         )
         if made:
             self.path.chmod(0o600)  # what people said is nobody else's
+        _to_wal(base)
         base.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-            " PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
+            "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
         )
         with _transaction(base):
             (version,) = base.execute("PRAGMA user_version").fetchone()
@@ -358,6 +359,23 @@ class SqliteDatabase:
 def _refused(row: tuple[str] | None, owner: str) -> Outcome:
     """Say why nothing was written."""
     return "taken" if row is not None and row[0] not in {"", owner} else "over"
+
+
+def _to_wal(base: sqlite3.Connection) -> None:
+    """Write ahead: where two open a new file at a time, SQLite refuses one of them at once.
+
+    It waits for a lock as long as the connection's time-out says, but not for this change.
+    """
+    until = time.monotonic() + PATIENCE / 2
+    while True:
+        try:
+            base.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 @contextlib.contextmanager
