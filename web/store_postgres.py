@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -96,6 +97,8 @@ class PostgresDatabase:
             import asyncpg
         except ImportError:
             raise RecordsError("PostgreSQL needs `pip install 'vivavoce[postgres]'`") from None
+        # What a lost connection means is told by us, once, and without its stack.
+        logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
         self._asyncpg: Any = asyncpg
         self._url = url
         # A password in the URL stands in no log.
