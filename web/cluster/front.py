@@ -236,6 +236,8 @@ class Front:
                 return self._metrics(request)
             case "/cluster/targets":
                 return self._targets(request)
+        if not request.raw_path.startswith("/"):  # this is no proxy for anything else
+            raise DeskError(400, "bad_request", "ask for a path, as /api/health")
         if path.startswith("/cluster/"):
             raise DeskError(404, "not_found", f"there is nothing at {path[:80]}")
         if request.method in {"GET", "HEAD"} and (found := self._page(request)) is not None:

@@ -63,6 +63,9 @@ class Inside:
             DeskError: It does not come from a front, or begins a call where there is no room.
         """
         if request.path in _SCRAPED:
+            # A foreign page's own name, pointed here, must not read them.
+            if not _is_address(request.host):
+                raise DeskError(403, "wrong_host", "ask for it by its address")
             return True
         begins = request.headers.get(BEGINS, "")
         asked = Asked(
@@ -183,6 +186,16 @@ def _about(desk: Desk) -> Mapping[str, Any]:
         "kept": desk.records is not None,
         "version": desk.version,
     }
+
+
+def _is_address(header: str) -> bool:
+    """Whether a `Host` header names an address, or this machine."""
+    host = header[1 : header.find("]")] if header.startswith("[") else header.partition(":")[0]
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 def _is_near(host: str) -> bool:

@@ -216,12 +216,10 @@ class Relay:
         )
         length = answer.content_length
         try:
-            if length is not None and length <= WHOLE:
+            if length is not None and length <= WHOLE and request.method != "HEAD":
                 body = await answer.read()
                 self._passed(len(body) + len(errand.body or b""))
                 whole = web.Response(status=answer.status, headers=headers, body=body)
-                if request.method == "HEAD":
-                    whole.content_length = length
                 if errand.begins and answer.status == 503:
                     raise UntakenError(_refusal(body, answer.headers.get("Retry-After", "")))
                 told(answer.status)

@@ -83,4 +83,5 @@ async def clustered(
         async with made.front:
             await made.known()
             yield made
+        assert made.front.connections == 0
     await settled(before)

@@ -161,7 +161,8 @@ async def test_a_worker_takes_nothing_without_a_proof():
             Seal("x" * 32).headers(Asked("aaa", "GET", "/cluster/state"), time.time()),
         ):
             assert (await get(f"{worker.url}/cluster/state", headers=headers))[0] == 403
-        assert (await get(f"{worker.url}/healthz"))[0] in {200, 404}  # without an observer
+        rebound = {"Host": "evil.example"}
+        assert (await get(f"{worker.url}/metrics", headers=rebound))[0] == 403
 
 
 async def test_the_front_checks_what_a_call_server_checks():
@@ -454,3 +455,34 @@ async def test_a_token_that_comes_inside_a_carriers_socket_begins_one_call_in_th
             await bare.send_str(start(""))
             message = await bare.receive(timeout=20)
             assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1008)
+
+
+async def test_no_request_line_is_a_defect():
+    """Whatever is asked for, it is answered; nothing is asked for elsewhere."""
+    asked = [
+        b"GET http://evil.example/api/agents HTTP/1.1",
+        b"GET /\xff\xfe/\xc3\xa9 HTTP/1.1",
+        b"GET /api/calls/%zz/%00?x=%ff&&= HTTP/1.1",
+        b"GET //evil.example/api/agents HTTP/1.1",
+        b"GET /api/calls/a%2Fb?token=%C3%A9 HTTP/1.1",
+        b"GET /api/../cluster/state HTTP/1.1",
+        b"GET /%63luster/state HTTP/1.1",
+        b"GET /nothing#there?x HTTP/1.1",
+        b"CONNECT evil.example:443 HTTP/1.1",
+        b"DELETE /api/calls/x HTTP/1.1",
+        b"HEAD /api/agents HTTP/1.1",
+        b"OPTIONS * HTTP/1.1",
+        b"PROPFIND /api/health HTTP/1.1",
+    ]
+    async with clustered("aaa") as cluster:
+        for upgrade in (b"", b"Upgrade: websocket\r\nConnection: upgrade\r\n"):
+            for line in asked:
+                reader, writer = await asyncio.open_connection("127.0.0.1", cluster.front.port)
+                head = b"\r\nHost: localhost\r\nX-Vivavoce-Proof: 1.x\r\nX-Vivavoce-Begins: x\r\n"
+                writer.write(line + head + upgrade + b"Connection: close\r\n\r\n")
+                async with asyncio.timeout(20):
+                    answer = await reader.read(64)
+                writer.transport.abort()
+                status = int(answer.split(b" ")[1])
+                assert status not in {101, 500, 502}, (line, answer)
+                assert status != 200 or b"HEAD" in line, (line, answer)
