@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -74,9 +73,7 @@ def test_sigterm_ends_it_in_good_order():
 
 
 async def test_async_life_from_start_to_end():
-    begun = time.monotonic()
     async with Sandbox.launch() as sandbox:
-        assert time.monotonic() - begun < 10  # about 1 s on an idle machine
         assert sandbox.engines["think"] == "embedded-rules"
         pid = sandbox.pid
         assert psutil.pid_exists(pid)

@@ -315,7 +315,7 @@ async def test_the_final_comes_when_the_profile_says(client, ears):
     loop = asyncio.get_running_loop()
     begun = loop.time()
     await session.flush()
-    assert 0.15 <= loop.time() - begun < 1
+    assert 0.15 <= loop.time() - begun < 10
 
 
 # -- faults

@@ -145,7 +145,7 @@ async def test_the_loop_is_not_held_while_it_speaks(speaking):
             gaps.append(loop.time() - before - 0.001)
 
     ticking = asyncio.create_task(tick())
-    await spoken(speaking, " ".join(SENTENCES))
+    await spoken(speaking, " ".join(SENTENCES[:4]))
     ticking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await ticking

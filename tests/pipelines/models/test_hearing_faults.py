@@ -169,7 +169,10 @@ async def test_a_refusal_is_told_in_one_line(opened, given, kind):
 # -- a wire that is cut
 
 
-@pytest.mark.parametrize("how", ["reset", "close"])
+# `python -m benchmarks.hearing` cuts both of them in both ways, many times.
+@pytest.mark.parametrize(
+    ("opened", "how"), [("mistral", "reset"), ("vllm", "close")], indirect=["opened"]
+)
 async def test_a_wire_that_is_cut_at_any_moment(opened, how):
     passage = Passage.of([speak(text) for text in SAID], 2.0)
     dice = random.Random(how)
