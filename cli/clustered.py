@@ -67,8 +67,8 @@ def plan_of(spec: WorkerSpec, cluster: Cluster, drain: float, here: Path, *, nea
     if not near:
         if spec.out is not None:
             raise ServeError("--out is a folder on one machine: keep records in PostgreSQL")
+        found = home(spec.agents, here)
         agents = tuple(inside(where, here) for where in spec.agents)
-        found = home(agents, here)
         parcel, folder = (pack(found) if found is not None else b""), ""
     spec = replace(
         spec,

@@ -7,11 +7,15 @@ its first line, and adds a node for each line that it reads.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Self
+
+import psutil  # type: ignore[import-untyped]
 
 CORES = 1
 STOP = 30.0
@@ -37,6 +41,8 @@ class Nodes:
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_AUTH_MODE": "token",
+            # How long a node may take to start (s): the machine may be busy.
+            "RAY_raylet_start_wait_time_s": "150",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
         }
         self._cores = cores
@@ -50,6 +56,7 @@ class Nodes:
             stderr=subprocess.DEVNULL,
             text=True,
             env={**os.environ, **self.environment},
+            cwd=Path(__file__).parents[2],
         )
         try:
             self.address = self._told()
@@ -62,13 +69,24 @@ class Nodes:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
+        family = self.processes()
         process.stdin.close()
         try:
             process.wait(STOP)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for each in family:  # what does not end by itself
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
         process.stdout.close()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all processes of the cluster: Ray's, and ours in it."""
+        try:
+            return list(psutil.Process(self._process.pid).children(recursive=True))
+        except psutil.NoSuchProcess:
+            return []
 
     def add(self) -> None:
         """Start another node; returns once it is there."""
