@@ -193,3 +193,43 @@ async def test_the_loop_does_not_wait_for_the_disk(tmp_path, monkeypatch):
     await finishing
     await recorder.finish()
     assert len(read(tmp_path / "call.wav")) == round(0.2 * RATE) + round(BLOCK * RATE)
+
+
+def test_a_recording_that_another_process_began_goes_on(tmp_path):
+    path = tmp_path / "call.wav"
+    lost = Recorder(path, RATE, BLOCK, pytest.fail)
+    first = np.full(round(0.9 * RATE), 1000, np.int16)
+    for block in blocks(first, RATE):
+        lost.caller(block, RATE)
+        lost.agent(block)
+    # It was killed: its header knows less than there is, and its last write was not whole.
+    assert lost._writer is not None
+    lost._writer._file.close()
+    known = len(path.read_bytes())
+    with path.open("ab") as file:
+        file.write(b"\x01")
+    back = Recorder(path, RATE, BLOCK, pytest.fail, since=2.5)
+    for block in blocks(np.full(RATE, 2000, np.int16), RATE):
+        back.caller(block, RATE)
+        back.agent(block)
+    back.close()
+    sound = read(path)
+    before = (known - 44) // 4
+    assert before > 0.8 * RATE
+    assert (sound[: before - RATE // 10, 0] == 1000).all()
+    assert not sound[before : round(2.5 * RATE)].any()  # nobody was there
+    assert len(sound) == pytest.approx(3.5 * RATE, abs=2 * BLOCK * RATE)
+    assert abs(int(sound[round(3.0 * RATE), 0]) - 2000) < 5
+
+
+def test_a_recording_of_another_kind_is_not_gone_on_with(tmp_path):
+    path, told = tmp_path / "call.wav", []
+    Recorder(path, 16_000, BLOCK, pytest.fail).close()
+    before = path.read_bytes()
+    back = Recorder(path, RATE, BLOCK, told.append, since=1.0)
+    back.caller(np.zeros(480, np.int16), RATE)
+    back.close()
+    assert "another kind" in told[0]
+    assert path.read_bytes() == before
+    Recorder(tmp_path / "nothing.wav", RATE, BLOCK, told.append, since=1.0).close()
+    assert len(told) == 2

@@ -184,8 +184,12 @@ async def test_what_was_claimed_and_let_go_can_be_claimed_at_once(two):
 
 
 @pytest.mark.parametrize("jump", [3600.0, -3600.0])
-async def test_a_clock_that_jumps_ends_no_call_and_takes_none(kept, tmp_path, jump):
+async def test_a_clock_that_jumps_ends_no_call_and_takes_none(tmp_path, jump):
     passing, wall = Clock(), Clock()
+
+    def kept() -> SqliteDatabase:
+        return SqliteDatabase(tmp_path / "calls.sqlite3")
+
     async with AsyncExitStack() as stack:
         mine, other = [
             await stack.enter_async_context(
