@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -86,6 +87,11 @@ class Soak:
         self.spells: Counter[str] = Counter()
         self.before: dict[str, Any] = {}
         self.after: dict[str, Any] = {}
+        self._stop = False
+
+    def stop(self) -> None:
+        """End it before its time; what was seen is judged."""
+        self._stop = True
 
     async def run(self, folder: Path, core: list[int]) -> list[Check]:
         """Run it; return the verdict.
@@ -136,18 +142,22 @@ class Soak:
         self.before = await child.ask("census")
         began = loop.time()
         until = began + self.seconds
+
+        def over() -> bool:
+            return self._stop or loop.time() >= until
+
         storm = asyncio.create_task(self._storm(sandbox, keys), name="weather")
         callers = [
-            asyncio.create_task(caller(n).live(until), name=f"caller {n}")
-            for n in range(self.calls)
+            asyncio.create_task(caller(n).live(over), name=f"caller {n}") for n in range(self.calls)
         ]
         try:
-            while loop.time() < until:
+            while not over():
                 await asyncio.sleep(max(0.1, min(EVERY, until - loop.time())))
                 await self._look(child, loop.time() - began)
                 for task in callers:
                     if task.done() and task.exception() is not None:
                         raise SoakError(f"a caller failed: {task.exception()!r}")
+            self.seconds = min(self.seconds, loop.time() - began)
             storm.cancel()
             await asyncio.gather(storm, return_exceptions=True)
             for key, number in zip(keys, range(2), strict=True):
@@ -253,6 +263,18 @@ class Soak:
         }
 
 
+async def _held(soak: Soak, folder: Path, core: list[int]) -> list[Check]:
+    """Run it; the first Ctrl-C ends it early, and it is judged."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_signal_handler(signal.SIGINT)  # a second one ends all
+        soak.stop()
+
+    loop.add_signal_handler(signal.SIGINT, stop)
+    return await soak.run(folder, core)
+
+
 def main() -> int:
     """Run it; 1 if something does not hold."""
     parser = argparse.ArgumentParser("python -m benchmarks.soak", description=__doc__)
@@ -278,7 +300,7 @@ def main() -> int:
         )
         say.print(f"{calls} callers for {options.minutes:g} minutes, seed {options.seed}")
         with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-            checks = asyncio.run(soak.run(Path(folder), core))
+            checks = asyncio.run(_held(soak, Path(folder), core))
     except (SoakError, ChildError, SandboxError, LineError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -85,16 +85,15 @@ class Caller:
         self._dice = random.Random(seed)
         self._visits = visits
 
-    async def live(self, until: float) -> None:
-        """Call until a moment (s, the loop's clock); a call that goes on then is ended."""
-        loop = asyncio.get_running_loop()
+    async def live(self, over: Callable[[], bool]) -> None:
+        """Call until it is over; a call that goes on then ends after its turn."""
         await asyncio.sleep(self._dice.uniform(0, 8))
-        while loop.time() < until:
+        while not over():
             habit = self._dice.choices(list(HABITS), list(HABITS.values()))[0]
             visit = Visit(habit)
             self._visits.append(visit)
             try:
-                await self._visit(visit, until)
+                await self._visit(visit, over)
             except LineError as error:
                 visit.refused = error.status
                 if not error.status:
@@ -102,7 +101,7 @@ class Caller:
                 await asyncio.sleep(5)  # as the refusal asks for
             await asyncio.sleep(self._dice.uniform(0.5, 5))
 
-    async def _visit(self, visit: Visit, until: float, most: int = 6) -> None:
+    async def _visit(self, visit: Visit, over: Callable[[], bool], most: int = 6) -> None:
         dice = self._dice
         query = {"agent": "booth"} if visit.habit == "is interpreted" else {}
         line = Line(self._http, self._url, **query)
@@ -114,7 +113,7 @@ class Caller:
             turns = dice.randint(2, most)
             odd = dice.randrange(turns)
             for turn in range(turns):
-                if asyncio.get_running_loop().time() > until:
+                if over():
                     return
                 if turn != odd or visit.habit in {"talks", "is interpreted"}:
                     await self._turn(visit, line)
@@ -176,8 +175,7 @@ class Caller:
 
     async def rehearse(self) -> None:
         """Do everything once, one after the other."""
-        loop = asyncio.get_running_loop()
         for habit in HABITS:
             visit = Visit(habit)
             self._visits.append(visit)
-            await self._visit(visit, loop.time() + 300, most=2)
+            await self._visit(visit, lambda: False, most=2)
