@@ -9,13 +9,13 @@ made anew, and whatever was redacted.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
-from pydantic_core import PydanticSerializationError, ValidationError
 
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call, Resumption
@@ -63,9 +63,9 @@ def to_json(state: object) -> Any:
         return None
     try:
         text = adapter.dump_json(state, warnings=False)
-        return adapter.dump_python(state, mode="json", warnings=False) if len(text) < LONGEST else None  # fmt: skip  # noqa: E501
-    except (PydanticSerializationError, ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return None
+    return json.loads(text) if len(text) <= LONGEST else None
 
 
 def from_json(kept: Any, fresh: object) -> object:
@@ -219,7 +219,8 @@ def _entry(row: Mapping[str, Any]) -> Entry | None:
             latency = _latency(row["latency"]) if row.get("latency") else None
             return Reply(generated, heard, interrupted=cut, closed=True, latency=latency, **given)
         case "tool":
-            given = _some(row, "id", "name", "arguments", "group", "started", "seconds", "result", "ok")  # noqa: E501  # fmt: skip
+            names = ("id", "name", "arguments", "group", "started", "seconds", "result", "ok")
+            given = _some(row, *names)
             return ToolUse(**{"group": 0, **given})
         case "news":
             return News(**_some(row, "text", "at"))
