@@ -29,6 +29,8 @@ from vivavoce.web.cluster.scaling import Scale
 
 log = logging.getLogger("vivavoce")
 
+FIRST = 120.0
+"""Seconds in which a cluster without a machine for workers gets its first one."""
 LOOK = 1.0
 """Seconds between two looks at what machines and fronts there are."""
 
@@ -246,8 +248,11 @@ class Keeper:
     ) -> None:
         launcher = launcher or Actors(plan)
         control = Control(Seal(json.loads(plan.given)["key"]))
+        await asyncio.to_thread(demand, plan.least)
+        until = time.monotonic() + FIRST
+        while not await _cores() and time.monotonic() < until:  # noqa: ASYNC110 (Ray tells nobody)
+            await asyncio.sleep(LOOK)
         least, most = plan.wanted(await _cores())
-        await asyncio.to_thread(demand, least)
         there = len(members) or min(least, max(1, await _cores()))
         fleet = Fleet(launcher, control, Scale(there, there), drain=plan.drain, members=members)
         try:

@@ -23,7 +23,7 @@ WITHIN = 5.0
 """Seconds in which it answers, or has missed it."""
 RENEWED = 3_600.0
 """Seconds in which all workers are renewed."""
-START = 180.0
+START = 300.0
 """Seconds in which the cluster's first workers take calls."""
 
 
