@@ -53,6 +53,7 @@ MOST_KEPT = 200
 ENDING = 10.0
 """Seconds in which the calls end when the server does."""
 UNREACHED = "the caller was never reached"
+MOVED = "another server is to go on with the call"
 TAKEN = "another server has taken the call over"
 
 
@@ -110,7 +111,8 @@ class Desk:
         self.agents = faces(agents)
         self.models = models
         self.limits = limits or Limits()
-        rooms = rooms or Rooms(models, most=self.limits.calls, encoder=encoder, worker=name)
+        if rooms is None:
+            rooms = Rooms(models, most=self.limits.calls, encoder=encoder, worker=name)
         self.interpreting = Interpreting(agents, models, most=self.limits.calls, rooms=rooms)
         self.servers = servers or IceServers()
         self.records = records
@@ -353,7 +355,23 @@ class Desk:
         live = self.calls.get(call)
         if live is not None:
             live.taken = True
+            live.line.leave()
             self._tasks.spawn(live.hang_up(TAKEN), f"leave {call}")
+
+    async def _move(self, live: LiveCall) -> None:
+        """Leave a call to another worker, which its caller is to come back to."""
+        if self._keeper is None or self.records is None or live.conversation is None:
+            await live.hang_up("the server is shutting down")
+            return
+        live.taken = True
+        live.line.leave()
+        live.conversation.note_heard()
+        self._keeper.left(live.conversation.call)
+        try:
+            await self.records.flush()
+            await self.records.release(live.id)
+        finally:
+            await live.hang_up(MOVED)
 
     def find(self, ident: str, token: str) -> LiveCall | PastCall:
         """Return a call, live or over, for its caller.
@@ -394,6 +412,9 @@ class Desk:
     async def close(self, *, wait: float = 0.0) -> None:
         """Take no more calls, wait for those there are, and end what is left; idempotent.
 
+        Where there are other workers with the same records, calls are left to them, and not ended:
+        their callers are to come back.
+
         Args:
             wait: Seconds that calls may go on.
         """
@@ -402,7 +423,10 @@ class Desk:
             await asyncio.wait(set(self._running), timeout=wait)
         for live in list(self.calls.values()):
             with contextlib.suppress(Exception):
-                await live.hang_up("the server is shutting down")
+                if self.name and live.resumable and isinstance(live.conversation, Conversation):
+                    await self._move(live)
+                else:
+                    await live.hang_up("the server is shutting down")
         if self._running:
             await asyncio.wait(set(self._running), timeout=ENDING)
         await self.interpreting.close()

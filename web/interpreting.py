@@ -80,7 +80,7 @@ class Interpreting:
     ) -> None:
         self.interpreters: dict[str, Interpreter] = {}
         self.use(hosts)
-        self.rooms = rooms or Rooms(models, most=most, encoder=encoder)
+        self.rooms = Rooms(models, most=most, encoder=encoder) if rooms is None else rooms
         self.telephone: Telephone | None = None
         self._models = models
 

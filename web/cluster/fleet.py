@@ -25,7 +25,10 @@ LOOK = 0.5
 SILENT = 20
 """Looks that a draining worker may miss before it counts as dead."""
 MEASURE = 2.0
-"""Seconds between two measurements of how much all workers are used."""
+"""Seconds between two looks at how all workers stand."""
+HUNG = 15
+"""Looks in a row that a worker may miss before it is ended: half a minute, in which its callers
+have come back elsewhere, as far as they can."""
 
 
 class LaunchError(Exception):
@@ -385,17 +388,40 @@ class Fleet:
             self._let_go(youngest.name)
 
     async def _measure(self) -> None:
-        """Find out how much the workers are used, where their number depends on that."""
+        """Look how all stand: how much they are used, and whether one of them hangs."""
+        missed: dict[str, int] = {}
         while True:
             await asyncio.sleep(MEASURE)
-            scale = self._scaler.scale
-            if scale.least == scale.most or self._closing:
-                continue
-            states = []
-            for member in self.taking:
-                with contextlib.suppress(Exception):
-                    states.append(await self._warden.state(member))
+            members = self.taking
+            found = await asyncio.gather(*(self._look_at(each) for each in members))
+            missed = {
+                member.name: missed.get(member.name, 0) + 1
+                for member, state in zip(members, found, strict=True)
+                if state is None
+            }
+            for member in members:
+                if missed.get(member.name, 0) >= HUNG:
+                    await self._end_hung(member)
             before = self.wanted
-            if self._scaler.decide(states, time.monotonic()) != before:
+            if self._scaler.decide([each for each in found if each], time.monotonic()) != before:
                 log.info("%d workers are wanted now, not %d", self.wanted, before)
                 self._look.set()
+
+    async def _look_at(self, member: Member) -> WorkerState | None:
+        """Return how a worker stands; None if it does not answer."""
+        try:
+            return await self._warden.state(member)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it does not answer)
+            log.debug("%s", error)
+            return None
+
+    async def _end_hung(self, member: Member) -> None:
+        """End a worker that is there and answers nothing any more, so that it is replaced."""
+        if self._closing or member.name not in self._members or member.name in self._draining:
+            return
+        seconds = HUNG * MEASURE
+        log.error("worker %s has answered nothing for %.0f s: it is ended", member.name, seconds)
+        since = self._since.get(member.name, time.monotonic())
+        self._later(self._backoff.died(time.monotonic() - since))
+        await self._launcher.stop(member.name, 0.0)
+        self._forget(member.name)

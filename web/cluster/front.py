@@ -77,7 +77,7 @@ class Front:
         self.door = Door(exposure)
         self.draining = False
         self._seal = Seal(key)
-        self._spending = spending or Own()
+        self._spending = Own() if spending is None else spending
         self.placement = Placement(name or secrets.token_hex(4))
         self._quota = Quota(limits)
         self._began = time.monotonic()

@@ -64,6 +64,7 @@ async def clustered(
     worker_limits: Limits | None = None,
     routes: Any = (),
     desk: dict[str, Any] | None = None,
+    agents: Any = (),
     **front: Any,
 ) -> AsyncGenerator[Cluster]:
     """A front, and workers of these names; at the end no task may be left."""
@@ -73,9 +74,10 @@ async def clustered(
         made = Cluster(Front(exposure, limits, KEY, **front))
         for name in names or ("aaa", "bbb"):
             models = await stack.enter_async_context(humming())
-            agents = [host()]
             given = {"version": "test", **(desk or {})}
-            carries = Desk(agents, models, limits=worker_limits or limits, name=name, **given)
+            carries = Desk(
+                list(agents) or [host()], models, limits=worker_limits or limits, name=name, **given
+            )
             inside = Inside(name, KEY)
             server = CallServer(carries, exposure, routes=routes, inside=inside)
             inside.home = lambda server=server: server.home

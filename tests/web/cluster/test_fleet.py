@@ -22,6 +22,7 @@ class Yard:
         self.draining: set[str] = set()
         self.stopped: list[str] = []
         self.before_stop = lambda _: None
+        self.hung: set[str] = set()
         self.wrong = ""
         self.slow: asyncio.Event | None = None
         self.starting = 0
@@ -59,6 +60,8 @@ class Yard:
     async def state(self, member: Member) -> WorkerState:
         if member.name not in self.calls:
             raise ControlError("it is dead", absent=True)
+        if member.name in self.hung:
+            raise ControlError("it does not answer")
         calls = self.calls[member.name]
         return WorkerState(member.name, calls=calls, room=max(0, 10 - calls))
 
@@ -200,6 +203,21 @@ async def test_their_number_follows_their_use(monkeypatch):
         await until(lambda: len(seen.names) == 2)
         assert fleet.wanted == 2
         assert fleet.bounds == (1, 3)
+
+
+async def test_one_that_hangs_is_ended_and_one_that_stalled_is_not(monkeypatch):
+    monkeypatch.setattr("vivavoce.web.cluster.fleet.MEASURE", 0.01)
+    async with fleet_of(2) as (_fleet, yard, seen):
+        stalled, hung = (each.name for each in seen.members)
+        for _ in range(20):
+            yard.hung.add(stalled)
+            await asyncio.sleep(0.02)  # a look or two
+            yard.hung.discard(stalled)
+            await asyncio.sleep(0.03)
+        yard.hung.add(hung)
+        await until(lambda: hung not in seen.names and len(seen.names) == 2)
+        assert yard.stopped == [hung]
+        assert stalled in seen.names
 
 
 async def test_workers_that_were_there_before_are_kept():

@@ -16,10 +16,13 @@ from aiohttp import web
 
 from tests.web.calls import Browser, get, request
 from tests.web.cluster.clusters import KEY, clustered
+from tests.web.test_rooms import asks, booth, opened
 from tests.web.test_socket import Client, connected
 from vivavoce.web.cluster.fleet import Member
+from vivavoce.web.cluster.front import Front
 from vivavoce.web.cluster.names import worker_of_id, worker_of_token
 from vivavoce.web.cluster.proof import Asked, Seal
+from vivavoce.web.cluster.spending import Own
 from vivavoce.web.exposure import Exposure
 from vivavoce.web.limits import Limits
 from vivavoce.web.tokens import Signer
@@ -138,6 +141,58 @@ async def test_a_call_that_may_have_begun_is_never_sent_twice():
         assert lost.value.status == 502
         assert asked == [b"/api/offer", b"/api/ws"]
         assert cluster.calls() == {"bbb": 0}
+
+
+async def test_those_who_join_a_room_come_to_where_it_is():
+    async with clustered(agents=[booth()]) as cluster, contextlib.AsyncExitStack() as stack:
+        rooms = [await opened(cluster) for _ in range(2)]
+        assert {worker_of_id(room["room"]) for room in rooms} == {"aaa", "bbb"}
+        assert "interpret" in cluster.workers["aaa"].home
+        async with aiohttp.ClientSession() as http, http.get(f"{cluster.url}/") as home:
+            assert "interpret" in await home.text()  # there is nobody to talk to
+        for room in rooms:
+            for speaks in ("en", "fr"):
+                browser = await stack.enter_async_context(Browser(cluster.url))
+                await browser.call(**asks(room, speaks=speaks, name=speaks))
+                assert browser.answer["room"] == room["room"]
+                assert worker_of_id(browser.answer["call"]) == worker_of_id(room["room"])
+            where = f"{cluster.url}/api/rooms/{room['room']}"
+            assert len((await get(where))[1]["participants"]) == 2
+            key = {"key": room["key"]}
+            assert (await request("POST", f"{where}/end", json=key))[0] == 200
+        nowhere = {"request_data": {"room": "x-ccc", "speaks": "en"}, "sdp": "v=0", "type": "offer"}
+        assert (await request("POST", f"{cluster.url}/api/offer", json=nowhere))[0] in {400, 404}
+
+
+async def test_two_fronts_share_workers_bounds_and_used_tokens():
+    limits = Limits(per_address=3, starts=1_000, requests=1_000.0)
+    spending = Own()
+    async with (
+        clustered(exposure=GUARDED, limits=limits, spending=spending) as one,
+        Front(GUARDED, limits, KEY, spending=spending) as other,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        other.meet(one.members)
+        await one.until(lambda: len(other.placement.states()) == 2)
+        token = SIGNER.issue(time.time())
+        async with connected(one, f"/api/ws?token={token}") as client:
+            about = await begun(client)
+            assert (await request("GET", f"{other.url}/api/ws?token={token}"))[0] == 409
+            # Whichever front is asked, it is this call that answers.
+            path = f"{other.url}/api/calls/{about['call']}?token={about['resume']}"
+            assert (await get(path))[1]["call"] == about["call"]
+            async with connected(other, f"/api/ws?resume={about['resume']}") as back:
+                assert (await begun(back))["call"] == about["call"]
+                for _ in range(2):
+                    path = f"/api/ws?token={SIGNER.issue(time.time())}"
+                    await begun(await stack.enter_async_context(connected(other, path)))
+                told = lambda: sum(  # noqa: E731
+                    sum(state.addresses.values()) for state in one.front.placement.states()
+                )
+                await one.until(lambda: told() == 3)
+                path = f"{one.url}/api/ws?token={SIGNER.issue(time.time())}"
+                assert (await request("GET", path))[0] == 429
+        await stack.aclose()
 
 
 # -- who is let in
