@@ -188,8 +188,8 @@ class LoadSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     lag: float = Field(default=50.0, ge=0, le=10_000)
-    loop: float = Field(default=0.85, ge=0, le=1)
-    process: float = Field(default=0.95, ge=0, le=1)
+    loop: float = Field(default=0.70, ge=0, le=1)
+    process: float = Field(default=0.80, ge=0, le=1)
 
 
 class TraceSettings(BaseModel):

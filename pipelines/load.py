@@ -44,8 +44,8 @@ class Bounds:
     """
 
     lag: float = 50.0
-    loop: float = 0.85
-    process: float = 0.95
+    loop: float = 0.70
+    process: float = 0.80
     window: float = 3.0
     cost: float = 0.03
 

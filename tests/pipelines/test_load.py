@@ -69,7 +69,7 @@ def test_calls_that_begin_together_are_not_all_let_in():
 
 
 def test_it_takes_calls_again_when_some_have_ended():
-    process = Process(cost=0.04)
+    process = Process(cost=0.04, loop=0.85, process=0.95)
     for _ in range(20):
         process.strain.begin(process.now)
     process.run(10, loop=0.85)
