@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.ma  # some of numpy's functions load it when they are first used (20 ms)
 
 from vivavoce.pipelines.audio.smart_turn import RATE, SmartTurn
 from vivavoce.pipelines.audio.vad import SileroVad
+from vivavoce.pipelines.speakable import prepare
 
 
-def warm_up() -> SmartTurn:
+def warm_up(languages: Iterable[str] = ("en",)) -> SmartTurn:
     """Load the models that run in this process, and run each once. Takes about 0.2 s.
 
     What is in memory then stays for good, so the garbage collector is told to leave it alone: it
     would otherwise walk through all of it once in a while, and every call of the process would
     stand still for 15 to 150 ms. Call it at start-up, before there are calls, on any thread.
+
+    Args:
+        languages: What is going to be spoken: how its numbers and dates are read is loaded, too.
+            Any other language is loaded at its first reply, which holds up all calls for 20 ms.
 
     Returns:
         The end-of-turn model, which all calls share.
@@ -27,6 +33,8 @@ def warm_up() -> SmartTurn:
     SileroVad.warm()
     smart_turn = SmartTurn()
     smart_turn.probability(np.zeros(RATE, np.int16))
+    for language in languages:
+        prepare(language)
     # Garbage that is left alone would never be collected.
     gc.collect()
     gc.freeze()

@@ -5,14 +5,18 @@ import sys
 
 SCRIPT = """
 import gc
+import sys
 import numpy as np
 from vivavoce.pipelines.audio.smart_turn import SmartTurn
 from vivavoce.pipelines.audio import silero, weights
+from vivavoce.pipelines import spelled
 from vivavoce.pipelines.warm import warm_up
 
 assert not gc.get_freeze_count()
 model = warm_up()
 assert isinstance(model, SmartTurn)
+assert "numpy.ma" in sys.modules
+assert spelled._engine.cache_info().currsize == 1
 assert (weights.locate(weights.SILERO), 16_000) in silero._networks
 assert gc.get_freeze_count() > 10_000
 # What remains to be looked through is next to nothing.
