@@ -275,7 +275,7 @@ class Desk:
             DeskError: There is none, or it is over.
         """
         for live in self.calls.values():
-            if live.is_caller(token):
+            if live.is_caller(token) and not live.taken:
                 return live
         self._forget()
         if any(live.is_caller(token) for live in self.past.values()):

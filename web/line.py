@@ -40,6 +40,7 @@ from vivavoce.web import rtvi
 from vivavoce.web.leg import BLOCK, Leg
 from vivavoce.web.limits import Bucket
 from vivavoce.web.narrator import Narrator
+from vivavoce.web.stream import StreamLeg
 from vivavoce.web.webrtc import Peer
 
 log = logging.getLogger("vivavoce")
@@ -113,6 +114,7 @@ class Line:
         self._version = version
         self.recording = recording
         self.appends = False
+        self._left = False
         self._wait = wait
         self._input = Passage("WebInput")
         self._output = Passage("WebOutput")
@@ -234,6 +236,12 @@ class Line:
             self._telling = self._tasks.spawn(self._narrate(conversation, narrator), "narrator")
             self._tasks.spawn(self._watch(narrator), "watch")
 
+    def leave(self) -> None:
+        """Tell the client nothing more, not even that it is over: the call goes on elsewhere."""
+        self._left = True
+        if isinstance(self._leg, StreamLeg):
+            self._leg.goes_on = True
+
     async def finish(self) -> None:
         """Tell the client that it is over, and close its connection; idempotent."""
         if self._finished:
@@ -245,7 +253,7 @@ class Line:
                 await asyncio.wait({self._telling}, timeout=FAREWELL)
             leg = self._leg
             if leg is not None:
-                if self._narrator is not None:
+                if self._narrator is not None and not self._left:
                     leg.write(_LEFT)
                 await leg.close()
         finally:
@@ -299,7 +307,7 @@ class Line:
     # Inside: what the client is told.
 
     def _tell(self, text: str) -> None:
-        if self._ready and self._leg is not None:
+        if self._ready and self._leg is not None and not self._left:
             self._leg.write(text)
 
     async def _narrate(self, conversation: Talk, narrator: Narrator) -> None:

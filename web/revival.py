@@ -115,7 +115,7 @@ async def claim(records: Records, token: str, within: float) -> Lost:
     if why:
         await release(records, lost.id)
         raise DeskError(410, "not_resumable", str(why))
-    log.warning("call %s: taken over, its server is lost; away for %.1f s", lost.id, claimed.away)
+    log.warning("call %s goes on here; nobody was there for %.1f s", lost.id, claimed.away)
     return lost
 
 

@@ -110,6 +110,14 @@ class Keeper:
         if self._looking is None or self._looking.done():
             self._looking = self._tasks.spawn(self._look(), "look at calls")
 
+    def left(self, call: Call[Any]) -> None:
+        """Put a call as it is now, and follow it no more: another server goes on with it."""
+        followed = self._following.pop(call.id, None)
+        if followed is not None:
+            self._put(followed)
+            assert followed.task is not None
+            followed.task.cancel()
+
     def ended(self, call: Call[Any], record: dict[str, Any]) -> None:
         """Put what a call has come to, and keep its recording, which is finished.
 

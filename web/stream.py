@@ -62,6 +62,7 @@ class StreamLeg:
     Attributes:
         name: Names it.
         told: Who takes its messages.
+        goes_on: The call is not over when this is closed: its client is to come back (1012).
     """
 
     kind = "websocket"
@@ -70,6 +71,7 @@ class StreamLeg:
         self.name = secrets.token_urlsafe(12)
         self.rate = rate
         self.told: Told | None = None
+        self.goes_on = False
         self._socket = socket
         self._live = live
         self._waiting: deque[Int16] = deque()
@@ -202,7 +204,11 @@ class StreamLeg:
         await self._tasks.close()
         with contextlib.suppress(TimeoutError, ConnectionError):
             async with asyncio.timeout(CLOSE):
-                await self._socket.close(code=WSCloseCode.OK, message=b"the call is over")
+                if self.goes_on:
+                    text = b"the call goes on: come back"
+                    await self._socket.close(code=WSCloseCode.SERVICE_RESTART, message=text)
+                else:
+                    await self._socket.close(code=WSCloseCode.OK, message=b"the call is over")
 
     def _gone(self) -> None:
         self._closed.set()

@@ -14,6 +14,7 @@ from typing import Any
 from tests.web.calls import Browser, get, host, serving
 from tests.web.test_socket import Client, connected
 from vivavoce.agent import Agent, Interpreter
+from vivavoce.web.records import Query
 from vivavoce.web.revival import digest
 from vivavoce.web.store import Store
 from vivavoce.web.store_files import FileRecordings
@@ -287,3 +288,29 @@ async def test_a_session_that_ends_with_its_server_says_so_in_its_record(tmp_pat
 def test_a_digest_is_of_the_secret_alone():
     assert digest("w1.secret") == digest("w2.secret") == digest("secret") != digest("secre")
     assert "secret" not in digest("w1.secret")
+
+
+async def test_a_worker_that_is_stopped_leaves_its_calls_to_another(tmp_path):
+    async with (
+        making(tmp_path, recorded=True) as one,
+        making(tmp_path, recorded=True) as two,
+        serving(waiter([]), records=one, name="w1") as first,
+        serving(waiter([]), records=two, name="w2") as second,
+    ):
+        async with there(first) as client:
+            begun = await client.event("call")
+            assert begun["resume"].startswith("w1.")
+            await answered(client, "Good evening.")
+            await types(client, "soup")
+            await answered(client, "that makes 1")
+            await first.desk.close()
+            await client.until(lambda: client.socket.closed)
+            assert client.socket.close_code == 1012
+            assert not client.events("call_ended")  # it is not over
+        assert not first.desk.calls
+        async with there(second, begun["resume"]) as client:
+            assert (await client.event("call"))["call"] == begun["call"]
+            await types(client, "cheese")
+            await answered(client, "first you said soup, that makes 2")
+        (entry,) = (await two.search(Query())).entries
+        assert entry.live
