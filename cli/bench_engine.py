@@ -54,8 +54,7 @@ def bench_agent(where: str) -> Agent[Any]:
     if not where:
         return Agent(INSTRUCTIONS, name="bench", voice="en_paul_neutral")
     agent: Agent[Any] = copy.copy(load_agent(where))
-    # Callers begin to talk at once, and are silent between their turns.
-    agent.greeting = None
+    # Callers are silent between their turns, and nobody is to ask where they are.
     agent.silence = Silence(ask_after=None)
     return agent
 
@@ -141,7 +140,12 @@ async def run(options: Mapping[str, Any]) -> None:
 
             try:
                 await QUESTIONS.serve(
-                    {"url": server.url, "agent": agent.name, "models": models.names},
+                    {
+                        "url": server.url,
+                        "agent": agent.name,
+                        "greets": agent.greets,
+                        "models": models.names,
+                    },
                     {
                         "mark": watch.mark,
                         "figures": watch.figures,

@@ -16,7 +16,7 @@ import numpy as np
 
 from vivavoce.agent.ledger import STAGES
 from vivavoce.pipelines.benching import machine
-from vivavoce.pipelines.benching.callers import TurnCaller, order
+from vivavoce.pipelines.benching.callers import PatientCaller, TurnCaller, order
 from vivavoce.pipelines.benching.child import Child
 from vivavoce.pipelines.benching.clip import Clip
 from vivavoce.pipelines.benching.knee import Knee, judge
@@ -26,6 +26,7 @@ from vivavoce.pipelines.benching.plan import FIXED, LONG, REPLY, SHORT, SPARE, S
 from vivavoce.pipelines.benching.spread import fit, summary
 from vivavoce.pipelines.benching.take import Take, answer
 from vivavoce.pipelines.lag import LoopLag
+from vivavoce.pipelines.load import usable_cores
 from vivavoce.sandbox.launch import Sandbox
 
 ENGINE = "vivavoce.cli.bench_engine"
@@ -37,6 +38,8 @@ TARDY = 0.030
 """How late (s) a block of the caller's may be: a turn of which one was later is played again."""
 PAUSE = 1.0
 """Seconds between two looks at what the process uses."""
+GREETING = 3.0
+"""Seconds in which an agent's greeting has begun."""
 SETTLE = 10.0
 """Seconds in which calls must be over once they are hung up."""
 
@@ -115,7 +118,7 @@ class Bench:
             lag.close()
         used, stolen = machine.shares(before, machine.read_clocks())
         signs = machine.Signs(
-            cores=machine.usable_cores(),
+            cores=usable_cores(),
             used=used,
             stolen=stolen,
             lag=lag.p99,
@@ -183,6 +186,8 @@ class Bench:
             share = (plan.latency_seconds - 14.0) / (plan.turns + 1)
             try:
                 async with Line(http, child.ready["url"]) as line:
+                    if child.ready["greets"]:
+                        await line.play(PatientCaller(first=GREETING))
                     await child.ask("mark")
                     for number, clip in enumerate(said):
                         if len(takes) == plan.turns:
@@ -214,11 +219,15 @@ class Bench:
         found: dict[str, Any] = {"core": list(core), "rows": rows, "carries": 0, "why": ""}
         self.result["capacity"] = found
         alone = self.result.get("latency", {}).get("v2v", {}).get("p95")
+        tried: set[int] = set()
         while (calls := knee.next) is not None:
             self._tell(f"{calls} calls at once" if calls > 1 else "one call, as the others will be")
             row = await self._step(http, core, calls)
             alone = row["v2v_ms"].get("p95") if calls == 1 else alone
             verdict = judge(row, alone or 0.0)
+            if verdict.callers and calls not in tried:
+                tried.add(calls)  # once more: it may have been something else that ran just then
+                continue
             row["why"], row["callers"] = verdict.why, verdict.callers
             knee.add(calls, verdict)
             rows.append(row)
@@ -240,6 +249,8 @@ class Bench:
                 # A call that breaks down is one without its answers: that is a result.
                 with contextlib.suppress(LineError):
                     async with Line(http, child.ready["url"]) as line:
+                        if child.ready["greets"]:
+                            await line.play(PatientCaller(number, GREETING))
                         for turn in range(turns + 1):
                             caller = TurnCaller(clip, number * 31 + turn)
                             takes.append((await line.play(caller), caller))

@@ -75,10 +75,14 @@ def slope(xs: Sequence[float], ys: Sequence[float]) -> Slope | None:
     return Slope(float(np.median(slopes)), float(slopes[low]), float(slopes[high]))
 
 
-def grown(samples: Sequence[Mapping[str, float]]) -> tuple[Slope | None, float]:
-    """Return by how many MB an hour memory grows, and how many MB one live call takes.
+def grown(samples: Sequence[Mapping[str, Any]], what: str = "rss_mb") -> tuple[Slope | None, float]:
+    """Return by how much memory grows in an hour, and how much of it one live call takes.
 
     What live calls take is told apart by least squares: there are not always as many.
+
+    Args:
+        samples: What the server said, with `at` (s) and `calls`.
+        what: Which of its figures: megabytes, or `blocks` of Python's allocator.
     """
     if not samples:
         return None, 0.0
@@ -89,11 +93,11 @@ def grown(samples: Sequence[Mapping[str, float]]) -> tuple[Slope | None, float]:
         return None, 0.0
     hours = np.asarray([each["at"] for each in kept]) / 3600
     calls = np.asarray([each["calls"] for each in kept], np.float64)
-    memory = np.asarray([each["rss_mb"] for each in kept])
+    held = np.asarray([each[what] for each in kept], np.float64)
     design = np.column_stack([np.ones(len(kept)), calls, hours])
-    solved, *_ = np.linalg.lstsq(design, memory, rcond=None)
-    each = float(min(max(solved[1], 0.0), 10.0))
-    return slope(hours.tolist(), (memory - each * calls).tolist()), each
+    solved, *_ = np.linalg.lstsq(design, held, rcond=None)
+    each = float(max(solved[1], 0.0))
+    return slope(hours.tolist(), (held - each * calls).tolist()), each
 
 
 def faults(record: Mapping[str, Any]) -> list[str]:
@@ -205,4 +209,7 @@ def memory(samples: Sequence[Mapping[str, float]], calls: int) -> Check:
         f"{found.each:+.2f} MB an hour ({found.low:+.2f} to {found.high:+.2f}) after the warm-up,"
         f" {by_call:+.2f} kB a call that was; a live call takes {each:.1f} MB"
     )
+    blocks, _ = grown(samples, "blocks")
+    if blocks is not None:
+        told += f"; Python's own objects: {blocks.each:+,.0f} blocks an hour"
     return Check(name, found.low <= LEAK, told)

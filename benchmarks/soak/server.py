@@ -17,6 +17,7 @@ import asyncio  # noqa: E402
 import gc  # noqa: E402
 import logging  # noqa: E402
 import re  # noqa: E402
+import sys  # noqa: E402
 import threading  # noqa: E402
 import time  # noqa: E402
 from collections import Counter  # noqa: E402
@@ -139,6 +140,8 @@ class Watch:
             "at": time.monotonic(),
             "cpu": time.process_time(),
             "rss_mb": round(resident(), 2),
+            # Of Python's own allocator: what grows in memory and not here is no object of ours.
+            "blocks": sys.getallocatedblocks(),
             "calls": len(self._desk.calls),
             "tasks": sum(held["tasks"].values()),
             "threads": len(held["threads"]),

@@ -34,6 +34,26 @@ class Caller(Protocol):
         """Return block `number` (`BLOCK` samples, int16), or None when the take is over."""
 
 
+class PatientCaller:
+    """Says nothing and hears a greeting out.
+
+    Args:
+        seed: Of the room's noise.
+        first: Seconds in which the greeting begins, if there is one.
+    """
+
+    def __init__(self, seed: int = 0, first: float = PEACE) -> None:
+        self._room = room(2.0, seed)
+        self._first = first
+
+    def block(self, number: int, take: Take) -> Samples | None:
+        """See `Caller`."""
+        now = number * BLOCK / RATE
+        if now > LONGEST or (now > self._first and take.silent_since(now) > PEACE):
+            return None
+        return _noise(self._room, number * BLOCK)
+
+
 class TurnCaller:
     """Says one utterance and waits until the answer is over.
 

@@ -27,7 +27,7 @@ def samples(hours: float, leak: float, seed: int = 1) -> list[dict[str, Any]]:
         warm = 30 * (1 - np.exp(-at / 400))
         noise = float(dice.normal(0, 1)) + (40 if dice.random() < 0.01 else 0)
         rss = 200 + warm + 1.4 * calls + leak * at / 3600 + noise
-        found.append({"at": float(at), "calls": calls, "rss_mb": rss, "tasks": 9 * calls,
+        found.append({"at": float(at), "calls": calls, "rss_mb": rss, "tasks": 9 * calls, "blocks": 900_000 + 5_000 * calls,
                       "lag_ms": {"p99": 2.0}})  # fmt: skip
     return found
 

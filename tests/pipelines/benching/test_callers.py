@@ -9,6 +9,7 @@ from vivavoce.pipelines.benching.callers import (
     PATIENCE,
     PEACE,
     CuttingCaller,
+    PatientCaller,
     TurnCaller,
     order,
     room,
@@ -50,6 +51,12 @@ def test_the_last_voiced_sample_is_where_the_label_says(seed):
 def test_phases_differ_so_that_no_window_lines_up():
     begins = {TurnCaller(clip(), seed).begin % 0.02 for seed in range(20)}
     assert len(begins) > 10
+
+
+def test_a_greeting_is_heard_out():
+    seconds = len(talk(PatientCaller(first=2.0), Take(), lambda now: 1.0 < now < 4.0)) / RATE
+    assert seconds == pytest.approx(4.0 + PEACE, abs=0.1)
+    assert len(talk(PatientCaller(first=2.0), Take())) / RATE == pytest.approx(2.0, abs=0.1)
 
 
 def test_a_turn_without_an_answer_is_given_up():
