@@ -20,6 +20,7 @@ from vivavoce.pipelines.interpret.seat import Seat
 from vivavoce.pipelines.interpret.seating import Person, SeatingError
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.consent import Consent
+from vivavoce.pipelines.speakable import prepare
 from vivavoce.pipelines.talk import Talk
 from vivavoce.web import rtvi
 from vivavoce.web.live import DeskError, LiveCall, Wish
@@ -51,12 +52,17 @@ def encoder(rate: int) -> Encode:
 def faces(hosts: Sequence[Host]) -> dict[str, Agent[Any]]:
     """Return who takes calls, by name: of an interpreter, what a call knows of it.
 
+    The languages that they speak are loaded: at a first reply that would hold up all calls (20 ms).
+
     Raises:
         ValueError: There is nobody, or two have one name.
     """
     found = {host.name: face(host) for host in hosts}
     if not hosts or len(found) != len(hosts):
         raise ValueError("give at least one agent, and each another name: Agent(name=...)")
+    for agent in found.values():
+        for language in agent.languages:
+            prepare(language)
     return found
 
 
