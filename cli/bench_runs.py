@@ -34,6 +34,7 @@ REST = 3.0
 """Seconds for which the machine is watched before anything runs."""
 ROUNDS = 5
 """Requests to each backend alone."""
+QUICK_ROUNDS = 2
 TARDY = 0.030
 """How late (s) a block of the caller's may be: a turn of which one was later is played again."""
 PAUSE = 1.0
@@ -172,13 +173,13 @@ class Bench:
         plan = self.plan
         again = plan.turns // 2
         said = [self.clips[n] for n in order(plan.turns + again + 1, len(self.clips), 5)]
-        first = self.clips[0]
-        script = [*[first] * (ROUNDS + 1), *said, *[first] * 3]
+        first, rounds = self.clips[0], QUICK_ROUNDS if plan.quick else ROUNDS
+        script = [*[first] * (rounds + 1), *said, *[first] * 3]
         takes: list[tuple[Take, TurnCaller]] = []
         records: list[dict[str, Any]] = []
         self._tell("the backends alone")
         async with self._engine(core, script, SHORT, live=plan.live) as child:
-            alone = await child.ask("backends", within=300, rounds=ROUNDS)
+            alone = await child.ask("backends", within=300, rounds=rounds)
             self.result["backends"]["alone_ms"] = alone
             self.result["backends"]["models"] = child.ready["models"]
             self._done(14.0)

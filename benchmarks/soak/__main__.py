@@ -51,18 +51,24 @@ class SoakError(RuntimeError):
     """It could not be run; the message says what to do."""
 
 
-def knee(share: float) -> int:
+def knee(share: float, path: Path = RESULTS / "capacity.json") -> int:
     """Return a share of the calls that one core carries, as `benchmarks.capacity` found.
+
+    Over websockets, or, where only that was measured, over a pipe.
 
     Raises:
         SoakError: It has not been measured.
     """
-    path = RESULTS / "capacity.json"
     try:
-        carries = json.loads(path.read_text(encoding="utf-8"))["engines"]["ours"]["carries"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise SoakError(f"{path} has no knee: run `benchmarks.capacity`, or give --calls") from None
-    return max(1, round(share * int(carries)))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        part = found.get("websocket") or found["engines"]
+        carries = int(part["ours"]["carries"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        carries = 0
+    if carries < 1:
+        text = f"{path.name} has no knee: run `python -m benchmarks.capacity`, or give --calls"
+        raise SoakError(text)
+    return max(1, round(share * carries))
 
 
 class Soak:

@@ -168,6 +168,10 @@ class Watch:
             "records_waiting": self._desk.records.waiting if self._desk.records else 0,
             "records_lost": self._desk.records.lost if self._desk.records else 0,
             "rss_mb": round(resident(), 2),
+            "blocks": sys.getallocatedblocks(),
+            "objects": dict(
+                Counter(type(each).__name__ for each in gc.get_objects()).most_common(80)
+            ),
             "logged": dict(self._errors.counted.most_common()),
             "traces": self._errors.traces,
             "unhandled": self._errors.unhandled,

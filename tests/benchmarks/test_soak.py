@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.soak.__main__ import SoakError, knee
 from benchmarks.soak.judge import faults, grown, kept, left, memory, slope
 from benchmarks.soak.picture import draw
 from benchmarks.soak.weather import FAULTS, spells
@@ -133,6 +134,19 @@ def test_every_fault_comes_and_the_sandbox_knows_it():
         given = {"faults": {spell.stage: [spell.fault]}}
         parsed = Profile.parse("key", given)
         assert parsed.faults[spell.stage]  # type: ignore[index]
+
+
+def test_calls_are_a_share_of_what_a_core_carries(tmp_path: Path):
+    path = tmp_path / "capacity.json"
+    with pytest.raises(SoakError, match="give --calls"):
+        knee(0.7, path)
+    path.write_text('{"engines": {"ours": {"carries": 30}}}')
+    assert knee(0.7, path) == 21
+    path.write_text('{"engines": {}, "websocket": {"ours": {"carries": 20}}}')
+    assert knee(0.7, path) == 14
+    path.write_text('{"engines": {"ours": {"carries": 0}}}')
+    with pytest.raises(SoakError, match="no knee"):
+        knee(0.7, path)
 
 
 def test_a_picture_is_drawn(tmp_path: Path):
