@@ -67,9 +67,15 @@ def plan_of(spec: WorkerSpec, cluster: Cluster, drain: float, here: Path, *, nea
     if not near:
         if spec.out is not None:
             raise ServeError("--out is a folder on one machine: keep records in PostgreSQL")
-        found = home(spec.agents, here)
+        files = [each for each in (spec.setup, spec.phone) if each is not None]
+        found = home((*spec.agents, *files), here)
         agents = tuple(inside(where, here) for where in spec.agents)
         parcel, folder = (pack(found) if found is not None else b""), ""
+        spec = replace(
+            spec,
+            setup=None if spec.setup is None else inside(spec.setup, here),
+            phone=None if spec.phone is None else inside(spec.phone, here),
+        )
     spec = replace(
         spec,
         name="",
@@ -158,6 +164,9 @@ async def _serve(
                 if url and settings.needs_sandbox and not near:
                     text = "the sandbox would run on this machine alone: start one"
                     raise ServeError(f"{text} (`vivavoce sandbox`) and give VIVAVOCE_SANDBOX_URL")
+                if not near and setup.records.where and "://" not in setup.records.where:
+                    text = "[records] is a folder on one machine: keep records in PostgreSQL"
+                    raise ServeError(text)
                 own = {"sandbox_url": url, "sandbox_key": key} if url else {}
                 spec = replace(spec, settings={**spec.settings, **own})
 

@@ -22,7 +22,7 @@ def home(agents: Sequence[str], here: Path) -> Path | None:
     """Return the folder that has to be sent for agents to be found; None: none of them is a file.
 
     Args:
-        agents: file.py, file.py:name or module:name.
+        agents: file.py, file.py:name or module:name; or other files.
         here: The working folder: what is in it is sent, since agents read files beside them.
 
     Raises:
@@ -31,7 +31,7 @@ def home(agents: Sequence[str], here: Path) -> Path | None:
     found = None
     for where in agents:
         path = Path(where.rpartition(":")[0] if ":" in where else where)
-        if path.suffix != ".py" and not path.is_file():
+        if path.suffix != ".py" and not (here / path).is_file():
             continue  # a module: it is installed on every machine
         if not (here / path).resolve().is_relative_to(here.resolve()):
             raise ParcelError(
@@ -45,7 +45,7 @@ def home(agents: Sequence[str], here: Path) -> Path | None:
 def inside(where: str, here: Path) -> str:
     """Return an agent's name as it is below the folder that is sent."""
     path, colon, name = where.rpartition(":") if ":" in where else (where, "", "")
-    if Path(path).suffix != ".py" and not Path(path).is_file():
+    if Path(path).suffix != ".py" and not (here / path).is_file():
         return where
     return str((here / path).resolve().relative_to(here.resolve())) + colon + name
 

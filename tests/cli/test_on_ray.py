@@ -58,7 +58,10 @@ def test_a_plan_for_several_machines_sends_the_folder(tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "host.py").write_text(AGENT)
     cluster = Cluster("10.0.0.5:6379", Scale(2, 8))
-    plan = plan_of(spec_of(), cluster, 5.0, tmp_path, near=False)
+    (tmp_path / "web.toml").write_text("")
+    spec = spec_of(setup=str(tmp_path / "web.toml"))
+    plan = plan_of(spec, cluster, 5.0, tmp_path, near=False)
+    assert WorkerSpec.from_json(plan.given).setup == "web.toml"
     assert (plan.folder, plan.least, plan.most) == ("", 2, 8)
     unpack(plan.parcel, tmp_path / "there")
     assert (tmp_path / "there" / "host.py").read_text() == AGENT
