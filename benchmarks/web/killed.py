@@ -199,7 +199,7 @@ async def calling(url: str, resume: str = "") -> AsyncGenerator[Caller]:
                 opened = await http.ws_connect(f"{url}/api/ws?rate=16000&resume={resume}")
                 break
             except aiohttp.WSServerHandshakeError as error:
-                if error.status != 503 or time.monotonic() > until:
+                if error.status not in {429, 503} or time.monotonic() > until:
                     raise
             except aiohttp.ClientError:
                 if time.monotonic() > until:
