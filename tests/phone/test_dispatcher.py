@@ -63,17 +63,17 @@ async def dispatcher(
 
 
 async def control(folder: Path, *words: str) -> str:
-    """Ask the running Kamailio as an operator does."""
+    """Ask the running Kamailio as an operator does; "" while it does not answer."""
     async with running(needs("kamcmd"), "-s", f"unix:{folder}/ctl", *words, cwd=folder) as it:
-        assert await asyncio.wait_for(it.process.wait(), 10) == 0, it.text
-    return it.text
+        code = await asyncio.wait_for(it.process.wait(), 30)
+    return "" if code else it.text
 
 
 async def until_listed(folder: Path, good) -> None:
     """Wait until what `dispatcher.list` says is good."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
-            if (folder / "ctl").exists() and good(await control(folder, "dispatcher.list")):
+            if good(await control(folder, "dispatcher.list")):
                 return
             await asyncio.sleep(0.2)
 
@@ -195,7 +195,7 @@ async def test_calls_of_sipp_are_spread_and_each_ends_where_it_is(
             assert await line.over(5)
             assert line.farewell == "the caller hung up"
         if more:
-            assert "error" not in await control(tmp_path, "dispatcher.reload")
+            assert "Ok" in await control(tmp_path, "dispatcher.reload")
 
 
 async def test_a_carrier_by_tls_reaches_stations_by_udp(station, tmp_path):
