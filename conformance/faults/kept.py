@@ -1,0 +1,152 @@
+"""What was kept of a call, and whether anything is lost: every utterance is accounted for."""
+
+from __future__ import annotations
+
+import contextlib
+import wave
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conformance.faults.caller import Said
+from conformance.frame import words
+
+SHARE = 0.6
+"""Share of an utterance's words that must stand in the transcript for it to be there."""
+SLACK = 2.0
+"""How far the two clocks of a call, its caller's and its own, may be apart (s)."""
+LATE = 30.0
+"""How late what was said may have come through a line that was held up (s)."""
+BEFORE, AFTER = 2.0, 30.0
+"""Around an utterance, within which a failure in the record explains that it is not (s)."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is left of a call.
+
+    Attributes:
+        found: There is a record.
+        ended: Why the call ended, as it says.
+        live: It says that the call goes on.
+        finished: Utterances that the caller finished.
+        there: Of these, those in the transcript.
+        explained: Of the others, those whose loss the record explains, each with the words.
+        lost: Of the others, those that it does not: the caller was not heard and nobody knows.
+        turns: Replies with a latency in the ledger.
+        exact: Of these, those whose stages sum to the total.
+        recorded: Seconds of recording; None where there is none that plays.
+        failures: The failures that it names, by stage and class.
+    """
+
+    found: bool = False
+    ended: str = ""
+    live: bool = False
+    finished: int = 0
+    there: int = 0
+    explained: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    turns: int = 0
+    exact: int = 0
+    recorded: float | None = None
+    failures: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if not self.found:
+            return "no record"
+        parts = [f"{self.there} of {self.finished} utterances in the transcript"]
+        if self.explained:
+            parts.append(f"{len(self.explained)} accounted for ({self.explained[0]})")
+        parts.append(f"ledger {self.exact} of {self.turns} exact")
+        playable = "no recording" if self.recorded is None else "recording plays"
+        return ", ".join([*parts, playable])
+
+
+def judge(
+    record: dict[str, Any] | None,
+    said: Sequence[Said],
+    began: float,
+    recording: Path | None = None,
+    *,
+    wordless: bool = False,
+) -> Kept:
+    """Compare what was said with what was kept. Pure, but for the recording.
+
+    Args:
+        record: The record; None where there is none.
+        said: What the caller said.
+        began: When the call began on the caller's clock (s).
+        recording: Where its recording should be.
+        wordless: That a voice was heard, as the record's events tell, accounts for an utterance:
+            of those of which the transcriber says that there was nothing in them.
+    """
+    finished = [each for each in said if each.ended is not None]
+    kept = Kept(finished=len(finished))
+    if record is None:
+        kept.lost = [each.text for each in finished]
+        return kept
+    kept.found, kept.ended, kept.live = True, record["ended"], bool(record.get("live"))
+    entries = record["transcript"]
+    entries = entries.get("entries", []) if isinstance(entries, dict) else entries
+    pools = [
+        (e["started"], e["ended"], Counter(words(e["text"])))
+        for e in entries
+        if e["kind"] == "caller"
+    ]
+    events = record.get("events", [])
+    failures = [each for each in events if each["event"] == "failed"]
+    for each in failures:
+        failure = each["failure"]
+        name = f"{failure.get('stage')}/{failure.get('error') or 'other'}"
+        kept.failures[name] = kept.failures.get(name, 0) + 1
+    # From the last one on: of one thing that was said twice and understood once, it is the last.
+    for each in reversed(finished):
+        if _take(pools, each.text, each.started - began, (each.ended or 0.0) - began):
+            kept.there += 1
+            continue
+        since, until = each.started - began - BEFORE, (each.ended or 0.0) - began + AFTER
+        why = [f for f in failures if since <= f["at"] <= until]
+        if why:
+            failure = why[0]["failure"]
+            kept.explained.append(f"{failure['stage']}/{failure.get('error') or 'other'}")
+        elif wordless and _voiced(events, each.started - began, (each.ended or 0.0) - began):
+            kept.explained.append("a voice without words")
+        elif not kept.live and kept.ended not in {"the caller hung up", ""} and each is said[-1]:
+            kept.explained.append(kept.ended)
+        else:
+            kept.lost.append(each.text)
+    for entry in entries:
+        if entry["kind"] == "agent" and entry.get("latency"):
+            kept.turns += 1
+            stages = entry["latency"]["stages_us"]
+            kept.exact += sum(stages.values()) == entry["latency"]["total_us"]
+    kept.recorded = playable(recording) if recording is not None else None
+    return kept
+
+
+def _voiced(events: Sequence[dict[str, Any]], started: float, ended: float) -> bool:
+    stops = [each["at"] for each in events if each["event"] == "caller_stopped"]
+    return any(started < at < ended + SLACK for at in stops)
+
+
+def _take(
+    pools: list[tuple[float, float, Counter[str]]], text: str, started: float, ended: float
+) -> bool:
+    """Take an utterance's words out of an entry of that time which has enough of them."""
+    wanted = Counter(words(text))
+    for since, until, pool in reversed(pools):
+        then = since < ended + LATE and until > started - SLACK
+        if then and (pool & wanted).total() >= SHARE * wanted.total():
+            pool.subtract(pool & wanted)
+            return True
+    return False
+
+
+def playable(path: Path) -> float | None:
+    """Return how long a recording plays (s); None where it does not."""
+    with contextlib.suppress(OSError, EOFError, wave.Error), wave.open(str(path)) as wav:
+        if wav.getnchannels() == 2 and wav.getnframes():
+            return wav.getnframes() / wav.getframerate()
+    return None

@@ -1,0 +1,376 @@
+"""Rows: what happens between a caller and the server, over sockets and over WebRTC."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Self
+
+import aiohttp
+import numpy as np
+from aiortc import RTCSessionDescription
+
+from conformance.faults.caller import Caller, SocketCaller
+from conformance.faults.house import House, Plan
+from conformance.faults.providers import row
+from conformance.faults.row import WHEN, Act, Finding, Lab, Row, Scene, hold
+from conformance.faults.wire import Wire
+from tests.web.calls import Browser
+from vivavoce.pipelines.audio.convert import Int16
+
+SOCKET, BROWSER = "a caller's socket", "a browser's connection"
+
+
+async def nothing(_scene: Scene) -> None:
+    """Break nothing: the line is bad from the start."""
+
+
+def rows() -> Iterator[Row]:
+    """Return all of them."""
+    yield from _sockets()
+    yield from _browsers()
+
+
+# -- websockets
+
+
+def _sockets() -> Iterator[Row]:
+    def wired(fault: str, act: Callable[[Wire], Act], **more: Any) -> Row:
+        name = f"{SOCKET}: {fault}"
+        made = act(Wire("http://127.0.0.1:1"))
+        return Row(SOCKET, fault, WHEN[made.at], partial(_wired, name=name, act=act), **more)
+
+    def down(seconds: float) -> Callable[[Wire], Act]:
+        def act(wire: Wire) -> Act:
+            async def strike(scene: Scene) -> None:
+                async def pause() -> None:
+                    await wire.turn("down")
+                    await asyncio.sleep(seconds)
+                    scene.mark("lift")
+                    await wire.turn("up")
+
+                scene.task = asyncio.create_task(pause(), name="down")
+
+            lost = seconds > 20
+            return Act(strike, at="after 2", own=lost, unanswered=(3,) if lost else ())
+
+        return act
+
+    yield wired("nothing passes for 3 s", down(3))
+    yield wired("nothing passes for 30 s", down(30))
+
+    def reset(wire: Wire) -> Act:
+        async def strike(_scene: Scene) -> None:
+            wire.reset()
+
+        return Act(strike, at="reply 2")
+
+    yield wired("reset; the client comes back", reset)
+
+    def half_open(wire: Wire) -> Act:
+        async def strike(_scene: Scene) -> None:
+            await wire.turn("down")
+
+        return Act(strike, at="after 2", own=True, unanswered=(3,))
+
+    yield wired("half open: the caller is gone and nobody says so", half_open)
+
+    def late(wire: Wire) -> Act:
+        async def strike(_scene: Scene) -> None:
+            wire.delay = 0.3
+
+        async def lift(_scene: Scene) -> None:
+            wire.delay = 0.0
+
+        return Act(strike, lift=lift)
+
+    yield wired("300 ms late, each way", late)
+
+    async def stop_reading(scene: Scene) -> None:
+        async def pause() -> None:
+            scene.caller.reading.clear()
+            await asyncio.sleep(5)
+            scene.caller.reading.set()
+
+        scene.task = asyncio.create_task(pause(), name="reads nothing")
+
+    yield row(SOCKET, "it reads nothing for 5 s", Act(stop_reading, at="said 2"))
+
+    async def mute(scene: Scene) -> None:
+        scene.caller.silent = True
+
+    ended = Act(mute, at="after 2", own=True, unanswered=(3,))
+    yield row(SOCKET, "its microphone's track ends", ended)
+
+    async def flood(scene: Scene) -> None:
+        for number in range(2_000):
+            await scene.caller.socket.send_str(f'{{"type": "client-message", "id": "{number}"}}')
+
+    yield row(SOCKET, "2,000 messages at once", Act(flood))
+
+    async def nonsense(scene: Scene) -> None:
+        for data in ("{", "[1]", '{"type": 7}', "\u0000"):
+            await scene.caller.socket.send_str(data)
+        await scene.caller.socket.send_bytes(b"\x01")
+
+    yield row(SOCKET, "messages that are no JSON, half a sample", Act(nonsense))
+
+    async def huge(scene: Scene) -> None:
+        await scene.caller.socket.send_bytes(bytes(32 << 20))
+
+    yield row(SOCKET, "a message of 32 MiB", Act(huge, own=True, unanswered=(2, 3)))
+
+
+async def _wired(lab: Lab, name: str, act: Callable[[Wire], Act]) -> Finding:
+    wire = Wire("http://127.0.0.1:1")
+    made = act(wire)
+
+    def reaches(house: House) -> Caller:
+        return WiredCaller(house, wire)
+
+    acted = dataclasses.replace(made, reaches=reaches)
+    try:
+        return await hold(lab, name, acted)
+    finally:
+        await wire.close()
+
+
+class WiredCaller(SocketCaller):
+    """Calls over a wire, and comes back when its line is lost, as the page does."""
+
+    def __init__(self, house: House, wire: Wire) -> None:
+        super().__init__("", resume=True)
+        self._house, self._wire = house, wire
+        self.patience = 12.0
+
+    async def __aenter__(self) -> Self:
+        self._wire.aim(self._house.url)
+        await self._wire.__aenter__()
+        self.url = self._wire.url
+        return await super().__aenter__()
+
+
+# -- WebRTC
+
+
+class Air:
+    """Carries a WebRTC connection's packets, badly.
+
+    Attributes:
+        loss, double, swap: Shares of packets that are lost, come twice, come behind the next.
+        delay, jitter: Seconds that each takes, and up to so many more.
+        up: Whether anything passes.
+        longest: The longest packet that passes (bytes).
+    """
+
+    def __init__(self) -> None:
+        self.loss = self.double = self.swap = self.delay = self.jitter = 0.0
+        self.up, self.longest = True, 1 << 16
+        self.sent = self.lost = 0
+        self.port = 0
+        self._chance = random.Random(7)
+        self._client: tuple[str, int] | None = None
+        self._to: tuple[str, int] = ("", 0)
+        self._down: Any = None
+        self._up: Any = None
+
+    async def open(self, to: tuple[str, int]) -> None:
+        """Stand in front of an address."""
+        self._to = to
+        loop = asyncio.get_running_loop()
+        address = to[0]
+        self._down, _ = await loop.create_datagram_endpoint(
+            lambda: _Side(self._from_client), local_addr=(address, 0)
+        )
+        self.port = self._down.get_extra_info("sockname")[1]
+        await self.rebind()
+
+    async def rebind(self) -> None:
+        """Come from another port from now on, as behind a router that forgot its binding."""
+        old = self._up
+        self._up, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Side(self._from_server), local_addr=(self._to[0], 0)
+        )
+        if old is not None:
+            old.close()
+
+    def close(self) -> None:
+        """Let go; idempotent."""
+        for each in (self._up, self._down):
+            if each is not None:
+                each.close()
+
+    def _from_client(self, data: bytes, source: tuple[str, int]) -> None:
+        self._client = source
+        self._pass(lambda: self._up, data, self._to)
+
+    def _from_server(self, data: bytes, _source: tuple[str, int]) -> None:
+        if self._client is not None:
+            self._pass(lambda: self._down, data, self._client)
+
+    def _pass(self, out: Callable[[], Any], data: bytes, target: tuple[str, int]) -> None:
+        self.sent += 1
+        if not self.up or len(data) > self.longest or self._chance.random() < self.loss:
+            self.lost += 1
+            return
+        delay = self.delay + self._chance.random() * self.jitter
+        if self._chance.random() < self.swap:
+            delay += 0.03
+        for _ in range(2 if self._chance.random() < self.double else 1):
+            asyncio.get_running_loop().call_later(delay, self._send, out, data, target)
+
+    def _send(self, out: Callable[[], Any], data: bytes, target: tuple[str, int]) -> None:
+        if not out().is_closing():
+            out().sendto(data, target)
+
+
+class _Side(asyncio.DatagramProtocol):
+    def __init__(self, take: Callable[[bytes, tuple[str, int]], None]) -> None:
+        self._take = take
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._take(data, addr)
+
+
+class BrowserCaller(Caller):
+    """Calls over WebRTC, with aiortc's client, through `Air`."""
+
+    rate = 48_000
+
+    def __init__(self, house: House, air: Air) -> None:
+        super().__init__()
+        self.browser, self.air = Browser(house.url), air
+        self._task: asyncio.Task[None] | None = None
+        self._taken = 0
+
+    async def __aenter__(self) -> Self:
+        browser = self.browser
+        await browser.pc.setLocalDescription(await browser.pc.createOffer())
+        sdp = re.sub(
+            r"a=(candidate|end-of-candidates)[^\r\n]*\r\n", "", browser.pc.localDescription.sdp
+        )
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(f"{browser.url}/api/offer", json={"sdp": sdp, "type": "offer"}) as response,
+        ):
+            browser.answer = await response.json()
+        found = re.findall(
+            r"candidate:\S+ 1 udp \d+ ([\d.]+) (\d+) typ host", browser.answer["sdp"]
+        )
+        address, port = found[0]
+        await self.air.open((address, int(port)))
+        line = f"a=candidate:1 1 udp 2130706431 {address} {self.air.port} typ host\r\n"
+        text = re.sub(r"(a=candidate:[^\r\n]*\r\n)+", line, browser.answer["sdp"])
+        await browser.pc.setRemoteDescription(RTCSessionDescription(text, "answer"))
+        self.story.marks["call"] = time.monotonic()
+        self._task = asyncio.create_task(self._listen(), name="browser listens")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.browser.close()
+        self.air.close()
+
+    async def say(self, pcm: Int16) -> bool:
+        """Say something."""
+        self.browser.mic.say(pcm)
+        while not self.browser.mic.said:
+            if self.over.is_set():
+                return False
+            await asyncio.sleep(0.02)
+        return True
+
+    async def hang_up(self) -> None:
+        """Say that it is over; where the channel is gone, only close."""
+        if self.browser.channel.readyState == "open":
+            self.browser.send("disconnect-bot")
+            await asyncio.sleep(0.3)
+        await self.browser.close()
+
+    async def _listen(self) -> None:
+        while True:
+            await asyncio.sleep(0.02)
+            heard = self.browser.heard
+            if self._taken < len(heard):
+                pcm = np.concatenate(heard[self._taken :])[::3]
+                self._taken = len(heard)
+                self.ears.feed(pcm, time.monotonic())
+            state = self.browser.pc.connectionState
+            if self.browser.events("call_ended") or state in {"failed", "closed"}:
+                self.over.set()
+
+
+def _browsers() -> Iterator[Row]:
+    def badly(fault: str, **how: Any) -> Row:
+        async def strike(scene: Scene) -> None:
+            for name, value in how.items():
+                setattr(scene.caller.air, name, value)
+
+        async def lift(scene: Scene) -> None:
+            for name in how:
+                setattr(scene.caller.air, name, getattr(Air(), name))
+
+        return _aired(fault, Act(strike, at="before 2", lift=lift))
+
+    yield badly("5 % of the packets are lost", loss=0.05)
+    yield badly("20 % of the packets are lost", loss=0.2)
+    yield badly("every packet is 200 ms late", delay=0.2)
+    yield badly("up to 80 ms of jitter", jitter=0.08)
+    yield badly("every fifth packet comes behind the next", swap=0.2)
+    yield badly("every third packet comes twice", double=0.33)
+    yield badly("packets of more than 600 bytes vanish", longest=600)
+
+    def down(seconds: float, *, own: bool) -> Act:
+        async def strike(scene: Scene) -> None:
+            async def pause() -> None:
+                scene.caller.air.up = False
+                await asyncio.sleep(seconds)
+                scene.mark("lift")
+                scene.caller.air.up = True
+
+            scene.task = asyncio.create_task(pause(), name="down")
+
+        return Act(strike, at="after 2", own=own, unanswered=(3,) if own else ())
+
+    yield _aired("nothing passes for 3 s", down(3, own=False))
+    yield _aired("nothing passes any more", down(600, own=True))
+
+    async def rebind(scene: Scene) -> None:
+        await scene.caller.air.rebind()
+
+    # Until its page restarts ICE, which this caller does not.
+    lost = Act(rebind, at="after 2", own=True, unanswered=(3,))
+    yield _aired("the router gives it another port (NAT rebinding)", lost)
+
+    async def close_channel(scene: Scene) -> None:
+        scene.caller.browser.channel.close()
+
+    yield _aired("its data channel is closed", Act(close_channel))
+
+    async def stop_track(scene: Scene) -> None:
+        scene.caller.browser.mic.stop()
+
+    ended = Act(stop_track, at="after 2", own=True, unanswered=(3,))
+    yield _aired("its microphone's track ends", ended)
+
+
+def _aired(fault: str, act: Act) -> Row:
+    name = f"{BROWSER}: {fault}"
+
+    async def run(lab: Lab) -> Finding:
+        air = Air()
+
+        def reaches(house: House) -> Caller:
+            return BrowserCaller(house, air)
+
+        acted = dataclasses.replace(act, reaches=reaches)
+        return await hold(lab, name, acted, Plan())
+
+    return Row(BROWSER, fault, WHEN[act.at], run)
