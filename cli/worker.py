@@ -51,7 +51,8 @@ def main() -> None:
 
 
 async def _be(spec: WorkerSpec) -> None:
-    from vivavoce.cli.workers import MARK, run_worker
+    from vivavoce.cli.processes import MARK
+    from vivavoce.cli.workers import run_worker
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

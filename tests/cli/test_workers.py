@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 
@@ -21,12 +22,13 @@ from tests.cli.test_dev import Session
 from tests.web.calls import get, settled
 from tests.web.test_socket import Client, connected
 from vivavoce.cli.phone import read_setup as read_phone
+from vivavoce.cli.processes import Processes
 from vivavoce.cli.serve import ServeError
-from vivavoce.cli.workers import Processes, WorkerSpec, read_workers, shifted
+from vivavoce.cli.workers import WorkerSpec, read_workers, shifted
 from vivavoce.phone.exposure import PhoneError
 from vivavoce.sandbox.launch import Sandbox
 from vivavoce.web.cluster.control import Control
-from vivavoce.web.cluster.fleet import Fleet, LaunchError
+from vivavoce.web.cluster.fleet import Fleet
 from vivavoce.web.cluster.front import Front
 from vivavoce.web.cluster.names import worker_of_id
 from vivavoce.web.cluster.proof import Seal
@@ -126,32 +128,21 @@ async def test_one_that_is_killed_ends_its_calls_alone_and_a_drain_ends_none(
         status, _ = await get(f"{front.url}/api/calls/{lost['call']}?token={lost['resume']}")
         assert status in {404, 410}  # nothing is kept of it here
 
-        # Both are drained into new ones: no call is lost, and new ones go elsewhere.
-        draining = asyncio.create_task(fleet.drain(other))
-        await until(lambda: any(each.draining for each in front.placement.states()))
+        # All are drained: no call is lost, nothing new begins, and who has no calls ends.
+        ending = asyncio.create_task(fleet.finish(60.0))
+        await until(lambda: [each.name for each in fleet.members] == [other])
         await answers(clients[other][1][0], "after the drain")
         for _, about in clients[other]:
             path = f"{front.url}/api/calls/{about['call']}?token={about['resume']}"
             assert (await get(path))[0] == 200
-        client = await stack.enter_async_context(connected(front, "/api/ws"))
-        assert worker_of_id((await begun(client))["call"]) not in {victim, other}
-        assert not draining.done()
+        assert (await get(f"{front.url}/readyz"))[0] == 503
+        assert not ending.done()
         for client, _ in clients[other]:
             assert not client.socket.closed
             await client.close()  # hangs up
-        await asyncio.wait_for(draining, 60)
-        assert other not in {each.name for each in fleet.members}
+        await asyncio.wait_for(ending, 60)
+        assert fleet.members == ()
     await settled(before)
-
-
-async def test_what_is_wrong_with_a_worker_is_told(folder: Path, sandbox: Sandbox) -> None:
-    said: list[tuple[str, str, bool]] = []
-    spec = spec_of(folder, sandbox)
-    (folder / "host.py").write_text("agent = None\n")
-    processes = Processes(spec, said=lambda *line: said.append(line))
-    with pytest.raises(LaunchError, match="no Agent"):
-        await processes.start("aaa", 0)
-    await processes.close()
 
 
 # -- the command
@@ -195,9 +186,18 @@ async def test_new_code_takes_new_calls_old_calls_end_in_peace_and_nothing_outli
             assert new.events("agent_said")[-1]["reply"]["heard"] == "second two"
             await answers(old, "three")
             assert old.events("agent_said")[-1]["reply"]["heard"] == "first three"
-    children = psutil.Process(session.process.pid).children(recursive=True)
-    assert children
-    session.process.kill()
+        # It is to end: no new calls, and those that there are go on.
+        session.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(session.until, "calls go on", 60)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            async with connected(front, "/api/ws"):
+                pass
+        assert refused.value.status == 503
+        await answers(old, "four")
+        children = psutil.Process(session.process.pid).children(recursive=True)
+        assert children
+        session.process.kill()
+        await until(lambda: old.socket.closed)
     _gone, alive = await asyncio.to_thread(psutil.wait_procs, children, 30)
     assert not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
 

@@ -15,7 +15,7 @@ from vivavoce.web.cluster.inside import DRAIN, STATE
 from vivavoce.web.cluster.proof import Asked, Seal
 from vivavoce.web.cluster.state import WorkerState
 
-WITHIN = 1.5
+WITHIN = 2.5
 """Seconds in which a worker answers, or has missed it."""
 KEPT = 15.0
 """Seconds that a connection to a worker is kept for the next request: less than the worker keeps

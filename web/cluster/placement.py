@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from vivavoce.web.cluster.fleet import Member
 from vivavoce.web.cluster.state import WorkerState
 
-LOST = 2.0
-"""Seconds without a word from a worker after which it gets no new call: four heartbeats. Requests
+LOST = 3.0
+"""Seconds without a word from a worker after which it gets no new call: six heartbeats. Requests
 of the calls that it has are still sent there: it may only have stalled."""
 GONE = 12.0
 """Seconds after which it counts as dead: what hangs on it is let go, so that callers come back.
@@ -196,12 +196,25 @@ class Placement:
             rank = (round(share, 3), self._tie(name))
             if best is None or rank < best:
                 best, chosen = rank, worker
+        chosen = chosen or self._newcomer(now, exclude)
         if chosen is None:
             return self._refusal(now)
         ident = f"{self._front}.{self._turn}"
         placed = Placed(ident, chosen.member.name, address, caller, now)
         chosen.pending.append(placed)
         return placed
+
+    def _newcomer(self, now: float, exclude: Collection[str]) -> _Worker | None:
+        """Return one that has just come and told nothing yet, to which a first call may go.
+
+        Who takes the place of another one is there before that ends: there is no moment in which
+        nobody takes calls only because nobody has been asked yet.
+        """
+        for name, worker in self._workers.items():
+            fresh = worker.state is None and not worker.pending
+            if fresh and name not in exclude and not self.is_lost(name, now):
+                return worker
+        return None
 
     def settle(self, placed: Placed, *, begun: bool) -> None:
         """The worker answered, or was not reached.
@@ -218,13 +231,13 @@ class Placement:
     def any(self, now: float, exclude: Collection[str] = ()) -> str:
         """Return a worker for a request that any of them can answer; "" if none is there.
 
-        Draining ones only where there are no others.
+        Draining ones, and such as have told nothing yet, only where there are no others.
         """
         self._turn += 1
         there = [
-            (worker.state.draining, self._tie(name), name)
+            (worker.state is None or worker.state.draining, self._tie(name), name)
             for name, worker in self._workers.items()
-            if worker.state is not None and name not in exclude and not self.is_lost(name, now)
+            if name not in exclude and not self.is_lost(name, now)
         ]
         return min(there)[2] if there else ""
 

@@ -96,6 +96,16 @@ def test_draining_ones_get_nothing_new_and_answer_where_nobody_else_does():
     assert refused.code == "closing"
 
 
+def test_one_that_has_just_come_takes_a_call_where_nobody_else_does():
+    placement = known(state("aaa", draining=True))
+    placement.meet([member("aaa"), member("bbb")], 1.0)
+    assert where(placement.place(1.0)) == "bbb"
+    assert isinstance(placement.place(1.0), Refusal)  # one, until it has told how it stands
+    assert placement.any(1.0) in {"aaa", "bbb"}
+    placement.heard(state("bbb", room=0), 1.1)
+    assert isinstance(placement.place(1.1), Refusal)
+
+
 def test_a_call_that_another_worker_took_over_is_found():
     placement = known(state("aaa"), state("bbb", adopted=("20261121T1-0-old",)))
     assert placement.adopter("20261121T1-0-old") == "bbb"
@@ -153,6 +163,7 @@ class Life(RuleBasedStateMachine):
         self.sent: Counter[str] = Counter()
         self.unreachable: set[str] = set()
         self.members: set[str] = set()
+        self.met: dict[str, float] = {}
 
     @rule(names=st.sets(st.sampled_from(NAMES)))
     def meet(self, names):
@@ -161,6 +172,7 @@ class Life(RuleBasedStateMachine):
             self.told.pop(name, None)
             self.sent.pop(name, None)
             self.unreachable.discard(name)
+        self.met = {name: self.met.get(name, self.now) for name in names}
         self.members = set(names)
 
     @rule(
@@ -198,6 +210,14 @@ class Life(RuleBasedStateMachine):
             and self.now - at <= LOST
             and told.room > self.sent[name]
         }
+        if not able:  # then one that has just come, and has told nothing
+            able = {
+                name
+                for name, at in self.met.items()
+                if name not in exclude | self.unreachable | self.told.keys()
+                and self.now - at <= LOST
+                and not self.sent[name]
+            }
         if isinstance(placed, Placed):
             assert placed.worker in able
             self.sent[placed.worker] += 1
@@ -207,7 +227,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def pending_is_what_was_sent(self):
-        for name in self.members & self.told.keys():
+        for name in self.members:
             assert len(self.placement.pending(name)) == self.sent[name]
 
 
