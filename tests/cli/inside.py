@@ -16,11 +16,12 @@ from vivavoce.cli import main, program
 def run_inside(
     folder: Path,
     *words: str,
-    given: str = "",
+    given: str | bytes = "",
     **more: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, as `tests.cli.commands.run` does."""
     out, err = io.StringIO(), io.StringIO()
+    typed = io.BytesIO(given.encode() if isinstance(given, str) else given)
     with pytest.MonkeyPatch.context() as patch:
         for name in list(environment()):
             patch.delenv(name, raising=False)
@@ -28,7 +29,7 @@ def run_inside(
             patch.setenv(name, value)
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["vivavoce", *words])
-        patch.setattr(sys, "stdin", io.StringIO(given))
+        patch.setattr(sys, "stdin", io.TextIOWrapper(typed, encoding="utf-8"))
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
         # The log of this process belongs to the tests.

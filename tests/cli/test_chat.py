@@ -84,7 +84,9 @@ def test_it_starts_a_sandbox_of_its_own(folder: Path) -> None:
 def test_json_is_an_event_a_line_and_the_record_last(
     folder: Path, settings: dict[str, str]
 ) -> None:
-    done = run(folder, "chat", "host.py:echo", "--json", given="hello\n\nagain\n", **settings)
+    done = run_inside(
+        folder, "chat", "host.py:echo", "--json", given="hello\n\nagain\n", **settings
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert (rows[0]["event"], rows[-2]["event"]) == ("call_started", "call_ended")
     record = rows[-1]
@@ -100,7 +102,7 @@ def test_json_is_an_event_a_line_and_the_record_last(
 
 def test_commands(folder: Path, settings: dict[str, str]) -> None:
     given = "/help\n/tools\nhello\n/transcript\n/json\n//odd\n/quit\nnot said any more\n"
-    done = run(folder, "chat", "host.py", given=given, **settings)
+    done = run_inside(folder, "chat", "host.py", given=given, **settings)
     assert done.returncode == 0, done.stderr
     for expected in ("/hangup", "free_tables(people)  Find the free tables.", "caller  /odd"):
         assert expected in done.stdout
@@ -111,7 +113,7 @@ def test_commands(folder: Path, settings: dict[str, str]) -> None:
 
 def test_hanging_up_begins_a_new_call(folder: Path, settings: dict[str, str]) -> None:
     given = "one\n/hangup\ntwo\n"
-    done = run(folder, "chat", "host.py:echo", "--json", given=given, **settings)
+    done = run_inside(folder, "chat", "host.py:echo", "--json", given=given, **settings)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     records = [row for row in rows if row["event"] == "record"]
     assert [[e["text"] for e in r["transcript"] if e["kind"] == "caller"] for r in records] == [
@@ -121,13 +123,13 @@ def test_hanging_up_begins_a_new_call(folder: Path, settings: dict[str, str]) ->
 
 
 def test_an_agent_that_hangs_up_ends_it(folder: Path, settings: dict[str, str]) -> None:
-    done = run(folder, "chat", "host.py:echo", given="bye\nhello?\n", **settings)
+    done = run_inside(folder, "chat", "host.py:echo", given="bye\nhello?\n", **settings)
     assert "agent   You said: bye" in done.stdout
     assert "all is said" in done.stdout
 
 
 def test_a_failure_in_the_call_is_exit_code_1(folder: Path, settings: dict[str, str]) -> None:
-    done = run(folder, "chat", "host.py:echo", given="fail\nhello\n", **settings)
+    done = run_inside(folder, "chat", "host.py:echo", given="fail\nhello\n", **settings)
     assert done.returncode == 1
     assert "the book is lost" in done.stdout
     assert "agent   You said: hello" in done.stdout, "the call goes on"
@@ -137,6 +139,10 @@ def test_a_failure_in_the_call_is_exit_code_1(folder: Path, settings: dict[str, 
 @pytest.mark.parametrize(
     ("words", "given", "said"),
     [
+        (["nothing.py"], "", "no such file"),
+        (["host.py:nobody"], "", "nothing called nobody"),
+        (["host.py", "--models", "moon"], "", "models"),
+        (["host.py", "--models", "mistral"], "", "MISTRAL_API_KEY"),
         (["host.py"], "hello\n/dance\n", "line 2: there is no command /dance"),
         (["host.py"], b"caf\xe9\n", "line 1 is not UTF-8"),
         (["host.py"], "x" * 30_000, "line 1 is longer than 20000 bytes"),
@@ -146,7 +152,7 @@ def test_a_failure_in_the_call_is_exit_code_1(folder: Path, settings: dict[str, 
 def test_a_mistake_is_exit_code_2(
     folder: Path, settings: dict[str, str], words: list[str], given: Any, said: str
 ) -> None:
-    done = run(folder, "chat", *words, given=given, **settings)
+    done = run_inside(folder, "chat", *words, given=given, **settings)
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -154,26 +160,8 @@ def test_a_mistake_is_exit_code_2(
         assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["nothing.py"], "no such file"),
-        (["host.py:nobody"], "nothing called nobody"),
-        (["host.py", "--models", "moon"], "models"),
-        (["host.py", "--models", "mistral"], "MISTRAL_API_KEY"),
-    ],
-)
-def test_a_mistake_in_its_words_is_one_line(
-    folder: Path, settings: dict[str, str], words: list[str], said: str
-) -> None:
-    done = run_inside(folder, "chat", *words, **settings)
-    assert done.returncode == 2, done.stdout
-    assert said in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
-
-
 def test_what_a_terminal_would_obey_is_not_shown(folder: Path, settings: dict[str, str]) -> None:
-    done = run(folder, "chat", "host.py:echo", given="a\x1b[31mb\x07c\n", **settings)
+    done = run_inside(folder, "chat", "host.py:echo", given="a\x1b[31mb\x07c\n", **settings)
     assert "caller  a[31mbc" in done.stdout
     assert "\x1b" not in done.stdout
     assert "\x07" not in done.stdout
