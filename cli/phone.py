@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -312,7 +313,9 @@ class Desk:
         """Follow a call."""
         self._starts[conversation.call.id] = datetime.now(UTC)
         if self._keeper is not None:
-            self._keeper.began(conversation.call, lambda: self._record(conversation, line))
+            self._keeper.began(
+                conversation.call, partial(self._record, conversation, line, growing=True)
+            )
         self._tasks.spawn(self._follow(conversation, line), "show")
 
     def ended(self, conversation: Talk, line: TelephoneLine) -> None:
@@ -327,13 +330,16 @@ class Desk:
             print(json.dumps({"event": "record", **entry}, ensure_ascii=False), flush=True)
         self.over.set()
 
-    def _record(self, conversation: Talk, line: TelephoneLine) -> dict[str, Any]:
+    def _record(
+        self, conversation: Talk, line: TelephoneLine, *, growing: bool = False
+    ) -> dict[str, Any]:
         entry = record(
             conversation.call,
             agent=conversation.agent.name,
             began=self._starts.get(conversation.call.id, datetime.now(UTC)),
             seconds=conversation.now(),
             models=self._models,
+            growing=growing,
         )
         # Whoever is at the other end is the one whose data these are.
         people = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from vivavoce.agent import Agent, Interpreter
@@ -96,7 +97,9 @@ class Interpreting:
 
     def keep(self, keeper: Keeper) -> None:
         """Have the record of each room kept, beside those of its speakers' calls."""
-        self.rooms.began.append(lambda room: keeper.began(room.call, room.record))
+        self.rooms.began.append(
+            lambda room: keeper.began(room.call, partial(room.record, growing=True))
+        )
         self.rooms.ended.append(lambda room: keeper.ended(room.call, room.record()))
 
     async def close(self) -> None:

@@ -22,7 +22,7 @@ from vivavoce.agent.events import CallEnded, CallStarted, SegmentChanged
 from vivavoce.agent.interpreter import Interpreter
 from vivavoce.agent.record import record
 from vivavoce.agent.segment import Segment
-from vivavoce.agent.transcript import Failure
+from vivavoce.agent.transcript import Failure, Transcript
 from vivavoce.agent.usage import Usage
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.interpret.listening import Listener, StillLine
@@ -109,6 +109,7 @@ class Room:
         self._told_at = -TELL
         self._noted: set[int] = set()
         self._calls: list[tuple[Person, Call[Any]]] = []
+        self._together = Transcript()
         self._news = asyncio.Event()
         self._tasks = Tasks()
         self._over = ""
@@ -363,10 +364,13 @@ class Room:
             "over": self.over,
         }
 
-    def record(self) -> dict[str, Any]:
+    def record(self, *, growing: bool = False) -> dict[str, Any]:
         """Return the room's record: everybody's segments in the order of time, and who was there.
 
         What it took from the models is that of all of its speakers' calls.
+
+        Args:
+            growing: It goes on, and its record is made again and again: see `Transcript.rows`.
         """
         entry = record(
             self.call,
@@ -374,6 +378,7 @@ class Room:
             began=self.began_at,
             seconds=self.now(),
             models=self._models.names,
+            growing=growing,
         )
         calls = [call for _, call in self._calls]
         usage = Usage()
@@ -388,7 +393,9 @@ class Room:
         timed += [(each.started, each) for each in self.call.transcript.segments]
         timed += [(each.at, each) for call in calls for each in call.transcript.failures]
         timed.sort(key=lambda each: each[0])
-        entry["transcript"] = [each.to_dict() for _, each in timed]
+        self._together.entries = [each for _, each in timed]
+        together = self._together
+        entry["transcript"] = together.rows() if growing else together.to_dict()
         people = [*self.seating.past, *self.seating]
         entry |= {"caller": "", "called": self.title, "kind": self.kind}
         entry["room"] = {
