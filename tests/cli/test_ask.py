@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli import commands
+from tests.cli.inside import run_inside
 from tests.pipelines.models.transcription.conftest import LINES, save, together
 
 
@@ -12,9 +13,9 @@ from tests.pipelines.models.transcription.conftest import LINES, save, together
 def vivavoce(profile, tmp_path):
     save(tmp_path / "talk.wav", together(LINES[:1]))
 
-    def run(*given: str, lines: str = "", settings=None, **more):
-        key = run.key = profile(**more)
-        return commands.run(
+    def ask(*given: str, lines: str = "", settings=None, how=run_inside, **more):
+        key = ask.key = profile(**more)
+        return how(
             tmp_path,
             "ask",
             *given,
@@ -25,12 +26,13 @@ def vivavoce(profile, tmp_path):
             **(settings or {}),
         )
 
-    return run
+    return ask
 
 
 def test_a_question_after_a_summary(vivavoce):
     done = vivavoce(
         *("talk.wav", "Where is the station?", "--summary"),
+        how=commands.run,
         script={"think": ["It is about a station.", "Behind the market."]},
     )
     assert done.returncode == 0, done.stderr

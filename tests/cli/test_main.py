@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from tests.cli.commands import run
+from tests.cli.inside import run_inside
 from vivavoce.cli.main import app
 from vivavoce.cli.mistakes import MISTAKES, is_mistake
 from vivavoce.cli.program import WRITE
@@ -98,7 +99,7 @@ def test_the_page_has_the_options(command: str) -> None:
 
 @pytest.mark.parametrize("words", [["dance"], ["chat", "--dance", "x.py"], ["new"]])
 def test_what_is_no_command(tmp_path: Path, words: list[str]) -> None:
-    done = run(tmp_path, *words)
+    done = run_inside(tmp_path, *words)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import run
+from tests.cli.inside import run_inside
 
 AGENT = '''
 from vivavoce.agent import Agent
@@ -76,7 +77,7 @@ def test_the_same_tools_are_fine(folder, there):
 
 
 def test_other_tools_are_a_failure(folder, there):
-    done = run(folder, "replay", "call.json", "other.py", "--from-turn", "2", **there)
+    done = run_inside(folder, "replay", "call.json", "other.py", "--from-turn", "2", **there)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "When are you open?" not in done.stdout
     assert '- book_table({"people": 4})' in done.stdout
@@ -93,7 +94,7 @@ def test_other_tools_are_a_failure(folder, there):
     ],
 )
 def test_mistakes_are_one_line(folder, there, words, message):
-    done = run(folder, "replay", *words, **there)
+    done = run_inside(folder, "replay", *words, **there)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commands import run, start
+from tests.cli.commands import start
+from tests.cli.inside import run_inside
 from tests.cli.test_dev import AGENT, Session
 from vivavoce.cli.serve import ServeError, read_setup
 from vivavoce.sandbox.launch import Sandbox
@@ -71,21 +72,21 @@ def test_what_is_wrong_in_it_is_told(tmp_path, monkeypatch, text, said):
 
 
 def test_a_token_by_the_command(tmp_path: Path):
-    done = run(tmp_path, "token", "--agent", "host", VIVAVOCE_WEB_SECRET=SECRET)
+    done = run_inside(tmp_path, "token", "--agent", "host", VIVAVOCE_WEB_SECRET=SECRET)
     signer = Signer(SECRET)
     assert signer.read(done.stdout.strip(), 0.0).agent == "host"
-    done = run(tmp_path, "token", "--key", VIVAVOCE_WEB_SECRET=SECRET)
+    done = run_inside(tmp_path, "token", "--key", VIVAVOCE_WEB_SECRET=SECRET)
     assert done.stdout.strip() == signer.service_key
-    done = run(tmp_path, "token", "--operator", "ada", VIVAVOCE_WEB_SECRET=SECRET)
+    done = run_inside(tmp_path, "token", "--operator", "ada", VIVAVOCE_WEB_SECRET=SECRET)
     assert signer.read_operator(done.stdout.strip(), 0.0).name == "ada"
-    done = run(tmp_path, "token")
+    done = run_inside(tmp_path, "token")
     assert done.returncode == 2
     assert "VIVAVOCE_WEB_SECRET" in done.stderr
 
 
 def test_a_public_server_without_tokens_is_refused(tmp_path: Path):
     (tmp_path / "host.py").write_text(AGENT)
-    done = run(tmp_path, "serve", "host.py", "--host", "0.0.0.0")
+    done = run_inside(tmp_path, "serve", "host.py", "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "anybody could call" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
