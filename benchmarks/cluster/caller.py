@@ -24,7 +24,7 @@ BACK = 20.0
 """Seconds in which a caller must have come back."""
 AGAIN = 0.4
 """Seconds between two attempts to."""
-ANSWER = 60.0
+ANSWER = 240.0
 """Seconds that an answer may take before the call counts as stuck."""
 
 
@@ -108,9 +108,16 @@ class Caller:
                 broke, attempts = time.monotonic(), 0
 
     def lines(self) -> list[str]:
-        """Return what was said, both sides, in order: what two runs are compared by."""
+        """Return what was said and heard, in order: what two runs are compared by.
+
+        A reply of which nothing was heard did not begin.
+        """
         entries = sorted(
-            (each for each in self.transcript.values() if each["kind"] in {"caller", "agent"}),
+            (
+                each
+                for each in self.transcript.values()
+                if each["kind"] in {"caller", "agent"} and each.get("started") is not None
+            ),
             key=lambda each: each["started"],
         )
         return [
@@ -183,8 +190,9 @@ class Caller:
         return bool(began) and any(
             each["kind"] == "agent"
             and each.get("closed")
+            and each.get("heard")
+            and each["started"] is not None
             and each["started"] >= began[-1]
-            and not (each.get("interrupted") and not each.get("heard"))
             for each in entries
         )
 
