@@ -34,12 +34,12 @@ from vivavoce.sandbox.launch import SandboxError
 
 CACHE = Path(__file__).parents[1] / ".cache"
 STEPS = {
-    "ours": (1, 10, 20, 30, 35, 40, 50),
-    "peer": (1, 4, 8, 10, 12, 15, 20, 25, 30),
-    "ours webrtc": (1, 5, 10, 15, 20, 25, 30),
-    "peer webrtc": (1, 2, 4, 6, 8, 10),
+    "ours": (1, 10, 20, 30, 35, 40),
+    "peer": (1, 5, 10, 12, 15, 20),
+    "ours webrtc": (1, 5, 10, 15, 20, 25),
+    "peer webrtc": (1, 3, 5, 7, 10),
 }
-"""Calls, one after the other."""
+"""Calls, one after the other, until it is too many."""
 PARTS = ("pipe", "webrtc", "websocket", "gate", "stalls")
 ENGINES = "ours,pipecat-mistral"
 MORE = 1.5

@@ -11,6 +11,8 @@ LATE = 20.0
 """Milliseconds that a packet in a hundred may be late."""
 SLOWER = 1.10
 """How much later than with one call a turn in twenty may be answered."""
+TIRED = 20.0
+"""Milliseconds from which a caller's own lateness makes a row doubtful: the machine was busy."""
 FLAT = 0.15
 """How far a call's cost may be from the line."""
 

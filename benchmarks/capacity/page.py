@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.capacity.knee import FLAT, LATE
+from benchmarks.capacity.knee import FLAT, LATE, TIRED
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "capacity.json"
@@ -158,6 +158,12 @@ def verdicts(found: dict[str, Any]) -> list[str]:
                 f" {cost['flat_from']} calls on"
             )
             told.append(_judged(text, f"within {FLAT:.0%}", met=most <= FLAT))
+    for part in TITLES:
+        for name, one in (found.get(part) or {}).items():
+            most = max((row["caller_late_ms"] for row in one["rows"]), default=0.0)
+            if most > TIRED:
+                text = f"{part}, {name}: the callers themselves were up to {most:g} ms late"
+                told.append(f"{text}: measure it again on a machine that is quiet")
     for wire, one in (found.get("gate") or {}).items():
         text = (
             f"{one['offered']} calls offered over {wire}: {one['taken']} taken, the others refused,"

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.capacity.crowd import judged
-from benchmarks.capacity.knee import over, summary
+from benchmarks.capacity.knee import TIRED, over, summary
 from benchmarks.capacity.machine import CORES, pin
 from benchmarks.latency import roster
 from benchmarks.latency.backend import REPLY, Backend
@@ -28,7 +28,7 @@ TURN = 9.0
 chorus."""
 CHAR_MS = 25.0
 """A character of a reply: an answer of four seconds, so that much is spoken at once."""
-FEWEST = 6
+FEWEST = 4
 """Turns that are judged at least: with one call there are more of it."""
 AT_ONCE = 3
 """Processes that start at the same time."""
@@ -146,8 +146,10 @@ async def curve(
 
 def line(name: str, row: dict[str, Any]) -> str:
     """Return a row as a line for who waits."""
+    late = row["caller_late_ms"]
+    doubt = f" (doubtful: the callers themselves were {late} ms late)" if late > TIRED else ""
     return (
         f"[dim]{name}, {row['calls']} calls: {row['cpu']:.0%} of a core, p99"
         f" {row['late_ms']['p99']} ms late, p95 {row['v2v_ms']['p95']} ms,"
-        f" {row['memory_mb']:.0f} MB {row['over']}[/]"
+        f" {row['memory_mb']:.0f} MB {row['over']}{doubt}[/]"
     )

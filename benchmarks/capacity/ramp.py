@@ -79,6 +79,7 @@ async def curve(
                 row = await crowd.window(WINDOW, least=FEWEST)
                 row["gone"] += crowd.failed
                 row["stalls"] = await stalls(engine, server)
+                row["stalls"].pop("stalls", None)  # what made them is for ten minutes of one load
                 rows.append(row)
                 row["over"] = over(row, rows[0])
                 say.print(line(f"{engine} over {wire}", row), highlight=False)

@@ -18,9 +18,9 @@ EVERY = 0.005
 """Seconds between two beats of the loop."""
 LOOK = 0.002
 """Seconds between two looks of the thread while the loop is late, so that a stack is seen often."""
-DEPTH = 14
+DEPTH = 9
 """Frames of a stack that are told, innermost last."""
-KEPT = 40
+KEPT = 12
 """Stalls that are told whole, the longest ones."""
 
 
