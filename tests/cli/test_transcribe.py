@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.cli import commands
+from tests.cli.inside import run_inside
 from tests.pipelines.models.transcription.conftest import LINES, save, together
 from vivavoce.cli import main, program
 from vivavoce.cli.mistakes import is_mistake
@@ -41,7 +42,7 @@ def talk(tmp_path: Path) -> Path:
 def vivavoce(profile, tmp_path):
     """Run the command with a key of its own in the shared sandbox."""
 
-    def run(*given: str, start: bool = False, **more):
+    def run(*given: str, start: bool = False, how=run_inside, **more):
         settings = more.pop("settings", {})
         key = run.key = profile(**more) if more or not hasattr(run, "key") else run.key
         environment = {
@@ -52,7 +53,7 @@ def vivavoce(profile, tmp_path):
         }
         if start:
             return commands.start(tmp_path, *given, **environment)
-        return commands.run(tmp_path, *given, **environment)
+        return how(tmp_path, *given, **environment)
 
     def requests() -> int:
         return run.key.report["requests"].get("audio/transcriptions", 0)
@@ -105,6 +106,7 @@ def test_many_files_at_once_one_of_them_broken_midway(vivavoce, talk, tmp_path):
 def test_printed_text_is_the_text_alone_and_the_price_is_told_beside_it(vivavoce, talk):
     done = vivavoce(
         *("transcribe", "talk.mp3", "--bias", "New York", "--out", "-"),
+        how=commands.run,
         settings={"VIVAVOCE_TRANSCRIBE__DIALECT": "openrouter"},
     )
     assert done.returncode == 0, done.stderr
@@ -213,7 +215,7 @@ def test_a_mistake_is_told_and_has_its_exit_code(vivavoce, talk):
 
 
 def test_a_model_without_a_key_is_told(tmp_path, talk):
-    done = commands.run(tmp_path, "transcribe", "talk.mp3", VIVAVOCE_MODELS="mistral")
+    done = run_inside(tmp_path, "transcribe", "talk.mp3", VIVAVOCE_MODELS="mistral")
     assert done.returncode == 2
     assert "MISTRAL_API_KEY" in done.stderr
 
