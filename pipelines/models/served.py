@@ -31,29 +31,49 @@ class Follower:
         """It is over: "whole", "cut" or the class of its failure. Told once or more."""
 
 
-_listener: ContextVar[Listener | None] = ContextVar("served", default=None)
+class _Ear:
+    """Who listens, for as long as they do.
+
+    A connection that is opened within a block keeps the block's context while it stands, which may
+    be for many calls. So the context has this and not the listener, who would hold a whole call.
+    """
+
+    __slots__ = ("listener",)
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener: Listener | None = listener
+
+
+_ear: ContextVar[_Ear | None] = ContextVar("served", default=None)
+
+
+def _listening() -> Listener | None:
+    ear = _ear.get()
+    return None if ear is None else ear.listener
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Have `listener` told who serves what this task asks for, within the block."""
-    token = _listener.set(listener)
+    ear = _Ear(listener)
+    token = _ear.set(ear)
     try:
         yield
     finally:
-        _listener.reset(token)
+        ear.listener = None
+        _ear.reset(token)
 
 
 def tell(stage: StageName, provider: str, failed: ModelError | None = None) -> None:
     """Tell whoever listens that a provider serves from now on."""
-    listener = _listener.get()
+    listener = _listening()
     if listener is not None:
         listener(stage, provider, failed)
 
 
 def answered() -> None:
     """Tell whoever listens that the request is being answered."""
-    listener = _listener.get()
+    listener = _listening()
     if isinstance(listener, Follower):
         listener.answered()
 
@@ -64,7 +84,7 @@ def ended(error: ModelError | None = None) -> None:
     Args:
         error: What it failed with; None: it did not fail, and was cut if that is being unwound.
     """
-    listener = _listener.get()
+    listener = _listening()
     if isinstance(listener, Follower):
         cut = isinstance(sys.exception(), GeneratorExit | asyncio.CancelledError)
         listener.ended(error.kind if error is not None else "cut" if cut else "whole")

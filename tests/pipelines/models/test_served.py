@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import weakref
 from contextlib import aclosing
 
 import numpy as np
@@ -112,3 +114,20 @@ async def test_models_say_how_their_breakers_stand_and_where_they_are(profile):
             "speaking": ["closed"],
         }
         assert [where.model for where in models.endpoints["thinking"]] == ["mistral-small-latest"]
+
+
+def test_what_outlives_a_request_does_not_hold_who_listened():
+    # A connection that a request opens stays, for many calls, with the context of that request.
+    def note(_stage, _provider, _failed):
+        told.append(_provider)
+
+    told: list[str] = []
+    with served.listening(note):
+        kept = contextvars.copy_context()
+        kept.run(served.tell, "thinking", "a")
+    kept.run(served.tell, "thinking", "b")
+    assert told == ["a"]
+    listener = weakref.ref(note)
+    del note
+    assert listener() is None
+    assert kept
