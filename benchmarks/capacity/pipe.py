@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -131,6 +132,7 @@ async def curve(
     rows: list[dict[str, Any]] = []
     name = f"{entry.name}{', a process each' if split else ''}"
     for calls in steps:
+        gc.collect()
         try:
             row = await measure(entry, cache, clip, calls, turns, split=split)
         except EngineError as error:
