@@ -56,7 +56,9 @@ async def serve(
         port: 0 takes a free one.
         key: The main API key; random when None.
         host: A loopback address.
-        stop: Ends it when set by another thread; SIGTERM and SIGINT do too.
+        stop: Ends it when set by another thread; SIGTERM does too, and without it SIGINT. Who has
+            another process to tell it when to stop is not to hear a terminal's Ctrl-C, behind which
+            calls still end.
 
     Raises:
         EngineMissingError: When no engine is installed for hearing or speaking.
@@ -67,9 +69,10 @@ async def serve(
 
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, ended.set)
+    with contextlib.suppress(NotImplementedError):  # Windows
+        loop.add_signal_handler(signal.SIGTERM, ended.set)
+        if stop is None:
+            loop.add_signal_handler(signal.SIGINT, ended.set)
     if stop is not None:
         watched = stop
 
@@ -114,7 +117,7 @@ def run(
     parent: int | None = None,
     watch_stdin: bool = False,
 ) -> None:
-    """Serve in this process until SIGTERM, SIGINT or the parent's end; see ``serve``.
+    """Serve in this process until told to stop, or until the parent's end; see ``serve``.
 
     Args:
         port: 0 takes a free one.
@@ -125,6 +128,8 @@ def run(
     """
     logging.basicConfig(stream=sys.stderr, format="%(name)s %(levelname)s: %(message)s")
     stop = threading.Event()
+    if parent is not None or watch_stdin:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if parent is not None:
         _die_with_parent()
         watch = threading.Thread(target=_until_parent_ends, args=(parent, stop), daemon=True)

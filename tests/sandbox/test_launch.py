@@ -55,6 +55,11 @@ def test_the_pipe_alone_ends_it_where_the_kernel_does_not_help():
         assert ready["pid"] == child.pid
         assert ready["url"].startswith("http://127.0.0.1:")
         assert ready["key"]
+        # A terminal's Ctrl-C reaches all of its processes, and calls behind it still end.
+        for process in (child, *psutil.Process(child.pid).children(recursive=True)):
+            process.send_signal(signal.SIGINT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(0.5)
         child.stdin.close()
         assert child.wait(_GONE_S) == 0
         assert child.stderr.read() == b""
