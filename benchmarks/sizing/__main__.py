@@ -84,8 +84,6 @@ def row(size: float, told: Told, figures: Figures) -> dict[str, Any]:
         "moved": told.moved,
         "cut": told.cut,
         "lines_for_1_in_10000": erlang.lines(size, RARE),
-        "refused_by_theory": erlang.blocking(size, up * room),
-        "with_one_less": erlang.blocking(size, max(0, up - 1) * room),
         "cost": {
             name: round(value, 6)
             for name, value in minute(

@@ -54,14 +54,15 @@ def tables(report: Mapping[str, Any]) -> dict[str, str]:
         line("calls that went on elsewhere", [number(row["moved"]) for row in rows]),
         line("calls that were cut", [number(row["cut"]) for row in rows]),
     ]
+    room = report["per_node"]
     theory = [
         line("lines for one refusal in 10,000 (Erlang B)",
              [number(row["lines_for_1_in_10000"]) for row in rows]),
-        line("beyond the load",
-             [f"{(row['lines_for_1_in_10000'] / row['size'] - 1) * 100:.1f}%" for row in rows]),
-        line("refused with the machines of the busiest hour",
-             [share(row["refused_by_theory"]) for row in rows]),
-        line("with one machine less", [share(row["with_one_less"]) for row in rows]),
+        line("room of the machines of the busiest hour, beyond the load",
+             [f"{(row['up_at_the_peak'] * room / row['size'] - 1) * 100:.0f}%" for row in rows]),
+        line("machines of them that may be lost until it is one in 10,000",
+             [number(row["up_at_the_peak"] - math.ceil(row["lines_for_1_in_10000"] / room))
+              for row in rows]),
     ]  # fmt: skip
     needs = [
         [part["name"], number(part["full"]), *(number(part["counts"][size]) for size in sizes),
