@@ -12,12 +12,16 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from rich.table import Table
 
 from benchmarks.turns import measure
 from benchmarks.turns.calls import Hall, Held, side_by_side
+from vivavoce.pipelines.turns.playout import AUDIBLE
 
 GOAL = 0.98
+SILENCE = 0.8
+"""Seconds without a sound that no reply has within it: it is over."""
 
 REPLIES = tuple(
     " ".join(text.split())
@@ -109,9 +113,15 @@ async def judge(hall: Hall, held: Held, reply: str, into: float) -> Cut:
     stopped = first.interrupted and held.sound_at is not None
     if first.started is None or first.ended is None:
         return Cut(reply, into, stopped, heard, "", said, 0)
-    # The recording has the agent a block late; silence follows, since a reply takes its time.
-    begin = max(0, round((first.started - 0.2) * held.rate))
-    end = round((first.ended + 0.08) * held.rate)
+    # By the sound itself: the call has a clock, the recording counts blocks, and is behind where
+    # the machine is busy elsewhere. Silence follows, since the next reply takes its time.
+    audible = np.flatnonzero(np.abs(held.agent.astype(np.int32)) >= AUDIBLE)
+    if not len(audible):
+        return Cut(reply, into, stopped, heard, "", said, 0)
+    breaks = np.flatnonzero(np.diff(audible) > SILENCE * held.rate)
+    last = audible[breaks[0]] if len(breaks) else audible[-1]
+    begin = max(0, int(audible[0]) - round(0.2 * held.rate))
+    end = int(last) + round(0.08 * held.rate)
     heards = await hall.hear(held.agent[begin:end], held.rate)
     found, transcribed = sorted((measure.prefix(reply, text), text) for text in heards)[1]
     reaction = None

@@ -29,7 +29,7 @@ async def undisturbed(opened: Hall, reply: str, **given: Any) -> Held:
 async def test_what_was_heard_is_what_the_recording_says(sandbox):
     # Five of them: what is transcribed costs most. `python -m benchmarks.turns` has hundreds.
     async with hall(sandbox) as opened:
-        cuts = await heard.run(opened, 5, seed=5, say=lambda _: None)
+        cuts = await heard.run(opened, 5, seed=5, say=lambda _: None, calls=2)
     stopped = [cut for cut in cuts if cut.stopped]
     assert len(stopped) >= 4
     wrong = [cut for cut in stopped if not cut.right]
