@@ -225,13 +225,13 @@ class Bench:
             self.say(f"its worker {second['name']} takes calls")
             await self._begin(group, http, callers[half:])
             await _all(callers, lambda each: each.at >= 1)
-            spread = Counter(each.workers[-1] for each in callers)
+            spread = Counter(each.workers[-1] for each in callers if not each.ended)
             found["spread"] = dict(spread)
-            self.say(f"{self.calls} calls: {dict(spread)}")
+            self.say(f"{spread.total()} calls: {dict(spread)}")
 
-            victim = [each for each in callers if each.workers[-1] == first["name"]]
-            others = [each for each in callers if each not in victim]
-            running = [each for each in others if not each.ended]
+            running = [each for each in callers if not each.ended]
+            victim = [each for each in running if each.workers[-1] == first["name"]]
+            others = [each for each in running if each not in victim]
             os.kill(_pid_of(first["url"]), signal.SIGKILL)
             killed = time.monotonic()
             self.say(f"killed {first['name']}, which had {len(victim)} calls")
@@ -240,7 +240,7 @@ class Bench:
                 "calls": len(victim),
                 "all_back_s": round(time.monotonic() - killed, 1),
                 "resumed": sum(bool(each.returns) for each in victim),
-                "others_running": len(running),
+                "others_running": len(others),
                 "others_disturbed": sum(bool(each.returns) for each in others),
             }
             self.say(f"{found['killed']['resumed']} of its callers are back")

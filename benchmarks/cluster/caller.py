@@ -197,7 +197,12 @@ class Caller:
         )
 
     async def _say_script(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        await asyncio.sleep(1.0)  # the greeting
+        async with asyncio.timeout(ANSWER):  # the greeting is heard to its end
+            while not any(
+                each["kind"] == "agent" and each.get("closed") for each in self.transcript.values()
+            ):
+                self._told.clear()
+                await self._told.wait()
         for number, text in enumerate(self.script):
             if text not in self._said():
                 await _say(socket, "send-text", {"content": text})
