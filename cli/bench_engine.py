@@ -11,7 +11,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `vivavoce.cli.main` has
 
 from vivavoce.pipelines.benching.child import Questions
 
-QUESTIONS = Questions()  # before anything can print
+# Before anything can print; who only imports this module keeps their standard output.
+QUESTIONS = Questions() if __name__ == "__main__" else None
 
 import asyncio  # noqa: E402
 import copy  # noqa: E402
@@ -117,7 +118,7 @@ class Watch:
         self._lag.close()
 
 
-async def run(options: Mapping[str, Any]) -> None:
+async def run(options: Mapping[str, Any], questions: Questions) -> None:
     """Serve calls until nobody asks any more."""
     agent = bench_agent(str(options.get("agent") or ""))
     watch = Watch()
@@ -139,7 +140,7 @@ async def run(options: Mapping[str, Any]) -> None:
                 return dict(await backends.measure(models, sentences()[0], int(given["rounds"])))
 
             try:
-                await QUESTIONS.serve(
+                await questions.serve(
                     {
                         "url": server.url,
                         "agent": agent.name,
@@ -157,9 +158,9 @@ async def run(options: Mapping[str, Any]) -> None:
                 watch.close()
 
 
-def main() -> None:
-    """Run it."""
-    options = QUESTIONS.options()
+def main(questions: Questions) -> None:
+    """Run it, asked by these."""
+    options = questions.options()
     logging.basicConfig(level=logging.WARNING)
     from loguru import logger
 
@@ -167,10 +168,10 @@ def main() -> None:
     if folder := options.get("folder"):
         os.chdir(Path(folder))
     try:
-        asyncio.run(run(options))
+        asyncio.run(run(options, questions))
     except Exception as error:  # noqa: BLE001 (who measures tells it)
-        QUESTIONS.tell({"error": str(error) or type(error).__name__})
+        questions.tell({"error": str(error) or type(error).__name__})
 
 
-if __name__ == "__main__":
-    main()
+if QUESTIONS is not None:
+    main(QUESTIONS)
