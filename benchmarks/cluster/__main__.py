@@ -29,6 +29,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -315,16 +316,27 @@ def compare(alone: list[Caller], cluster: list[Caller]) -> dict[str, Any]:
     for one, two in zip(alone, cluster, strict=True):
         if one.lines() == two.lines():
             same += 1
-        elif two.returns and _essence(one) == _essence(two):
+        elif two.returns and fits(one.lines(), two.lines()):
             cut += 1
         else:
             other.append(one.number)
     return {"same": same, "same_but_for_the_cut_reply": cut, "other": other}
 
 
-def _essence(caller: Caller) -> list[str]:
-    """Return the caller's sentences, and the answers that were heard to their end."""
-    return [line for line in caller.lines() if not line.endswith("[cut]")]
+def fits(whole: list[str], broken: list[str]) -> bool:
+    """Whether a call whose worker died went as one that nobody disturbed.
+
+    What is missing from it is a reply of which it has the beginning, cut.
+    """
+    cut = [line.removesuffix(" [cut]") for line in broken if line.endswith("[cut]")]
+    rest = iter(line for line in broken if not line.endswith("[cut]"))
+    line = next(rest, None)
+    for expected in whole:
+        if line == expected:
+            line = next(rest, None)
+        elif not any(expected.startswith(each) for each in cut):
+            return False
+    return line is None
 
 
 def environment(sandbox: Sandbox, key: str, more: dict[str, str]) -> dict[str, str]:
@@ -393,10 +405,12 @@ def run(calls: int, turns: int, say: Console) -> dict[str, Any]:
             "transcripts": compare(alone, cluster),
             "events": bench.events,
             "log": [line for line in log if "worker" in line][-40:],
+            "one_process_in_detail": [each.lines() for each in alone],
             "calls_in_detail": [
                 {
                     "number": each.number,
                     "workers": each.workers,
+                    "returns": [asdict(back) for back in each.returns],
                     "ended": each.ended,
                     "sound_s": round(each.sound / 2 / 8_000, 1),
                     "lines": each.lines(),
