@@ -66,6 +66,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 REAL_TIME = (
     *("tests/cli/", "tests/examples/", "tests/phone/test_", "tests/pipelines/test_"),
     *("tests/pipelines/models/", "tests/sandbox/", "tests/test_conformance", "tests/web/"),
+    "tests/test_faults",
     *("tests/pipelines/interpret/test_interpretation", "tests/pipelines/observing/test_observer"),
     *("tests/test_deploy", "tests/test_systemd", "tests/phone/sip/test_transport"),
     *("tests/phone/media/test_endpoint", "tests/tools/test_mcp", "tests/benchmarks/test_engine"),

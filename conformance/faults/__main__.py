@@ -32,8 +32,8 @@ from vivavoce.sandbox.launch import Sandbox  # noqa: E402
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 
 
-async def table(rows: list[Row], console: Console, at_once: int) -> list[Finding]:
-    """Run rows, and show what came of each."""
+async def table(rows: list[Row], console: Console, at_once: int, *, keeping: bool) -> list[Finding]:
+    """Run rows, show what came of each, and keep it."""
     log, owners = Log(), Owners()
     owners.install()
     logging.getLogger().addHandler(log)
@@ -60,6 +60,8 @@ async def table(rows: list[Row], console: Console, at_once: int) -> list[Finding
                     progress.console.print(f"    [dim]{name}[/] {escape(text)}", highlight=False)
                 for wrong in finding.wrong:
                     progress.console.print(f"    [red]wrong[/] {escape(wrong)}", highlight=False)
+                if keeping:
+                    keep([row], [finding])
                 progress.update(bar, advance=1, now=escape(row.name))
 
             return await run_all(rows, Lab(sandbox, log, owners), told, at_once)
@@ -92,7 +94,8 @@ def main() -> int:
             console.print(f"[yellow]–[/] {escape(row.name)}: this machine has no {lacks}")
     rows = [row for row in rows if not missing(row)]
     began = time.monotonic()
-    findings = asyncio.run(table(rows, console, given.at_once))
+    work = table(rows, console, given.at_once, keeping=given.update_docs)
+    findings = asyncio.run(work)
     seconds = time.monotonic() - began
     bad = sum(bool(each.wrong) for each in findings)
     console.print(f"{len(rows) - bad} of {len(rows)} faults lost nothing; {seconds:.0f} s")

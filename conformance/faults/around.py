@@ -30,7 +30,7 @@ from vivavoce.web.store_files import FileRecordings
 
 TOOLS, RECORDS, WATCHING = "tools", "records", "what watches"
 CALLS = {
-    "table": {"name": "find_table", "arguments": {"people": 2}},
+    "table for": {"name": "find_seats", "arguments": {"people": 2}},
     "seven": ANSWERS[1],
     "": FALLBACK,
 }
@@ -52,8 +52,8 @@ def _tooled(kind: str) -> Agent[Any]:
     agent = make_agent()
 
     @agent.tool(timeout=3)
-    async def find_table(people: int) -> str:
-        """Find a free table.
+    async def find_seats(people: int) -> str:
+        """Find free seats.
 
         Args:
             people: How many will come.
@@ -91,8 +91,8 @@ open(sys.argv[1], "a").write(f"{os.getpid()}\\n")
 server = MCPServer("house")
 
 @server.tool()
-def find_table(people: int) -> str:
-    '''Find a free table.'''
+def find_seats(people: int) -> str:
+    '''Find free seats.'''
     return "Seven is free."
 
 server.run()
@@ -113,7 +113,7 @@ async def _mcp(lab: Lab) -> Finding:
         async def strike(_scene: Scene) -> None:
             os.kill(int(pids.read_text().split()[-1]), signal.SIGKILL)
 
-        answers = {**CALLS, "table": {"name": "find_table", "arguments": {"people": 2}}}
+        answers = {**CALLS, "table for": {"name": "find_seats", "arguments": {"people": 2}}}
         return await hold(
             lab,
             f"{TOOLS}: the MCP server is killed",

@@ -267,7 +267,6 @@ class BrowserCaller(Caller):
         line = f"a=candidate:1 1 udp 2130706431 {address} {self.air.port} typ host\r\n"
         text = re.sub(r"(a=candidate:[^\r\n]*\r\n)+", line, browser.answer["sdp"])
         await browser.pc.setRemoteDescription(RTCSessionDescription(text, "answer"))
-        self.story.marks["call"] = time.monotonic()
         self._task = asyncio.create_task(self._listen(), name="browser listens")
         return self
 
@@ -303,6 +302,8 @@ class BrowserCaller(Caller):
                 self._taken = len(heard)
                 self.ears.feed(pcm, time.monotonic())
             state = self.browser.pc.connectionState
+            if state == "connected":  # a call begins when its caller is reached
+                self.story.marks.setdefault("call", time.monotonic())
             if self.browser.events("call_ended") or state in {"failed", "closed"}:
                 self.over.set()
 
@@ -327,7 +328,7 @@ def _browsers() -> Iterator[Row]:
     yield badly("every third packet comes twice", double=0.33)
     yield badly("packets of more than 600 bytes vanish", longest=600)
 
-    def down(seconds: float, *, own: bool) -> Act:
+    def down(seconds: float, *, ends: bool) -> Act:
         async def strike(scene: Scene) -> None:
             async def pause() -> None:
                 scene.caller.air.up = False
@@ -337,10 +338,10 @@ def _browsers() -> Iterator[Row]:
 
             scene.task = asyncio.create_task(pause(), name="down")
 
-        return Act(strike, at="after 2", own=own, unanswered=(3,) if own else ())
+        return Act(strike, at="after 2", own=True, unanswered=(3,) if ends else ())
 
-    yield _aired("nothing passes for 3 s", down(3, own=False))
-    yield _aired("nothing passes any more", down(600, own=True))
+    yield _aired("nothing passes for 3 s", down(3, ends=False))
+    yield _aired("nothing passes any more", down(600, ends=True))
 
     async def rebind(scene: Scene) -> None:
         await scene.caller.air.rebind()

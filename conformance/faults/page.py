@@ -23,6 +23,10 @@ Every row must hold that **nothing is lost**: each utterance that was finished i
 or explained by the record; the call does not drop unless its caller's own line did; no secret and
 no stack trace is logged; no task, socket or call is left; and the next call on the same server is
 answered. Time-outs are the [default ones](settings.md).
+
+Waits are those of a machine of two cores that held several such calls at once, beside other work.
+Rows are not shown that were not run to their end on it, or in whose call something went amiss before
+anything was broken: `python -m conformance.faults --list` names all of them, `--only TEXT` runs some.
 """
 
 

@@ -245,6 +245,8 @@ async def _held(lab: Lab, act: Act, house: House) -> Finding:
         began = story.marks.get("call", story.said[0].started if story.said else 0.0)
         record = records[0] if records else None
         kept = judge(record, story.said, began, recording, wordless=act.wordless)
+        if act.own:
+            into_nothing(kept, story)
         trace = house.trace(call)
         wrong = judged(story, kept, act)
         if act.leave is not None:
@@ -257,6 +259,15 @@ async def _held(lab: Lab, act: Act, house: House) -> Finding:
         hearing(story), seeing(before, after, scene.health, trace), str(kept), wrong,
         measured(story, kept),
     )  # fmt: skip
+
+
+def into_nothing(kept: Kept, story: Story) -> None:
+    """Account for what a caller said while their own line was down: nobody else can know of it."""
+    since = story.marks.get("strike", float("inf"))
+    late = [each.text for each in story.said if (each.ended or 0.0) > since]
+    for text in [text for text in kept.lost if text in late]:
+        kept.lost.remove(text)
+        kept.explained.append("said into the caller's own broken line")
 
 
 async def next_call(house: House) -> str:
@@ -365,7 +376,10 @@ def seeing(before: Figures, after: Figures, health: dict[str, Health], trace: st
 
 def measured(story: Story, kept: Kept) -> dict[str, Any]:
     """Return the figures of a row."""
+    strike = story.marks.get("strike", 0.0)
+    before = [each for each in story.said if each.ended is not None and each.ended < strike]
     return {
+        "spoilt": not all(each.answered for each in before),
         "answered": [turn for turn in (1, 2, 3) if story.answered(turn)],
         "asked": len(story.said),
         "apologies": sum(each.text in (*APOLOGIES, NOTES) for each in story.heard),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import fnmatch
 import json
 import os
@@ -92,19 +93,35 @@ async def run_all(
 
 
 def keep(
-    rows: Sequence[Row], findings: Sequence[Finding], seconds: float, path: Path = RESULTS
+    rows: Sequence[Row], findings: Sequence[Finding], seconds: float = 0.0, path: Path = RESULTS
 ) -> None:
-    """Keep what rows gave, in place of what was kept of them before."""
-    before = load(path)["rows"] if path.exists() else []
-    kept = {(each["group"], each["fault"]): each for each in before}
-    for row, finding in zip(rows, findings, strict=True):
-        kept[row.group, row.fault] = entry(row, finding)
-    order = {(row.group, row.fault): number for number, row in enumerate(all_rows())}
-    listed = sorted((key for key in kept if key in order), key=order.__getitem__)
-    data: dict[str, Any] = {"rows": [kept[key] for key in listed]}
-    if len(rows) == len(order):
-        data["seconds"] = round(seconds)
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n")
+    """Keep what rows gave, in place of what was kept of them before.
+
+    A row that broke, ran out of time, or went wrong before anything was broken keeps what it had:
+    it says nothing of the fault.
+
+    Args:
+        rows: The rows.
+        findings: What came of each.
+        seconds: How long it took; kept where it was the whole table.
+        path: Where to.
+    """
+    path.touch()
+    with path.open("r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # another run of other rows may keep its own
+        before = json.loads(file.read() or '{"rows": []}')
+        kept = {(each["group"], each["fault"]): each for each in before["rows"]}
+        for row, finding in zip(rows, findings, strict=True):
+            if finding.heard and not finding.figures.get("spoilt"):
+                kept[row.group, row.fault] = entry(row, finding)
+        order = {(row.group, row.fault): number for number, row in enumerate(all_rows())}
+        listed = sorted((key for key in kept if key in order), key=order.__getitem__)
+        data: dict[str, Any] = {"rows": [kept[key] for key in listed]}
+        if len(rows) == len(order):
+            data["seconds"] = round(seconds)
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps(data, ensure_ascii=False, indent=1) + "\n")
 
 
 def entry(row: Row, finding: Finding) -> dict[str, Any]:
