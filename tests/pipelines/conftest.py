@@ -129,7 +129,7 @@ def hold(profile, tmp_path, smart_turn) -> Callable[..., Any]:
         during=None,
         timeouts=None,
         within=120.0,
-        patience=6.0,
+        patience=15.0,
         **given,
     ) -> Held:
         key = profile(**given)
