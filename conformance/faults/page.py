@@ -25,8 +25,9 @@ no stack trace is logged; no task, socket or call is left; and the next call on 
 answered. Time-outs are the [default ones](settings.md).
 
 Waits are those of a machine of two cores that held several such calls at once, beside other work.
-Rows are not shown that were not run to their end on it, or in whose call something went amiss before
-anything was broken: `python -m conformance.faults --list` names all of them, `--only TEXT` runs some.
+Rows are not shown that were not run to their end on it, or in whose call something went amiss
+before anything was broken: `python -m conformance.faults --list` names all of them, and
+`--only TEXT` runs some.
 """
 
 
