@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ class Plan:
         dialects: By stage, where it is not Mistral's.
         then: How many providers stand behind the first, for each stage.
         wired: Each stage is reached over a `Wire`.
-        tls: What that presents; it is plain without.
+        tls: Makes what that presents; it is plain without. Its authority has to be trusted.
         urls: By stage, another URL than the sandbox's.
         agent: Makes the agent.
         answers: What is answered, by word, beside the usual.
@@ -64,7 +65,7 @@ class Plan:
     dialects: dict[str, str] = field(default_factory=dict)
     then: int = 0
     wired: bool = False
-    tls: Any = None
+    tls: Callable[[], ssl.SSLContext] | None = None
     urls: dict[str, str] = field(default_factory=dict)
     agent: Callable[[], Agent[Any]] = make_agent
     answers: dict[str, Any] = field(default_factory=dict)
@@ -199,7 +200,7 @@ class House:
             if not number:
                 url = plan.urls.get(stage, url)
                 if plan.wired:
-                    wire = Wire(url, tls=plan.tls)
+                    wire = Wire(url, tls=None if plan.tls is None else plan.tls())
                     self.wires[stage] = await stack.enter_async_context(wire)
                     url = wire.url
             model = MODELS.get((stage, dialect)) or MODELS[stage, "mistral"]

@@ -45,6 +45,9 @@ def missing(row: Row) -> str:
         if need == "root":
             if os.geteuid() != 0:
                 return "root"
+        elif need == process.FAKETIME:
+            if not process.faketime():
+                return need
         elif not shutil.which(need) and not shutil.which(need, path="/usr/sbin:/sbin"):
             return need
     return ""
