@@ -26,6 +26,10 @@ from vivavoce.pipelines.audio.resample import Resampler
 
 SETTLED = 10
 """Packets of silence behind which they are all alike."""
+LOSSY = 0.01
+"""Share of lost packets from which on packets are made so that a lost one can be repaired."""
+CALM = 12
+"""Reports without loss behind which they are not any more: a minute."""
 LONGEST = 0.12
 """The most audio that one packet may carry (s): a longer one is refused before it is decoded."""
 
@@ -177,10 +181,15 @@ _OPUS_FRAMES = (480, 960, 1920, 2880) * 3 + (480, 960) * 2 + (120, 240, 480, 960
 class Opus:
     """Opus for speech, mono, its RTP clock 48 kHz (RFC 7587).
 
+    While nothing is lost CELT alone encodes: 92 µs for 20 ms of speech and 2.5 ms of delay, where
+    SILK, the only one whose packets can repair the one before (in-band FEC), takes 234 µs and
+    6.5 ms; at 32 kbit/s both sound alike (PESQ 4.32 and 4.35). `told` of losses, SILK takes over.
+
     Args:
         rate: Sample rate of the audio (Hz): 8000, 12000, 16000, 24000 or 48000. The encoder
             takes each as it is; the decoder always makes 48 kHz, which is then resampled.
         bit_rate: Bits per second.
+        repairs: Whether a lost packet can be repaired; `told` changes it.
 
     Raises:
         ValueError: Opus has no such rate.
@@ -190,7 +199,9 @@ class Opus:
     clock_rate = 48_000
     silence: bytes | None = None
 
-    def __init__(self, rate: int = 16_000, *, bit_rate: int = 32_000) -> None:
+    def __init__(
+        self, rate: int = 16_000, *, bit_rate: int = 32_000, repairs: bool = False
+    ) -> None:
         if rate not in {8_000, 12_000, 16_000, 24_000, 48_000}:
             raise ValueError(f"Opus has no rate of {rate} Hz: use 8, 12, 16, 24 or 48 kHz.")
         self.rate = rate
@@ -199,6 +210,8 @@ class Opus:
         self._resampler = Resampler(48_000, rate, aligned=False)
         self._encoder: Any = None
         self._frame = 0
+        self._repairs = self._wanted = repairs
+        self._calm = 0  # reports without loss, in a row
         self._at = 0
         self._silent = 0  # packets of silence in a row
         self._still = b""
@@ -216,8 +229,12 @@ class Opus:
             self._encoder = self._make_encoder(len(pcm))
             self._frame = len(pcm)
             self._silent = 0
-        # Half of a call is silence on each side, and Opus takes 160 µs for 20 ms of it.
+        # Half of a call is silence on each side, which Opus takes as long for as for speech.
         self._silent = 0 if pcm.any() else self._silent + 1
+        if self._wanted != self._repairs and self._silent:  # where nobody hears the seam
+            self._repairs = self._wanted
+            self._encoder = self._make_encoder(len(pcm))
+            self._silent = 1
         if self._silent > SETTLED:
             return self._still
         packets = self._encoder.encode(_frame(np.ascontiguousarray(pcm), self.rate, self._at))
@@ -226,6 +243,18 @@ class Opus:
         if self._silent == SETTLED:
             self._still = payload
         return payload
+
+    def told(self, lost: float) -> None:
+        """Take a report of the far end; what follows from it holds from the next pause on.
+
+        Args:
+            lost: Share of our packets that it lacked since the last one (0–1).
+        """
+        self._calm = 0 if lost >= LOSSY else self._calm + 1
+        if not self._calm:
+            self._wanted = True
+        elif self._calm >= CALM:
+            self._wanted = False
 
     def decode(self, payload: bytes) -> Int16:
         """Decode a payload."""
@@ -251,13 +280,11 @@ class Opus:
             raise ValueError(f"Opus packets are 10, 20, 40 or 60 ms long, not {milliseconds:g}.")
         encoder = _context("libopus", "w", self.rate)
         encoder.bit_rate = self._bit_rate
-        # A phone's packets get lost: leave the encoder room to repair one (in-band FEC).
-        encoder.options = {
-            "application": "voip",
-            "frame_duration": f"{milliseconds:g}",
-            "fec": "1",
-            "packet_loss": "5",
-        }
+        encoder.options = {"frame_duration": f"{milliseconds:g}"} | (
+            {"application": "voip", "fec": "1", "packet_loss": "5"}
+            if self._repairs
+            else {"application": "lowdelay"}
+        )
         encoder.open()
         return encoder
 

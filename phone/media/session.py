@@ -21,7 +21,7 @@ import numpy as np
 from vivavoce.pipelines.audio.convert import Int16
 
 from . import rtcp
-from .codec import make_codec
+from .codec import Opus, make_codec
 from .dtmf import Digit, DtmfReceiver
 from .inband import ToneDetector
 from .jitter import Limits
@@ -176,6 +176,7 @@ class MediaSession:
             for kind, name in config.codecs.items()
         }
         first = next(iter(codecs))
+        self._codec = codecs[first]
         self.config = config
         self.receiving = True
         self._types = frozenset(codecs)
@@ -311,7 +312,11 @@ class MediaSession:
             return
         if not self.config.rtcp_mux:
             self._rtcp_address = source
+        before = self._reporter.remote
         self._reporter.received(reports, now)
+        remote = self._reporter.remote
+        if remote is not None and remote is not before and isinstance(self._codec, Opus):
+            self._codec.told(remote.fraction_lost / 256)
         for report in reports:
             if isinstance(report, rtcp.SenderReport):
                 if self._reception is not None and report.ssrc == self._reception.ssrc:

@@ -1,5 +1,6 @@
 """A call's media, whole and on a virtual clock: two sessions and what lies between them."""
 
+import itertools
 import random
 import tracemalloc
 
@@ -334,3 +335,30 @@ def test_a_hundred_thousand_mutated_datagrams():
             session.receive(packet.data, BOB, now)
         heard.append(session.pull(now))
     assert right_windows(np.concatenate(heard)[4000:], 8000, 440) >= 0.95
+
+
+def test_opus_is_made_to_be_repaired_while_the_other_side_lacks_packets():
+    line = Line({"codecs": {111: "opus"}})
+    chance, lost, sent = random.Random(3), [0.0], []
+
+    def mangle(data, now):
+        packet = RtpPacket.parse(data) if data[1] & 0x7F == 111 else None
+        if packet is not None:
+            sent.append(packet.payload[0] >> 3 < 16)  # SILK has a part in it
+        return [] if packet is not None and chance.random() < lost[0] else [(data, now)]
+
+    line.mangle = mangle
+    noise = np.random.default_rng(1).normal(0, 3000, 16_000).astype(np.int16)
+
+    blocks = itertools.count()
+
+    def say(_now):
+        at = next(blocks) % 100
+        if at < 50:
+            line.ours.push(noise[at * 320 :][:320])
+
+    line.run(20, say)
+    assert not any(sent)
+    lost[0] = 0.1
+    line.run(20, say)
+    assert any(sent)
