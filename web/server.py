@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -16,19 +15,17 @@ from vivavoce.web.answers import Handler, answered, bearer, page
 from vivavoce.web.assets import INTERPRET, assets
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Door, Exposure
-from vivavoce.web.guard import IDLE, Guard
 from vivavoce.web.health import HealthLimits
 from vivavoce.web.live import DeskError, LiveCall, PastCall, Wish
 from vivavoce.web.metrics import OPEN, look_after
 from vivavoce.web.records import RecordsError
+from vivavoce.web.site import Site, url_of
 from vivavoce.web.store_sending import send
 from vivavoce.web.tokens import LIFETIME, Claims
 
 if TYPE_CHECKING:
     from vivavoce.web.cluster.inside import Inside
 
-STOP = 5.0
-"""Seconds in which requests end when the server does."""
 MANY = 100_000
 """Connections of a worker, whose fronts count them."""
 _OPEN = ("/api/health", "/carriers/")  # paths that need no call token by themselves
@@ -71,9 +68,7 @@ class CallServer:
             self.metrics = look_after(desk, desk.observer, health, signer)
             self.metrics.show_connections(self)
         self._began = time.monotonic()
-        self._guard: Guard | None = None
-        self._runner: web.AppRunner | None = None
-        self._server: asyncio.Server | None = None
+        self._site = Site()
         self.app = self._make_app(routes)
 
     async def __aenter__(self) -> Self:
@@ -89,62 +84,41 @@ class CallServer:
         Raises:
             OSError: The address or port cannot be had.
         """
-        self._runner = web.AppRunner(
-            self.app, access_log=None, keepalive_timeout=IDLE, lingering_time=1.0
-        )
-        await self._runner.setup()
-        limits, inside = self.desk.limits, self.inside
-        if (
-            inside is not None
-        ):  # the fronts count connections, and all of theirs are from one address
+        limits, inside, exposure = self.desk.limits, self.inside, self.exposure
+        if inside is None:
+            await self._site.open(self.app, limits, exposure.host, exposure.port, exposure.tls)
+        else:
+            # The fronts count connections, and all of theirs are from one address.
             limits = replace(limits, connections=MANY, connections_per_address=MANY)
-        self._guard = Guard(self._runner.server, limits)
-        loop = asyncio.get_running_loop()
-        host, port, tls = self.exposure.host, self.exposure.port, self.exposure.tls
-        if inside is not None:
-            host, port, tls = inside.host, inside.port, None
-        try:
-            self._server = await loop.create_server(self._guard, host, port, ssl=tls)
-        except BaseException:
-            await self._runner.cleanup()
-            raise
+            await self._site.open(self.app, limits, inside.host, inside.port, None)
 
     @property
     def port(self) -> int:
         """The port it listens on."""
-        if self._server is None or not self._server.sockets:
-            return self.exposure.port
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._site.port or self.exposure.port
 
     @property
     def url(self) -> str:
         """Where it is, for this machine."""
-        host = self.exposure.host if self.inside is None else self.inside.host
-        host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared only)
-        scheme = "https" if self.exposure.tls and self.inside is None else "http"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        if self.inside is not None:
+            return url_of(self.inside.host, self.port, tls=False)
+        return url_of(self.exposure.host, self.port, tls=self.exposure.tls is not None)
 
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return len(self._guard) if self._guard is not None else 0
+        return self._site.connections
 
     @property
     def refused(self) -> int:
         """How many connections were too many."""
-        return self._guard.refused if self._guard is not None else 0
+        return self._site.refused
 
     async def close(self) -> None:
         """Take no more calls, end those there are, and stop; idempotent."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        self._site.shut()
         await self.desk.close(wait=self._drain)
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP):
-                    await runner.cleanup()
+        await self._site.close()
 
     # What is where.
 
@@ -158,7 +132,7 @@ class CallServer:
         from vivavoce.web.socket import socket_routes
 
         app = web.Application(
-            client_max_size=self.desk.limits.body, middlewares=[self._watch, self._errors]
+            client_max_size=self.desk.limits.body, middlewares=[self._site.watch, self._errors]
         )
         operators = Operators(self)  # who look into the desk's records
         app.on_shutdown.append(operators.close)
@@ -186,18 +160,6 @@ class CallServer:
             ]
         )
         return app
-
-    @web.middleware
-    async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Stop the clock that a slow request runs against while it is answered."""
-        guard, transport = self._guard, request.transport
-        if guard is not None:
-            guard.began(transport)
-        try:
-            return await handler(request)
-        finally:
-            if guard is not None:
-                guard.ended(transport)
 
     @web.middleware
     async def _errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -8,7 +8,6 @@ Media by WebRTC goes between clients and workers; websockets go through (`tunnel
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 import time
@@ -33,13 +32,11 @@ from vivavoce.web.cluster.relay import Errand, Relay, read_body
 from vivavoce.web.cluster.routing import read_object, route, token_of
 from vivavoce.web.cluster.spending import Own, Spending
 from vivavoce.web.exposure import Door, Exposure
-from vivavoce.web.guard import IDLE, Guard
 from vivavoce.web.health import Check, told
 from vivavoce.web.limits import Limits
 from vivavoce.web.live import DeskError
+from vivavoce.web.site import Site, url_of
 
-STOP = 5.0
-"""Seconds in which requests end when the front does."""
 TRIES = 4
 """Workers that are asked for one call, at most."""
 _OPEN = frozenset({"/healthz", "/readyz"})
@@ -81,9 +78,7 @@ class Front:
         self.placement = Placement(name or secrets.token_hex(4))
         self._quota = Quota(limits)
         self._began = time.monotonic()
-        self._guard: Guard | None = None
-        self._runner: web.AppRunner | None = None
-        self._server: asyncio.Server | None = None
+        self._site = Site()
         self._closing = contextlib.AsyncExitStack()
         self.figures = Figures(self.placement.states, lambda: self.sockets)
         self._relay: Relay | None = None
@@ -120,19 +115,12 @@ class Front:
         self._overview = Overview(session, self._seal, self.placement, self.limits)
         self._closing.push_async_callback(self._overview.close)
         app = web.Application(
-            client_max_size=self.limits.body, middlewares=[self._watch, self._errors]
+            client_max_size=self.limits.body, middlewares=[self._site.watch, self._errors]
         )
         app.router.add_route("*", "/{path:.*}", self._take)
-        self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=IDLE, lingering_time=1.0
-        )
+        exposure = self.exposure
         try:
-            await self._runner.setup()
-            self._guard = Guard(self._runner.server, self.limits)
-            exposure = self.exposure
-            self._server = await asyncio.get_running_loop().create_server(
-                self._guard, exposure.host, exposure.port, ssl=exposure.tls
-            )
+            await self._site.open(app, self.limits, exposure.host, exposure.port, exposure.tls)
         except BaseException:
             await self.close()
             raise
@@ -141,22 +129,17 @@ class Front:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        if self._server is None or not self._server.sockets:
-            return self.exposure.port
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._site.port or self.exposure.port
 
     @property
     def url(self) -> str:
         """Where it is, for this machine."""
-        host = self.exposure.host
-        host = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 (compared only)
-        scheme = "https" if self.exposure.tls else "http"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return url_of(self.exposure.host, self.port, tls=self.exposure.tls is not None)
 
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return len(self._guard) if self._guard is not None else 0
+        return self._site.connections
 
     @property
     def sockets(self) -> int:
@@ -174,33 +157,15 @@ class Front:
     async def close(self) -> None:
         """End what goes through, and stop; idempotent. The workers go on."""
         self.draining = True
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        self._site.shut()
         if self._relay is not None:
             self._relay.let_go()
         if self._overview is not None:
             await self._overview.close()
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP):
-                    await runner.cleanup()
+        await self._site.close()
         await self._closing.aclose()
 
     # Who is let in.
-
-    @web.middleware
-    async def _watch(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Stop the clock that a slow request runs against while it is answered."""
-        guard, transport = self._guard, request.transport
-        if guard is not None:
-            guard.began(transport)
-        try:
-            return await handler(request)
-        finally:
-            if guard is not None:
-                guard.ended(transport)
 
     @web.middleware
     async def _errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
