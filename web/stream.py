@@ -21,6 +21,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.blocks import Blocks
 from vivavoce.web.leg import BLOCK, Told
 
 log = logging.getLogger("vivavoce")
@@ -41,8 +42,6 @@ STALLED = 1.0
 """Seconds of speech that wait to be sent, after which the client is out of reach."""
 BACKLOG = 400
 """Messages that wait to be sent; what is more is dropped."""
-KEPT = 150
-"""Blocks of the caller's sound that wait to be taken (3 s)."""
 BEHIND = 0.2
 """Seconds that the clock may be late before the time is skipped."""
 HEARTBEAT = 10.0
@@ -81,9 +80,7 @@ class StreamLeg:
         self._least = math.inf  # samples that have waited all the time since `_looked`
         self._surplus = 0  # of these, what is to be caught up with
         self._looked = 0.0
-        self._blocks: deque[tuple[Int16, int]] = deque(maxlen=KEPT)
-        self._came = asyncio.Event()
-        self._ticking = False
+        self._blocks = Blocks()
         self._outbox: asyncio.Queue[str | bytes] = asyncio.Queue(BACKLOG)
         self._sounds = 0  # messages with sound that wait to be sent
         self._said = 0.0  # seconds of speech since the beginning
@@ -154,17 +151,7 @@ class StreamLeg:
 
     async def listen(self) -> list[tuple[Int16, int]]:
         """Wait for blocks of the caller's sound."""
-        if not self._blocks and not self.closed:
-            self._came.clear()
-            if self._ticking:  # the clock's next tick, or its end, is 20 ms away
-                await self._came.wait()
-            else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(1.0):
-                        await self._came.wait()
-        blocks = list(self._blocks)
-        self._blocks.clear()
-        return blocks
+        return await self._blocks.take(closed=self.closed)
 
     async def say(self, pcm: Int16) -> None:
         """Send speech."""
@@ -212,7 +199,7 @@ class StreamLeg:
 
     def _gone(self) -> None:
         self._closed.set()
-        self._came.set()
+        self._blocks.wake()
 
     # Inside.
 
@@ -230,12 +217,8 @@ class StreamLeg:
             self._gone()
 
     async def _keep_time(self) -> None:
-        self._ticking = True
-        try:
+        with self._blocks.ticking():
             await self._tick()
-        finally:
-            self._ticking = False
-            self._came.set()
 
     async def _tick(self) -> None:
         at = self._began = time.monotonic()
@@ -246,10 +229,9 @@ class StreamLeg:
                 if self._began is not None:
                     self._began += now - at
                 at = now
-            self._blocks.append((self._next(), self.rate))
+            self._blocks.put(self._next(), self.rate)
             if self._live and self._behind(now):
-                self._blocks.append((self._next(), self.rate))
-            self._came.set()
+                self._blocks.put(self._next(), self.rate)
             at += BLOCK
             await asyncio.sleep(max(0.0, at - time.monotonic()))
 

@@ -30,6 +30,7 @@ from vivavoce.phone.media.rtp import is_rtcp
 from vivavoce.phone.media.session import MediaConfig, MediaSession, Outgoing
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.tasks import Tasks
+from vivavoce.web.blocks import Blocks
 from vivavoce.web.cluster.names import mark_token
 from vivavoce.web.ice import Ice
 from vivavoce.web.leg import BLOCK, Told
@@ -52,8 +53,6 @@ SILENT = 1.5
 """Seconds without a datagram after which a client that sends sound is out of reach."""
 STILL = 8.0
 """Likewise of a client that sends none, which is asked by ICE's checks alone."""
-KEPT = 150
-"""Blocks of the caller's sound that wait to be taken (3 s); the oldest are dropped beyond."""
 BACKLOG = 1_000_000
 """Bytes that may wait for a client's data channel; more is dropped."""
 BEHIND = 0.2
@@ -123,9 +122,7 @@ class Peer:
         self._offer: Offer | None = None
         self._role = ""
         self._id = secrets.randbits(62)
-        self._blocks: deque[tuple[Int16, int]] = deque(maxlen=KEPT)
-        self._came = asyncio.Event()
-        self._ticking = False
+        self._blocks = Blocks()
         self._due: float | None = None  # of the packet that has not left yet
         self._outbox: deque[str] = deque(maxlen=200)
         self._tasks = Tasks()
@@ -232,12 +229,8 @@ class Peer:
             self._sctp = RTCSctpTransport(dtls)
             self._sctp.on("datachannel", self._opened)
             await self._sctp.start(RTCSctpCapabilities(LARGEST), offer.sctp_port)
-        self._ticking = True
-        try:
+        with self._blocks.ticking():
             await self._keep_time()
-        finally:
-            self._ticking = False
-            self._came.set()
 
     async def _lose(self, why: str) -> None:
         log.info("%r: %s", self, why)
@@ -249,7 +242,7 @@ class Peer:
 
     def _gone(self) -> None:
         self._closed.set()
-        self._came.set()
+        self._blocks.wake()
 
     # The leg.
 
@@ -283,17 +276,7 @@ class Peer:
 
     async def listen(self) -> list[tuple[Int16, int]]:
         """Wait for blocks of the caller's sound."""
-        if not self._blocks and not self.closed:
-            self._came.clear()
-            if self._ticking:  # the clock's next tick, or its end, is 20 ms away
-                await self._came.wait()
-            else:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(1.0):
-                        await self._came.wait()
-        blocks = list(self._blocks)
-        self._blocks.clear()
-        return blocks
+        return await self._blocks.take(closed=self.closed)
 
     async def say(self, pcm: Int16) -> None:
         """Send speech: the packet that waits for it leaves at once."""
@@ -382,9 +365,8 @@ class Peer:
             if now - at > BEHIND:
                 at = now  # we slept, and what was not heard or said meanwhile is the past
             session = self._session
-            self._blocks.append((silence if session is None else session.pull(now), RATE))
             self._due = at
-            self._came.set()
+            self._blocks.put(silence if session is None else session.pull(now), RATE)
             at += BLOCK
             await asyncio.sleep(max(HURRY, at - time.monotonic()))
 
