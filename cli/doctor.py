@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import platform
 import time
@@ -12,17 +14,30 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vivavoce.agent.settings import Settings, StageName, config_path
+from vivavoce.agent.settings import (
+    TASKS,
+    ProviderSettings,
+    Settings,
+    SettingsError,
+    StageName,
+    config_path,
+)
 from vivavoce.cli.models import SandboxMissingError, endpoints, open_sandbox, timeouts
+from vivavoce.cli.recordings import where as place_of
+from vivavoce.pipelines.audio.media import RATE, encode
 from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Endpoint, Http
 from vivavoce.pipelines.models.interfaces import TextDelta
+from vivavoce.pipelines.models.transcription.clients import connect
+from vivavoce.pipelines.models.transcription.options import Options, RefusedError
+from vivavoce.pipelines.models.transcription.sound import Sound
 from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.turns.endpointing import TurnEvent
 
@@ -53,7 +68,7 @@ async def examine(settings: Settings, console: Console, *, as_json: bool = False
     if settings.source == "sandbox":
         findings += _packages()
     try:
-        async with open_sandbox(settings) as (url, key):
+        async with open_sandbox(settings, _wants_sandbox(settings)) as (url, key):
             where = endpoints(settings, url, key)
             http = Http(timeouts(settings))
             try:
@@ -63,6 +78,12 @@ async def examine(settings: Settings, console: Console, *, as_json: bool = False
                     for place, each in enumerate(where[stage])
                     if each.dialect != "none"
                 ]
+                for task, name, check in _TASKS:
+                    there = _place(settings, task, name, url, key)
+                    if isinstance(there, Finding):
+                        findings.append(there)
+                    else:
+                        checks.append(_check(name, there, partial(check, there, http)))
                 findings += await asyncio.gather(*checks)
             finally:
                 await http.close()
@@ -77,6 +98,42 @@ async def examine(settings: Settings, console: Console, *, as_json: bool = False
 
 def _named(stage: str, place: int) -> str:
     return f"{stage} {place + 1}" if place else stage
+
+
+def _wants_sandbox(settings: Settings) -> StageName | None:
+    """Return the task that a sandbox is to be started for, where no stage of a call needs one."""
+    if settings.needs_sandbox:
+        return None
+    inside = (
+        task
+        for task in TASKS
+        if _apart(settings, task) and settings.in_sandbox(getattr(settings, task))
+    )
+    return next(inside, None)
+
+
+def _apart(settings: Settings, task: StageName) -> bool:
+    """Whether the settings say anything of a task of its own."""
+    return bool(getattr(settings, task) != ProviderSettings())
+
+
+def _place(
+    settings: Settings, task: StageName, name: str, url: str, key: str
+) -> Endpoint | Finding:
+    """Return where a task's model is, or why nobody is asked.
+
+    Calls need neither task: where nothing is said of one and its default is out of reach, that is
+    told and is no fault.
+    """
+    apart = _apart(settings, task)
+    if not apart and settings.in_sandbox(ProviderSettings()) and not url:
+        return Finding(name, True, f"not set up: `{task}` has no server, and calls need none")
+    try:
+        return place_of(settings, task, url, key, None)
+    except SettingsError as error:
+        if apart:
+            return Finding(name, False, str(error), f"correct `{task}` (docs/settings.md)")
+        return Finding(name, True, f"not set up, and calls need none: {error}")
 
 
 def _table(findings: list[Finding]) -> Table:
@@ -133,11 +190,13 @@ async def _check(name: str, endpoint: Endpoint, check: Callable[[], Awaitable[st
             found = await check()
     except providers.DialectError as error:
         return Finding(name, False, str(error), "correct `dialect` (docs/models.md)")
+    except RefusedError as error:
+        return Finding(name, False, str(error), "correct the setting (docs/settings.md)")
     except ModelError as error:
         problem, _, fix = str(error).partition(" — ")
         if error.kind == "auth" and not endpoint.key:
             fix = "no key is set for this server: set MISTRAL_API_KEY, or `key` of the stage"
-        return Finding(name, False, problem.removeprefix(f"{name}: "), fix)
+        return Finding(name, False, problem.removeprefix(f"{error.stage}: "), fix)
     except TimeoutError:
         return Finding(
             name, False, f"{endpoint.url} gave no answer within {LONGEST:g} s", "check the network"
@@ -199,6 +258,38 @@ async def _speak(endpoint: Endpoint, http: Http) -> str:
     raise ModelError("speaking", "broken", f"{endpoint.url} sent no audio")
 
 
+def _sound() -> bytes:
+    """Return a second of a tone as a WAV file: models refuse what is silent or too short."""
+    wave = np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
+    return encode((wave * 8_000).astype(np.int16), "wav")
+
+
+async def _transcribe(endpoint: Endpoint, http: Http) -> str:
+    files, _ = await connect(http, endpoint)
+    with io.BytesIO(await asyncio.to_thread(_sound)) as file:
+        sound = Sound(file, "wav", 1.0, name="check")
+        await files.transcribe(sound, Options(), lambda _seconds: None)
+    return "transcribes recordings"
+
+
+async def _ask(endpoint: Endpoint, http: Http) -> str:
+    data = base64.b64encode(await asyncio.to_thread(_sound)).decode()
+    content = [
+        {"type": "input_audio", "input_audio": {"data": data, "format": "wav"}},
+        {"type": "text", "text": "What do you hear? One word."},
+    ]
+    messages = [{"role": "user", "content": content}]
+    async with aclosing(providers.thinking(http, endpoint).stream(messages, [])) as thoughts:
+        async for thought in thoughts:
+            if isinstance(thought, TextDelta):
+                return "hears recordings, and answers"
+    raise ModelError("thinking", "broken", f"{endpoint.url} answered with nothing")
+
+
+_TASKS: tuple[tuple[StageName, str, Callable[[Endpoint, Http], Awaitable[str]]], ...] = (
+    ("transcribe", "transcribing", _transcribe),
+    ("ask", "asking", _ask),
+)
 _STAGES: tuple[tuple[StageName, str, Callable[[Endpoint, Http], Awaitable[str]]], ...] = (
     ("hear", "hearing", _hear),
     ("think", "thinking", _think),
