@@ -15,8 +15,16 @@ from vivavoce.cli.program import (
     CARRY,
     FAILED,
     AgentArgument,
+    AgentsArgument,
+    EventsOption,
+    FastOption,
+    HeadphonesOption,
     LogFormatOption,
+    MicrophoneOption,
     ModelsOption,
+    RecordingOption,
+    SpeakerOption,
+    TranscriptOption,
     app,
     read_settings,
 )
@@ -24,24 +32,23 @@ from vivavoce.cli.program import (
 RecordsOption = Annotated[
     str, typer.Option("--records", help="Keep calls: a folder, or postgresql://USER@HOST/BASE.")
 ]
+FolderOption = Annotated[
+    Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print events as JSON.")]
+DrainOption = Annotated[
+    float, typer.Option(min=0.0, help="Seconds that calls may go on once it is to end.")
+]
 
 
 @app.command(rich_help_panel=CARRY)
 def run(
     agent: AgentArgument,
     source: Annotated[Path, typer.Option("--in", help="What the caller says (WAV).")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Record the call here: caller left, agent right.")
-    ] = None,
-    transcript: Annotated[
-        Path | None, typer.Option("--transcript", help="Write the record here, as JSON.")
-    ] = None,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Do not wait where nothing waits on the clock.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print an event a line, and the record last, as JSON.")
-    ] = False,
+    out: RecordingOption = None,
+    transcript: TranscriptOption = None,
+    fast: FastOption = False,
+    as_json: EventsOption = False,
     models: ModelsOption = None,
 ) -> None:
     """Let a WAV file call an agent, and record both sides; or have an interpreter hear it."""
@@ -105,24 +112,12 @@ def interpret(
     captions: Annotated[
         Path | None, typer.Option("--captions", help="Write the translation here (.srt, .vtt).")
     ] = None,
-    transcript: Annotated[
-        Path | None, typer.Option("--transcript", help="Write the record here, as JSON.")
-    ] = None,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Do not wait where nothing waits on the clock.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print an event a line, and the record last, as JSON.")
-    ] = False,
-    headphones: Annotated[
-        bool, typer.Option("--headphones", help="Do not cancel the speaker's echo: there is none.")
-    ] = False,
-    microphone: Annotated[
-        str | None, typer.Option("--microphone", help="Number or name of the one to use.")
-    ] = None,
-    speaker: Annotated[
-        str | None, typer.Option("--speaker", help="Number or name of the one to use.")
-    ] = None,
+    transcript: TranscriptOption = None,
+    fast: FastOption = False,
+    as_json: EventsOption = False,
+    headphones: HeadphonesOption = False,
+    microphone: MicrophoneOption = None,
+    speaker: SpeakerOption = None,
     models: ModelsOption = None,
 ) -> None:
     """Hear a recording, or what is said at this machine, in another language while it is said."""
@@ -153,7 +148,7 @@ def interpret(
 
 @app.command(rich_help_panel=CARRY)
 def phone(
-    agents: Annotated[list[str], typer.Argument(help="file.py, file.py:name or module:name.")],
+    agents: AgentsArgument,
     listen: Annotated[
         list[str] | None, typer.Option("--listen", help="[udp:|tcp:|tls:]ADDRESS[:PORT].")
     ] = None,
@@ -181,17 +176,12 @@ def phone(
     results: Annotated[
         Path | None, typer.Option("--results", help="Where a campaign notes what came of it.")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
+    out: FolderOption = None,
+    as_json: JsonOption = False,
     metrics: Annotated[
         str, typer.Option("--metrics", help="Let metrics be read at ADDRESS:PORT.")
     ] = "",
-    drain: Annotated[
-        float,
-        typer.Option(min=0.0, help="Seconds that calls may go on once it is to end."),
-    ] = 30.0,
+    drain: DrainOption = 30.0,
     log_format: LogFormatOption = None,
     models: ModelsOption = None,
 ) -> None:
@@ -251,7 +241,7 @@ def phone(
 
 @app.command(rich_help_panel=CARRY)
 def serve(
-    agents: Annotated[list[str], typer.Argument(help="file.py, file.py:name or module:name.")],
+    agents: AgentsArgument,
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="0 takes a free one.")] = None,
     name: Annotated[
@@ -267,13 +257,8 @@ def serve(
         Path | None, typer.Option("--phone", help="Answer the telephone, too: its set-up (TOML).")
     ] = None,
     records: RecordsOption = "",
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Leave recordings and records in this folder.")
-    ] = None,
-    drain: Annotated[
-        float,
-        typer.Option(min=0.0, help="Seconds that calls may go on once it is to end."),
-    ] = 30.0,
+    out: FolderOption = None,
+    drain: DrainOption = 30.0,
     workers: Annotated[
         str,
         typer.Option(
@@ -293,7 +278,7 @@ def serve(
             metavar="ADDRESS",
         ),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print events as JSON.")] = False,
+    as_json: JsonOption = False,
     log_format: LogFormatOption = None,
     models: ModelsOption = None,
 ) -> None:

@@ -57,6 +57,28 @@ AgentArgument = Annotated[
         autocompletion=complete_agents,
     ),
 ]
+AgentsArgument = Annotated[list[str], typer.Argument(help="file.py, file.py:name or module:name.")]
+FastOption = Annotated[
+    bool, typer.Option("--fast", help="Do not wait where nothing waits on the clock.")
+]
+EventsOption = Annotated[
+    bool, typer.Option("--json", help="Print an event a line, and the record last, as JSON.")
+]
+RecordingOption = Annotated[
+    Path | None, typer.Option("--out", help="Record the call here: caller left, agent right.")
+]
+TranscriptOption = Annotated[
+    Path | None, typer.Option("--transcript", help="Write the record here, as JSON.")
+]
+HeadphonesOption = Annotated[
+    bool, typer.Option("--headphones", help="Do not cancel the speaker's echo: there is none.")
+]
+MicrophoneOption = Annotated[
+    str | None, typer.Option("--microphone", help="Number or name of the one to use.")
+]
+SpeakerOption = Annotated[
+    str | None, typer.Option("--speaker", help="Number or name of the one to use.")
+]
 
 FAILED = 2
 """The exit code of a mistake in what was given."""

@@ -13,7 +13,12 @@ from rich.console import Console
 from vivavoce.cli.program import (
     WRITE,
     AgentArgument,
+    HeadphonesOption,
+    MicrophoneOption,
     ModelsOption,
+    RecordingOption,
+    SpeakerOption,
+    TranscriptOption,
     app,
     read_settings,
 )
@@ -66,15 +71,9 @@ def talk(
     push: Annotated[
         bool, typer.Option("--push", help="Keep the microphone closed until space is pressed.")
     ] = False,
-    headphones: Annotated[
-        bool, typer.Option("--headphones", help="Do not cancel the speaker's echo: there is none.")
-    ] = False,
-    microphone: Annotated[
-        str | None, typer.Option("--microphone", help="Number or name of the one to use.")
-    ] = None,
-    speaker: Annotated[
-        str | None, typer.Option("--speaker", help="Number or name of the one to use.")
-    ] = None,
+    headphones: HeadphonesOption = False,
+    microphone: MicrophoneOption = None,
+    speaker: SpeakerOption = None,
     devices: Annotated[
         bool,
         typer.Option(
@@ -84,12 +83,8 @@ def talk(
             is_eager=True,
         ),
     ] = False,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Record the call here: caller left, agent right.")
-    ] = None,
-    transcript: Annotated[
-        Path | None, typer.Option("--transcript", help="Write the record here, as JSON.")
-    ] = None,
+    out: RecordingOption = None,
+    transcript: TranscriptOption = None,
     models: ModelsOption = None,
 ) -> None:
     """Talk with an agent at this machine's microphone and speaker.
