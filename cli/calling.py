@@ -289,7 +289,7 @@ def serve(
     """
     from vivavoce.cli.load import load_host
     from vivavoce.cli.phone import read_setup as read_phone
-    from vivavoce.cli.serve import read_setup, run_server
+    from vivavoce.cli.serve import Answering, Serving, read_setup, run_server
     from vivavoce.phone import PhoneError
 
     settings = read_settings(models=models, log_format=log_format)
@@ -312,19 +312,16 @@ def serve(
         console = Console(quiet=as_json or settings.log_format == "json", highlight=False)
         scale = read_workers(workers) if workers else None
 
-        def serving(url: str) -> None:
+        def told(url: str) -> None:
             by = f"{workers} workers" if workers else "a worker to each of the cluster's cores"
             console.print(f"[bold]{', '.join(agents)}[/] at {url}, by {by}")
 
+        serving = Serving(ready, settings, console, drain, told)
         if scale is None or cluster or ray:
             from vivavoce.cli.clustered import Cluster, run_cluster
 
-            where = Cluster(ray, scale)
-            raise typer.Exit(
-                run_cluster(where, spec, ready, settings, console, drain=drain, opened=serving)
-            )
-        work = run_workers(spec, ready, settings, console, scale, drain=drain, opened=serving)
-        raise typer.Exit(asyncio.run(work))
+            raise typer.Exit(run_cluster(Cluster(ray, scale), spec, serving))
+        raise typer.Exit(asyncio.run(run_workers(spec, serving, scale)))
     found = [load_host(where) for where in agents]
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -340,17 +337,9 @@ def serve(
     try:
         # What is shown of calls is personal, which lines for machines are not.
         shown = Console(quiet=settings.log_format == "json")
-        work = run_server(
-            found,
-            settings,
-            shown,
-            ready,
-            exchange=None if phone is None else read_phone(phone, {}),
-            folder=out,
-            drain=drain,
-            as_json=as_json,
-            opened=opened,
-        )
+        exchange = None if phone is None else read_phone(phone, {})
+        answering = Answering(found, exchange, out, as_json)
+        work = run_server(answering, Serving(ready, settings, shown, drain, opened))
         code = asyncio.run(work)
     except PhoneError as error:
         print(f"vivavoce: {error}", file=sys.stderr)

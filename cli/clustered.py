@@ -15,14 +15,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from vivavoce.agent.settings import Settings
 from vivavoce.cli.membership import Membership
 from vivavoce.cli.models import open_sandbox
 from vivavoce.cli.parcel import home, inside, pack
 from vivavoce.cli.ray_link import addresses, connect, disconnect
-from vivavoce.cli.serve import ServeError, Setup
+from vivavoce.cli.serve import ServeError, Serving, Setup, tell_drain
 from vivavoce.cli.steward import Plan
-from vivavoce.cli.workers import WorkerSpec, opened_front, signals
+from vivavoce.cli.stopping import hurried, signals
+from vivavoce.cli.workers import WorkerSpec, opened_front
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.cluster.front import Front
 from vivavoce.web.cluster.proof import KEY
@@ -98,16 +98,7 @@ def environment(given: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def run_cluster(
-    cluster: Cluster,
-    spec: WorkerSpec,
-    setup: Setup,
-    settings: Settings,
-    console: Console,
-    *,
-    drain: float,
-    opened: Callable[[str], None] | None = None,
-) -> int:
+def run_cluster(cluster: Cluster, spec: WorkerSpec, serving: Serving) -> int:
     """Take calls by a front and a cluster's workers, until Ctrl-C or SIGTERM.
 
     The workers end with the last front, once their calls are over; a second signal does not wait.
@@ -116,11 +107,7 @@ def run_cluster(
     Args:
         cluster: Which one.
         spec: What the workers are.
-        setup: The server.
-        settings: Where the models are.
-        console: Where is told what happens.
-        drain: Seconds that calls may go on where a worker or all of it ends.
-        opened: Told the front's URL once calls are taken.
+        serving: The front.
 
     Returns:
         The exit code.
@@ -132,25 +119,15 @@ def run_cluster(
     """
     most = None if cluster.scale is None else cluster.scale.most
     # Before asyncio: Ray takes SIGTERM for itself.
-    connect(cluster.address, cores=most, show_logs=settings.log_format != "json")
+    connect(cluster.address, cores=most, show_logs=serving.settings.log_format != "json")
     try:
-        return asyncio.run(
-            _serve(cluster, spec, setup, settings, console, drain=drain, opened=opened)
-        )
+        return asyncio.run(_serve(cluster, spec, serving))
     finally:
         disconnect()
 
 
-async def _serve(
-    cluster: Cluster,
-    spec: WorkerSpec,
-    setup: Setup,
-    settings: Settings,
-    console: Console,
-    *,
-    drain: float,
-    opened: Callable[[str], None] | None,
-) -> int:
+async def _serve(cluster: Cluster, spec: WorkerSpec, serving: Serving) -> int:
+    setup, settings, console = serving.setup, serving.settings, serving.console
     stop, again, renew = asyncio.Event(), asyncio.Event(), asyncio.Event()
     membership, tasks = Membership(), Tasks()
     where = addresses()
@@ -171,7 +148,7 @@ async def _serve(
                 spec = replace(spec, settings={**spec.settings, **own})
 
                 def make() -> Plan:
-                    return plan_of(spec, cluster, drain, here, near=near)
+                    return plan_of(spec, cluster, serving.drain, here, near=near)
 
                 membership.met = front.meet
                 plan = await asyncio.to_thread(make)
@@ -184,15 +161,13 @@ async def _serve(
                     console.print(f"[dim]{escape(using.result())}[/]", highlight=False)
                     await membership.look()
                     membership.start()
-                    if opened is not None:
-                        opened(front.url)
+                    if serving.opened is not None:
+                        serving.opened(front.url)
                     tasks.spawn(_renew(membership, make, renew, console), "renewal")
                     await stop.wait()
                 front.draining = True
-                ending = tasks.spawn(_end(membership, front, drain, console), "end")
-                hurry = tasks.spawn(again.wait(), "hurry")
-                await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
-                if not ending.done():
+                ending = tasks.spawn(_end(membership, front, serving), "end")
+                if not await hurried(ending, again):
                     await membership.leave(0.0)
         finally:
             await tasks.close()
@@ -240,12 +215,10 @@ async def _renew(
             console.print(f"[dim]{escape(told)}[/]", highlight=False)
 
 
-async def _end(membership: Membership, front: Front, drain: float, console: Console) -> None:
+async def _end(membership: Membership, front: Front, serving: Serving) -> None:
     """End with the calls: all of them where this is the last front, else those that pass it."""
-    until = time.monotonic() + drain
-    calls = sum(state.calls for state in front.placement.states())
-    if calls and drain:
-        console.print(f"[dim]{calls} calls go on for up to {drain:g} s[/]", highlight=False)
-    last = await membership.leave(drain)
+    until = time.monotonic() + serving.drain
+    tell_drain(serving, sum(state.calls for state in front.placement.states()))
+    last = await membership.leave(serving.drain)
     while not last and front.sockets and time.monotonic() < until:  # noqa: ASYNC110 (rarely)
         await asyncio.sleep(0.2)

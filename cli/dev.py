@@ -66,7 +66,7 @@ async def _page(
     reloader: Reloader, settings: Settings, console: Console, *, port: int | None, browse: bool
 ) -> int:
     """Serve the page on this machine, until Ctrl-C."""
-    from vivavoce.cli.serve import Setup, run_server
+    from vivavoce.cli.serve import Answering, Serving, Setup, run_server
     from vivavoce.web.exposure import PORT, Exposure
 
     def opened(url: str) -> None:
@@ -77,12 +77,5 @@ async def _page(
             webbrowser.open(url)
 
     setup = Setup(Exposure(port=PORT if port is None else port))
-    return await run_server(
-        [reloader.agent],
-        settings,
-        console,
-        setup,
-        reloader=reloader,
-        drain=0.0,
-        opened=opened,
-    )
+    serving = Serving(setup, settings, console, drain=0.0, opened=opened)
+    return await run_server(Answering([reloader.agent]), serving, reloader=reloader)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import ssl
 import time
 import tomllib
@@ -28,6 +27,7 @@ from vivavoce.cli.phone import Setup as PhoneSetup
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow
+from vivavoce.cli.stopping import hurried, signals
 from vivavoce.phone import Phone
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.load import Bounds, Gate
@@ -73,6 +73,42 @@ class Setup:
     records: StoreSettings = field(default_factory=StoreSettings)
     health: HealthLimits = field(default_factory=HealthLimits)
     prices: Mapping[str, Price] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """How calls are served, by one process or by many.
+
+    Attributes:
+        setup: The server.
+        settings: Where the models are.
+        console: Where is told what happens.
+        drain: Seconds that calls may go on once a process, or all of it, is to end.
+        opened: Told the server's URL once calls are taken.
+    """
+
+    setup: Setup
+    settings: Settings
+    console: Console
+    drain: float = DRAIN
+    opened: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Who answers in one process, and what is left of their calls.
+
+    Attributes:
+        agents: Those who answer.
+        exchange: A telephone at which they answer, too; None: there is none.
+        folder: Where recordings and records go; None: nowhere.
+        as_json: Print events as JSON.
+    """
+
+    agents: Sequence[Host]
+    exchange: PhoneSetup | None = None
+    folder: Path | None = None
+    as_json: bool = False
 
 
 def read_setup(
@@ -208,31 +244,14 @@ class Board:
 
 
 async def run_server(
-    agents: Sequence[Host],
-    settings: Settings,
-    console: Console,
-    setup: Setup,
-    *,
-    exchange: PhoneSetup | None = None,
-    folder: Path | None = None,
-    as_json: bool = False,
-    reloader: Reloader | None = None,
-    drain: float = DRAIN,
-    opened: Callable[[str], None] | None = None,
+    answering: Answering, serving: Serving, *, reloader: Reloader | None = None
 ) -> int:
     """Take calls until Ctrl-C or SIGTERM; a second one ends the calls that go on.
 
     Args:
-        agents: Who answers.
-        settings: Where the models are.
-        console: Where calls are shown.
-        setup: The server.
-        exchange: A telephone at which they answer, too; None: there is none.
-        folder: Where recordings and records go; None: nowhere.
-        as_json: Print events as JSON.
+        answering: Who answers.
+        serving: The server; calls are shown on its console.
         reloader: Loads the agent again when its files change; callers may choose its voice then.
-        drain: Seconds that calls may go on after the first Ctrl-C.
-        opened: Told the server's URL once it listens.
 
     Returns:
         The exit code.
@@ -245,41 +264,23 @@ async def run_server(
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
     stop, again = asyncio.Event(), asyncio.Event()
-
-    def asked() -> None:
-        (again if stop.is_set() else stop).set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, asked)
     tasks = Tasks()
-    try:
-        async with carrying(
-            agents,
-            settings,
-            console,
-            setup,
-            exchange=exchange,
-            folder=folder,
-            as_json=as_json,
-            choose_voice=reloader is not None,
-        ) as carried:
-            desk = carried.desk
-            if reloader is not None:
-                tasks.spawn(_reload(reloader, desk, console), "reload")
-            if opened is not None:
-                opened(carried.server.url)
-            await stop.wait()
-            if desk.calls and drain and not as_json:
-                told = f"{len(desk.calls)} calls go on for up to {drain:g} s"
-                console.print(f"[dim]{told}[/]")
-            ending = tasks.spawn(_end(desk, carried.phone, drain), "drain")
-            hurry = tasks.spawn(again.wait(), "hurry")
-            await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
-        return 0
-    finally:
-        await tasks.close()
+    with signals(stop, again):
+        try:
+            async with carrying(answering, serving, choose_voice=reloader is not None) as carried:
+                desk = carried.desk
+                if reloader is not None:
+                    tasks.spawn(_reload(reloader, desk, serving.console), "reload")
+                if serving.opened is not None:
+                    serving.opened(carried.server.url)
+                await stop.wait()
+                if not answering.as_json:
+                    tell_drain(serving, len(desk.calls))
+                ending = _end(desk, carried.phone, serving.drain)
+                await hurried(tasks.spawn(ending, "drain"), again)
+            return 0
+        finally:
+            await tasks.close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,27 +300,17 @@ class Carried:
 
 @contextlib.asynccontextmanager
 async def carrying(
-    agents: Sequence[Host],
-    settings: Settings,
-    console: Console,
-    setup: Setup,
+    answering: Answering,
+    serving: Serving,
     *,
-    exchange: PhoneSetup | None = None,
-    folder: Path | None = None,
-    as_json: bool = False,
     choose_voice: bool = False,
     inside: Inside | None = None,
 ) -> AsyncGenerator[Carried]:
-    """Carry calls within the block; takes what `run_server` takes. Calls end with the block.
+    """Carry calls within the block; they end with it.
 
     Args:
-        agents: Who answers.
-        settings: Where the models are.
-        console: Where calls are shown.
-        setup: The server.
-        exchange: A telephone.
-        folder: Where recordings and records go.
-        as_json: Print events as JSON.
+        answering: Who answers.
+        serving: The server; its `drain` and `opened` are for whoever ends the block.
         choose_voice: Whether callers may choose the agent's voice.
         inside: It is a worker of a cluster.
 
@@ -330,7 +321,8 @@ async def carrying(
         TracesError: Traces are wanted, and their packages are missing.
         vivavoce.cli.models.SandboxMissingError: If the sandbox is needed and does not start.
     """
-    board = Board(console, folder, as_json=as_json)
+    setup, settings, folder = serving.setup, serving.settings, answering.folder
+    board = Board(serving.console, folder, as_json=answering.as_json)
     records = setup.records.make()
     if records is not None and folder is not None:
         raise RecordsError("--out and [records] are two places: give one of both")
@@ -341,7 +333,7 @@ async def carrying(
             gate.start()
             observer.open()
             desk = Desk(
-                agents,
+                answering.agents,
                 models,
                 limits=setup.limits,
                 gate=gate,
@@ -362,7 +354,12 @@ async def carrying(
                 raise taken(setup.exposure, error) from error
             try:
                 async with telephone(
-                    desk, agents, exchange, console, folder=folder, as_json=as_json
+                    desk,
+                    answering.agents,
+                    answering.exchange,
+                    serving.console,
+                    folder=folder,
+                    as_json=answering.as_json,
                 ) as phone:
                     yield Carried(server, desk, phone)
             finally:
@@ -371,6 +368,13 @@ async def carrying(
         gate.close()
         await board.close()
         await observer.close()
+
+
+def tell_drain(serving: Serving, calls: int) -> None:
+    """Tell of the calls that go on when all is to end."""
+    if calls and serving.drain:
+        told = f"{calls} calls go on for up to {serving.drain:g} s"
+        serving.console.print(f"[dim]{told}[/]", highlight=False)
 
 
 def taken(exposure: Exposure, error: OSError) -> ServeError:

@@ -13,8 +13,7 @@ import json
 import logging
 import os
 import secrets
-import signal
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +28,17 @@ from vivavoce.cli.models import open_sandbox
 from vivavoce.cli.phone import Setup as PhoneSetup
 from vivavoce.cli.phone import read_setup as read_phone
 from vivavoce.cli.processes import Processes
-from vivavoce.cli.serve import ServeError, Setup, carrying, read_setup, taken
+from vivavoce.cli.serve import (
+    Answering,
+    ServeError,
+    Serving,
+    Setup,
+    carrying,
+    read_setup,
+    taken,
+    tell_drain,
+)
+from vivavoce.cli.stopping import hurried, signals
 from vivavoce.phone.exposure import PhoneError, listener, place
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.cluster.control import Control
@@ -143,13 +152,8 @@ async def run_worker(
     tasks = Tasks()
     try:
         async with carrying(
-            agents,
-            settings,
-            console,
-            setup,
-            exchange=exchange,
-            folder=out,
-            as_json=spec.as_json,
+            Answering(agents, exchange, out, spec.as_json),
+            Serving(setup, settings, console),
             inside=inside,
         ) as carried:
             phone = carried.phone
@@ -206,28 +210,15 @@ def read_workers(text: str) -> Scale:
         raise ServeError(text) from None
 
 
-async def run_workers(
-    spec: WorkerSpec,
-    setup: Setup,
-    settings: Settings,
-    console: Console,
-    scale: Scale,
-    *,
-    drain: float,
-    opened: Callable[[str], None] | None = None,
-) -> int:
+async def run_workers(spec: WorkerSpec, serving: Serving, scale: Scale) -> int:
     """Take calls by a front and workers, until Ctrl-C or SIGTERM; a second one does not wait.
 
     SIGHUP puts a new worker, with the newest agent, in the place of each, one after the other.
 
     Args:
         spec: What the workers are; the key is given here where there is none.
-        setup: The server.
-        settings: Where the models are: a sandbox is started once for all workers.
-        console: Where is told what happens.
+        serving: The front; a sandbox is started once for all workers.
         scale: How many workers.
-        drain: Seconds that calls may go on where a worker or all of it ends.
-        opened: Told the front's URL once calls are taken.
 
     Returns:
         The exit code.
@@ -240,6 +231,7 @@ async def run_workers(
     with signals(stop, again, renew):
         key = spec.key or os.environ.get(KEY, "") or secrets.token_hex(32)
         try:
+            setup = serving.setup
             front = Front(setup.exposure, setup.limits, key, version=version("vivavoce"))
             control = Control(Seal(key))
         except ValueError as error:
@@ -249,25 +241,23 @@ async def run_workers(
             async with (
                 control,
                 opened_front(front, setup),
-                open_sandbox(settings) as (url, sandbox_key),
+                open_sandbox(serving.settings) as (url, sandbox_key),
             ):
                 own = {"sandbox_url": url, "sandbox_key": sandbox_key} if url else {}
                 spec = replace(spec, key=key, settings={**spec.settings, **own})
-                fleet = Fleet(Processes(spec), control, scale, changed=front.meet, drain=drain)
+                fleet = Fleet(
+                    Processes(spec), control, scale, changed=front.meet, drain=serving.drain
+                )
                 try:
                     if not await _opened(fleet, stop):
                         return 0
-                    if opened is not None:
-                        opened(front.url)
-                    tasks.spawn(_renew(fleet, renew, console), "renewal")
+                    if serving.opened is not None:
+                        serving.opened(front.url)
+                    tasks.spawn(_renew(fleet, renew, serving.console), "renewal")
                     await stop.wait()
                     front.draining = True
-                    calls = sum(state.calls for state in front.placement.states())
-                    if calls and drain:
-                        console.print(f"[dim]{calls} calls go on for up to {drain:g} s[/]")
-                    ending = tasks.spawn(fleet.finish(drain), "drain")
-                    hurry = tasks.spawn(again.wait(), "hurry")
-                    await asyncio.wait({ending, hurry}, return_when=asyncio.FIRST_COMPLETED)
+                    tell_drain(serving, sum(each.calls for each in front.placement.states()))
+                    await hurried(tasks.spawn(fleet.finish(serving.drain), "drain"), again)
                 finally:
                     await fleet.close()
         finally:
@@ -288,30 +278,6 @@ async def _opened(fleet: Fleet, stop: asyncio.Event) -> bool:
         for task in (opening, asked):
             task.cancel()
         await asyncio.gather(opening, asked, return_exceptions=True)
-
-
-@contextlib.contextmanager
-def signals(stop: asyncio.Event, again: asyncio.Event, renew: asyncio.Event) -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM set the first event and then the second one, and SIGHUP the third."""
-    loop = asyncio.get_running_loop()
-
-    def asked() -> None:
-        (again if stop.is_set() else stop).set()
-
-    handled = []
-    for number, told in (
-        (signal.SIGINT, asked),
-        (signal.SIGTERM, asked),
-        (signal.SIGHUP, renew.set),
-    ):
-        with contextlib.suppress(NotImplementedError, RuntimeError):
-            loop.add_signal_handler(number, told)
-            handled.append(number)
-    try:
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
 
 
 @contextlib.asynccontextmanager
