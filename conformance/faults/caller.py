@@ -74,6 +74,7 @@ class Story:
         dropped: The line was lost or closed before the caller hung up.
         code: With which code, where it had one.
         back: How often the caller came back after the line was lost.
+        away: For how long they could not, the longest time (s).
         marks: When what was done to the call, by name (s).
         told: The events that the client was told of.
         turns: How many questions there were to ask.
@@ -86,6 +87,7 @@ class Story:
     dropped: bool = False
     code: int | None = None
     back: int = 0
+    away: float = 0.0
     marks: dict[str, float] = field(default_factory=dict)
     told: list[dict[str, Any]] = field(default_factory=list)
     turns: int = len(QUESTIONS)
@@ -124,6 +126,9 @@ class Caller(ABC):
     async def hang_up(self) -> None:
         """End the call in good order."""
 
+    async def ready(self) -> None:
+        """Wait until there is somebody to talk to: nobody speaks while the page says it is lost."""
+
     async def converse(self, hook: Hook) -> Story:
         """Hold the conversation.
 
@@ -157,6 +162,7 @@ class Caller(ABC):
         return story
 
     async def _ask(self, question: str, turn: int, hook: Hook | None) -> Said:
+        await self.ready()
         said = Said(question, turn, time.monotonic())
         self.story.said.append(said)
         midway = None
@@ -225,6 +231,7 @@ class SocketCaller(Caller):
         self.about: dict[str, Any] = {}
         self.reading = asyncio.Event()
         self.reading.set()
+        self._there = asyncio.Event()  # there is a line
         self.silent = False  # sends nothing, as a microphone whose track has ended
         self._http: aiohttp.ClientSession | None = None
         self._waiting = np.zeros(0, np.int16)
@@ -269,6 +276,16 @@ class SocketCaller(Caller):
             empty.cancel()
         return self._empty.is_set() and not self.silent
 
+    async def ready(self) -> None:
+        """Wait for a line that is known to be lost, for as long as it is tried to come back."""
+        there = asyncio.create_task(self._there.wait())
+        over = asyncio.create_task(self.over.wait())
+        try:
+            await asyncio.wait({there, over}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            there.cancel()
+            over.cancel()
+
     async def hang_up(self) -> None:
         """Close the socket with 1000, which is hanging up."""
         self._hung_up = True
@@ -287,11 +304,14 @@ class SocketCaller(Caller):
         async with asyncio.timeout(10):
             self.socket = await self._http.ws_connect(f"{self.url}/api/ws{query}", max_msg_size=0)
         await self.socket.send_str(json.dumps({"type": "client-ready", "id": "1"}))
+        self._there.set()
 
     async def _listen(self) -> None:
         while True:
             await self._read()
             assert self.socket is not None
+            self._there.clear()
+            lost = time.monotonic()
             self.story.code = self.socket.close_code
             if self._hung_up or not self.resume or self.story.code == 1000:
                 self.over.set()
@@ -303,6 +323,7 @@ class SocketCaller(Caller):
                     await asyncio.sleep(0.5)
                 else:
                     self.story.back += 1
+                    self.story.away = max(self.story.away, time.monotonic() - lost)
                     break
             else:
                 self.over.set()

@@ -39,6 +39,7 @@ class Kept:
         exact: Of these, those whose stages sum to the total.
         recorded: Seconds of recording; None where there is none that plays.
         failures: The failures that it names, by stage and class.
+        spoken: What the transcript says that the caller said, with when (s).
     """
 
     found: bool = False
@@ -52,6 +53,7 @@ class Kept:
     exact: int = 0
     recorded: float | None = None
     failures: dict[str, int] = field(default_factory=dict)
+    spoken: list[tuple[str, float, float]] = field(default_factory=list)
 
     def __str__(self) -> str:
         if not self.found:
@@ -92,6 +94,11 @@ def judge(
     entries = entries.get("entries", []) if isinstance(entries, dict) else entries
     pools = [
         (e["started"], e["ended"], Counter(words(e["text"])))
+        for e in entries
+        if e["kind"] == "caller"
+    ]
+    kept.spoken = [
+        (e["text"], round(e["started"], 2), round(e["ended"], 2))
         for e in entries
         if e["kind"] == "caller"
     ]

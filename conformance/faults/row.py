@@ -351,7 +351,7 @@ def hearing(story: Story) -> str:
     if (back := story.recovery) is not None:
         parts.append(f"an answer {back:.1f} s after it was over")
     if story.back:
-        parts.append(f"the line came back {story.back} ×")
+        parts.append(f"the line came back {story.back} ×, within {story.away:.1f} s")
     strange = sum(each.sound for each in story.heard if each.text == UNKNOWN)
     if strange > 0.3:
         parts.append(f"{strange:.1f} s of strange sound")
@@ -377,6 +377,7 @@ def seeing(before: Figures, after: Figures, health: dict[str, Health], trace: st
 def measured(story: Story, kept: Kept) -> dict[str, Any]:
     """Return the figures of a row."""
     strike = story.marks.get("strike", 0.0)
+    began = story.marks.get("call", 0.0)
     before = [each for each in story.said if each.ended is not None and each.ended < strike]
     return {
         "spoilt": not all(each.answered for each in before),
@@ -392,6 +393,11 @@ def measured(story: Story, kept: Kept) -> dict[str, Any]:
         "in_transcript": kept.there,
         "explained": kept.explained,
         "lost": kept.lost,
+        "spoken": kept.spoken,
+        "said": [
+            (e.text, round(e.started - began, 2), e.ended and round(e.ended - began, 2))
+            for e in story.said
+        ],
         "ledger": [kept.exact, kept.turns],
         "recording_s": None if kept.recorded is None else round(kept.recorded, 1),
         "failures": kept.failures,
