@@ -54,6 +54,7 @@ class Keeper:
         self._busy = asyncio.Lock()  # one of those who change the fleet at a time
         self._looked = False
         self._ending = False
+        self._hurry = asyncio.Event()  # who waits for calls to end is to wait no more
         self._tasks = Tasks()
 
     # For fronts.
@@ -115,7 +116,7 @@ class Keeper:
 
         Args:
             front: Its name.
-            wait: Seconds that calls may go on.
+            wait: Seconds that calls may go on; told 0 later on, they do not go on.
         """
         last = self._fronts.leave(front, time.monotonic())
         if last:
@@ -265,6 +266,7 @@ class Keeper:
         )
         self._launcher, self._control, self._fleet = launcher, control, fleet
         self._ending = False
+        self._hurry.clear()
         fleet.scale(least, most)
         self._tasks.spawn(self._keep(), "keeper")
 
@@ -302,7 +304,9 @@ class Keeper:
             await self.renew()
 
     async def _finish(self, wait: float) -> None:
-        """End all workers."""
+        """End all workers. Who asks again and does not wait ends the waiting of others."""
+        if wait <= 0:
+            self._hurry.set()
         async with self._busy:
             fleet, self._fleet = self._fleet, None
             control, self._control = self._control, None
@@ -311,13 +315,28 @@ class Keeper:
                 return
             try:
                 if wait > 0:
-                    await fleet.finish(wait)
+                    await self._calls_end(fleet, wait)
                 await fleet.close()
             finally:
                 await control.close()
             with contextlib.suppress(Exception):
                 await asyncio.to_thread(demand, 0)
             self._tasks.spawn(self._exit(time.monotonic()), "exit")
+
+    async def _calls_end(self, fleet: Fleet, wait: float) -> None:
+        """Let calls end, for so long or until somebody does not wait for it."""
+        either = [
+            asyncio.create_task(fleet.finish(wait), name="finish"),
+            asyncio.create_task(self._hurry.wait(), name="hurry"),
+        ]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in either:
+                task.cancel()
+            for error in await asyncio.gather(*either, return_exceptions=True):
+                if isinstance(error, Exception):
+                    log.error("calls did not end as they should", exc_info=error)
 
     async def _exit(self, since: float) -> None:
         """End this actor, too, unless somebody has come meanwhile."""

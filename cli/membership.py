@@ -46,6 +46,7 @@ class Membership:
         self._spent: dict[str, float] = {}
         self._tasks = Tasks()
         self._silent = False
+        self._left = False
         self._failed = ""
 
     async def key(self, proposed: str) -> str:
@@ -103,24 +104,24 @@ class Membership:
     async def leave(self, wait: float) -> bool:
         """Ask no more, and tell that this front ends; return whether it was the last one.
 
-        With the last one the workers end, which is waited for. Once more it does nothing; never
-        raises.
+        With the last one the workers end, which is waited for. Called while it waits, with less to
+        wait, it is waited for no longer than that; once it is done it does nothing. Never raises.
 
         Args:
             wait: Seconds that calls may go on, then.
         """
         await self._tasks.close()
-        actor, self._actor = self._actor, None
-        if self.plan is None:
-            return False  # it was never a front of the cluster
-        if actor is None:
+        # It was never a front of the cluster, or is none any more.
+        if self.plan is None or self._actor is None or self._left:
             return False
         try:
             async with asyncio.timeout(wait + START):
-                return bool(await actor.leave.remote(self.name, wait))
+                last = bool(await self._actor.leave.remote(self.name, wait))
         except Exception as error:  # noqa: BLE001 (Ray's own kinds)
             log.warning("the cluster was not told that this front ends: %s", said(error))
-            return False
+            last = False
+        self._left = True
+        return last
 
     # Spending.
 

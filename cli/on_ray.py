@@ -40,7 +40,8 @@ from vivavoce.cli.ray_link import (
 )
 from vivavoce.cli.steward import Plan, node_for
 from vivavoce.pipelines.tasks import Tasks
-from vivavoce.web.cluster.fleet import Death, LaunchError, Member
+from vivavoce.web.cluster.fleet import ENDING, Death, LaunchError, Member
+from vivavoce.web.cluster.inside import Stop
 
 if TYPE_CHECKING:
     from vivavoce.cli.workers import WorkerSpec
@@ -78,7 +79,7 @@ class CallWorker:
     """A worker in a process of Ray's. Its methods are called from elsewhere."""
 
     def __init__(self) -> None:
-        self._stop = asyncio.Event()
+        self._stop = Stop()
         self._work: asyncio.Task[None] | None = None
         self._member: Member | None = None
         self._plan: Plan | None = None
@@ -140,9 +141,13 @@ class CallWorker:
         await asyncio.wait({self._work})
         return _why(self._work)
 
-    async def stop(self) -> None:
-        """Hang up what calls are left, write their records, and end; idempotent."""
-        self._stop.set()
+    async def stop(self, *, last: bool = False) -> None:
+        """Hang up what calls are left, write their records, and end; idempotent.
+
+        Args:
+            last: Whether all workers end, so that the calls cannot go on elsewhere.
+        """
+        self._stop.set(last=last)
         if self._work is not None:
             await asyncio.wait({self._work})
         if self._folder is not None:
@@ -269,7 +274,7 @@ class Actors:
             raise LaunchError(f"{about.node}: {said(error)}") from None
         return member
 
-    async def stop(self, name: str, wait: float) -> None:
+    async def stop(self, name: str, wait: float, *, last: bool = False) -> None:
         """See `Launcher`."""
         actor = self._actors.get(name)
         if actor is None:
@@ -278,7 +283,7 @@ class Actors:
         try:
             with contextlib.suppress(Exception):  # it is ended by force then, or was dead already
                 async with asyncio.timeout(wait):
-                    await actor.stop.remote()
+                    await actor.stop.remote(last=last)
         finally:
             ending = self._tasks.spawn(self._end(name, actor), f"end of {name}")
             await asyncio.shield(ending)
@@ -288,8 +293,9 @@ class Actors:
         return await self._deaths.get()
 
     async def close(self) -> None:
-        """End all workers; idempotent."""
-        await asyncio.gather(*(self.stop(name, ASKED) for name in list(self._actors)))
+        """End all workers with their calls; idempotent."""
+        names = list(self._actors)
+        await asyncio.gather(*(self.stop(name, ENDING, last=True) for name in names))
         await self._tasks.close()
 
     # Inside.

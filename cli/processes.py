@@ -23,6 +23,8 @@ ENDING = 15.0
 """Seconds in which a worker whose front is gone must have ended."""
 LONGEST = 1 << 20
 """Bytes of a line that a worker writes."""
+LAST = b"last\n"
+"""What a worker is told before its input is closed where all workers end: its calls are over."""
 MARK = b"\x1evivavoce-worker "
 """What stands before what a worker tells its launcher on its output."""
 
@@ -113,13 +115,16 @@ class Processes:
             self._kill(running)
             raise
 
-    async def stop(self, name: str, wait: float) -> None:
-        """End a worker, by force after so many seconds; idempotent. Cancelled: by force at once."""
+    async def stop(self, name: str, wait: float, *, last: bool = False) -> None:
+        """See `Launcher`. Cancelled, it ends the worker by force at once."""
         running = self._processes.get(name)
         if running is None or running.ended is None:
             return
         running.asked = True
         assert running.process.stdin is not None
+        if last and not running.process.stdin.is_closing():
+            with contextlib.suppress(ConnectionError, RuntimeError):  # it is dead already
+                running.process.stdin.write(LAST)
         running.process.stdin.close()
         try:
             if wait > 0:
@@ -133,8 +138,9 @@ class Processes:
         return await self._deaths.get()
 
     async def close(self) -> None:
-        """End all workers, and wait for that; idempotent."""
-        await asyncio.gather(*(self.stop(name, ENDING) for name in list(self._processes)))
+        """End all workers with their calls, and wait for that; idempotent."""
+        names = list(self._processes)
+        await asyncio.gather(*(self.stop(name, ENDING, last=True) for name in names))
         await self._tasks.close()
 
     def _kill(self, running: _Process) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ def main() -> None:
 
 
 async def _be(spec: WorkerSpec) -> None:
-    from vivavoce.cli.processes import MARK
+    from vivavoce.cli.processes import LAST, MARK
     from vivavoce.cli.workers import run_worker
+    from vivavoce.web.cluster.inside import Stop
 
-    stop = asyncio.Event()
+    stop = Stop()
     loop = asyncio.get_running_loop()
 
     def ready(member: Member) -> None:
@@ -63,10 +65,11 @@ async def _be(spec: WorkerSpec) -> None:
 
     def watch() -> None:
         # A thread, so that a process whose event loop hangs ends as well.
-        while os.read(0, 4_096):
-            pass
+        told = b""
+        while more := os.read(0, 4_096):
+            told += more
         with contextlib.suppress(RuntimeError):  # the loop is closed: it has ended
-            loop.call_soon_threadsafe(stop.set)
+            loop.call_soon_threadsafe(partial(stop.set, last=told == LAST))
         time.sleep(ENDING)
         os._exit(1)
 

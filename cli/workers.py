@@ -44,7 +44,7 @@ from vivavoce.pipelines.tasks import Tasks
 from vivavoce.web.cluster.control import Control
 from vivavoce.web.cluster.fleet import Fleet, LaunchError, Member
 from vivavoce.web.cluster.front import Front
-from vivavoce.web.cluster.inside import Inside
+from vivavoce.web.cluster.inside import Inside, Stop
 from vivavoce.web.cluster.proof import KEY, Seal
 from vivavoce.web.cluster.scaling import Scale
 
@@ -118,7 +118,7 @@ class WorkerSpec:
 
 
 async def run_worker(
-    spec: WorkerSpec, ready: Callable[[Member], None], stop: asyncio.Event
+    spec: WorkerSpec, ready: Callable[[Member], None], stop: Stop
 ) -> None:
     """Carry calls until told to stop; then hang up what is left and write its records.
 
@@ -162,6 +162,7 @@ async def run_worker(
                 inside.draining = lambda: _unused(tasks.spawn(phone.drain(_FOREVER), "drain"))
             ready(Member(spec.name, carried.server.url, spec.node, spec.slot))
             await stop.wait()
+            carried.desk.alone = stop.last
     finally:
         await tasks.close()
 

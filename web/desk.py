@@ -83,6 +83,9 @@ class Desk:
         name: The worker's, of several processes: whatever a client comes back with bears it
             (`vivavoce.web.cluster.names`). "": there is one process.
 
+    Attributes:
+        alone: Whether no other worker is there that calls can be left to when this one ends.
+
     Raises:
         ValueError: There is no agent, or two have one name.
     """
@@ -123,6 +126,7 @@ class Desk:
         self.past: OrderedDict[str, PastCall] = OrderedDict()
         self.admission = Admission(self.limits)
         self.draining = False
+        self.alone = not name
         self._choose_voice = choose_voice
         self._wait = wait
         self.gate, self.observer = gate, observer
@@ -412,8 +416,8 @@ class Desk:
     async def close(self, *, wait: float = 0.0) -> None:
         """Take no more calls, wait for those there are, and end what is left; idempotent.
 
-        Where there are other workers with the same records, calls are left to them, and not ended:
-        their callers are to come back.
+        Where there are other workers with the same records (it is not `alone`), calls are left to
+        them, and not ended: their callers are to come back.
 
         Args:
             wait: Seconds that calls may go on.
@@ -423,7 +427,8 @@ class Desk:
             await asyncio.wait(set(self._running), timeout=wait)
         for live in list(self.calls.values()):
             with contextlib.suppress(Exception):
-                if self.name and live.resumable and isinstance(live.conversation, Conversation):
+                left = not self.alone and live.resumable
+                if left and isinstance(live.conversation, Conversation):
                     await self._move(live)
                 else:
                     await live.hang_up("the server is shutting down")

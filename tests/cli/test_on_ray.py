@@ -17,7 +17,7 @@ import pytest
 from benchmarks.cluster.nodes import Nodes
 from tests.cli.commands import run, start
 from tests.cli.test_dev import Session
-from tests.cli.test_workers import answers, begun, until
+from tests.cli.test_workers import answers, begun, kept, until
 from tests.web.test_socket import Client
 from vivavoce.cli.clustered import Cluster, environment, plan_of
 from vivavoce.cli.main import main
@@ -131,6 +131,7 @@ async def test_calls_go_on_while_the_keeper_is_killed(
         KEY: SECRET,
     }
     words = ["serve", "host.py", "--ray", nodes.address, "--port", "0", "--drain", "0"]
+    words += ["--records", "calls"]
     session = Session(start(tmp_path, *words, **given))
     try:
         line = await asyncio.to_thread(session.until, "host.py at http", 120)
@@ -157,6 +158,7 @@ async def test_calls_go_on_while_the_keeper_is_killed(
             assert await asyncio.to_thread(session.process.wait, 90) == 0
             await client.close()
         assert not named(nodes, "CallWorker"), "the workers end with the last front"
+        assert await kept(tmp_path / "calls", about["call"]) == (False, "shutting down")
         written = await asyncio.to_thread(logs_of, nodes)
         assert "Keeper" in written, "these are its logs"
         assert SECRET not in written

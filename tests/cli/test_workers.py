@@ -35,6 +35,8 @@ from vivavoce.web.cluster.proof import Seal
 from vivavoce.web.cluster.scaling import Scale
 from vivavoce.web.exposure import Exposure
 from vivavoce.web.limits import Limits
+from vivavoce.web.store import Store
+from vivavoce.web.store_sqlite import SqliteDatabase
 
 KEY = "the cluster's key, of forty characters, or so"
 AGENT = """
@@ -94,6 +96,15 @@ async def until(condition, within: float = 60.0) -> None:
             await asyncio.sleep(0.05)
 
 
+async def kept(folder: Path, call: str) -> tuple[bool, str]:
+    """Return whether a call's record says that it goes on, and why it ended, as far as it matters."""
+    async with Store(SqliteDatabase(folder / "calls.sqlite3"), upkeep=False) as store:
+        record = await store.get(call)
+    assert record is not None
+    reason = record.get("ended") or ""
+    return bool(record.get("live")), "shutting down" if "shutting down" in reason else reason
+
+
 async def test_one_that_is_killed_ends_its_calls_alone_and_a_drain_ends_none(
     folder: Path, sandbox: Sandbox
 ) -> None:
@@ -104,7 +115,7 @@ async def test_one_that_is_killed_ends_its_calls_alone_and_a_drain_ends_none(
         Front(Exposure(port=0), limits, KEY) as front,
         contextlib.AsyncExitStack() as stack,
     ):
-        processes = Processes(spec_of(folder, sandbox))
+        processes = Processes(spec_of(folder, sandbox, records=str(folder / "calls")))
         fleet = Fleet(processes, control, Scale(2, 2), changed=front.meet, drain=60.0)
         await stack.enter_async_context(fleet)
         await until(lambda: len(front.placement.states()) == 2)
@@ -137,11 +148,18 @@ async def test_one_that_is_killed_ends_its_calls_alone_and_a_drain_ends_none(
             assert (await get(path))[0] == 200
         assert (await get(f"{front.url}/readyz"))[0] == 503
         assert not ending.done()
-        for client, _ in clients[other]:
-            assert not client.socket.closed
-            await client.close()  # hangs up
-        await asyncio.wait_for(ending, 60)
+        (leaving, left), (staying, about) = clients[other]
+        assert not leaving.socket.closed
+        await leaving.close()  # hangs up
+
+        # Whoever ends all does not wait any longer: nobody is left whom the call could be left to.
+        assert await kept(folder / "calls", about["call"]) == (True, "")
+        ending.cancel()
+        await asyncio.wait_for(fleet.close(), 60)
         assert fleet.members == ()
+        assert "shutting down" in (await staying.event("call_ended"))["reason"]
+        assert (await kept(folder / "calls", about["call"])) == (False, "shutting down")
+        assert not (await kept(folder / "calls", left["call"]))[0]
     await settled(before)
 
 

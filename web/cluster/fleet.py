@@ -77,17 +77,23 @@ class Launcher(Protocol):
             LaunchError: It did not start.
         """
 
-    async def stop(self, name: str, wait: float) -> None:
+    async def stop(self, name: str, wait: float, *, last: bool = False) -> None:
         """End a worker, by force after so many seconds; nothing if there is none. Idempotent.
 
         It hangs up what calls it has left, and writes their records. Cancelled, it ends by force.
+
+        Args:
+            name: Which one.
+            wait: Seconds that it may take.
+            last: Whether all end: then nobody is left for its calls to be carried on by, and they
+                are over.
         """
 
     async def death(self) -> Death:
         """Wait until a worker ends that nobody has ended. Cancelling loses none."""
 
     async def close(self) -> None:
-        """End all workers, and wait for that; idempotent."""
+        """End all workers with their calls, and wait for that; idempotent."""
 
 
 class Warden(Protocol):
@@ -146,6 +152,7 @@ class Fleet:
         self._draining: dict[str, asyncio.Task[None]] = {}
         self._starting: dict[asyncio.Task[Member], int] = {}  # with the slot that each will have
         self._tasks = Tasks()
+        self._stops: set[asyncio.Task[None]] = set()
         self._look = asyncio.Event()
         self._not_before = now
         self._extra = 0  # workers beyond those wanted, while they take others' places
@@ -262,13 +269,14 @@ class Fleet:
         await asyncio.gather(*(self.drain(each.name, wait) for each in self.members))
 
     async def close(self) -> None:
-        """End all workers now, and wait for that; idempotent."""
+        """End all workers now, and their calls, and wait for that; idempotent."""
         self._closing = True
         for task in list(self._starting):
             task.cancel()
         await asyncio.gather(*self._starting, return_exceptions=True)
         await self._tasks.close()
         await self._launcher.close()
+        await asyncio.gather(*self._stops, return_exceptions=True)
         self._members.clear()
         self._told()
 
@@ -338,13 +346,21 @@ class Fleet:
                     if not state.calls:
                         break
                 await asyncio.sleep(min(LOOK, left))
-            await self._launcher.stop(member.name, ENDING)
+            await self._stopped(member.name)
         except asyncio.CancelledError:
             raise  # all end: it is there until it has, for what its callers are told still
         except BaseException:
             self._forget(member.name)
             raise
         self._forget(member.name)
+
+    async def _stopped(self, name: str) -> None:
+        """End a worker. Cancelled, it ends all the same: it may be writing its calls' records."""
+        stop = self._launcher.stop(name, ENDING, last=self._closing)
+        task = asyncio.create_task(stop, name=f"end of {name}")
+        self._stops.add(task)
+        task.add_done_callback(self._stops.discard)
+        await asyncio.shield(task)
 
     async def _mourn(self) -> None:
         """Take notice of workers that end unasked."""

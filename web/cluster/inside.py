@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from collections import Counter, deque
@@ -26,6 +27,28 @@ TOLD = 5.0
 """Seconds for which it is told that a call was let in: ten heartbeats."""
 STATE, DRAIN = "/cluster/state", "/cluster/drain"
 _SCRAPED = frozenset({"/metrics", "/healthz", "/readyz"})  # by who looks after the worker
+
+
+class Stop:
+    """Tells a worker to end.
+
+    Attributes:
+        last: Whether no other worker is left: then its calls end with it. Else they are left to the
+            others, which their callers come back to.
+    """
+
+    def __init__(self) -> None:
+        self.last = False
+        self._asked = asyncio.Event()
+
+    def set(self, *, last: bool = False) -> None:
+        """Have it end; idempotent, but that it is the last one may be told later on."""
+        self.last = self.last or last
+        self._asked.set()
+
+    async def wait(self) -> None:
+        """Wait until it is to end."""
+        await self._asked.wait()
 
 
 @dataclass(slots=True, eq=False)

@@ -22,6 +22,8 @@ class Yard:
         self.draining: set[str] = set()
         self.stopped: list[str] = []
         self.before_stop = lambda _: None
+        self.last: dict[str, bool] = {}
+        self.ends: asyncio.Event | None = None
         self.hung: set[str] = set()
         self.wrong = ""
         self.slow: asyncio.Event | None = None
@@ -41,8 +43,11 @@ class Yard:
         self.calls[name] = 0
         return Member(name, f"http://{name}", slot=slot)
 
-    async def stop(self, name: str, wait: float) -> None:
+    async def stop(self, name: str, wait: float, *, last: bool = False) -> None:
         self.before_stop(name)
+        self.last[name] = self.last.get(name, False) or last
+        if self.ends is not None:
+            await self.ends.wait()
         if self.calls.pop(name, None) is not None:
             self.stopped.append(name)
 
@@ -51,7 +56,7 @@ class Yard:
 
     async def close(self) -> None:
         for name in list(self.calls):
-            await self.stop(name, 0.0)
+            await self.stop(name, 0.0, last=True)
 
     def kill(self, name: str) -> None:
         del self.calls[name]
@@ -241,6 +246,28 @@ async def test_the_end_of_all_waits_for_calls():
         await asyncio.wait_for(ending, 20)
         assert not yard.calls
         assert yard.starting == 0
+
+
+async def test_only_where_all_end_is_a_worker_the_last_one():
+    """The calls of one that ends alone are left to the others; those of all are over."""
+    async with fleet_of(2) as (fleet, yard, seen):
+        drained = seen.members[0].name
+        await asyncio.wait_for(fleet.drain(drained), 20)
+        await until(lambda: len(fleet.taking) == 2)
+        assert yard.last == {drained: False}
+        await asyncio.wait_for(fleet.finish(20.0), 20)
+        assert yard.last.pop(drained) is False
+        assert list(yard.last.values()) == [True, True]
+
+
+async def test_one_that_is_ending_is_not_cut_off_by_whoever_does_not_wait():
+    async with fleet_of(1) as (fleet, yard, _seen):
+        yard.ends = asyncio.Event()
+        ending = asyncio.create_task(fleet.finish(20.0))
+        await until(lambda: yard.last)
+        ending.cancel()
+        asyncio.get_running_loop().call_later(0.05, yard.ends.set)
+    assert len(yard.stopped) == 1, "it has ended, and the fleet has waited for it"
 
 
 async def test_whoever_is_in_no_mood_to_wait_still_hears_the_farewells():
