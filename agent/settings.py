@@ -187,7 +187,7 @@ class LoadSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    lag: float = Field(default=50.0, ge=0, le=10_000)
+    lag: float = Field(default=25.0, ge=0, le=10_000)
     loop: float = Field(default=0.70, ge=0, le=1)
     process: float = Field(default=0.80, ge=0, le=1)
 

@@ -1,8 +1,13 @@
 """Load: whether a process can take one more call without harm to those that it carries.
 
 What a call costs depends on its agent, its codecs and the machine, so no fixed number of calls is
-right. What counts is measured: how late the event loop is, and how much of its core it uses. A call
-that has just begun has not cost anything yet, so what the others cost is set aside for it.
+right. What counts is measured: how late the event loop is, and how much of its core it uses.
+
+Two things would deceive who looks at the last seconds alone. A call that has just begun has not cost
+much yet, so its part is set aside for it until it shows. And what calls use goes up and down with who
+happens to speak, so that whoever takes a call in each quiet moment ends with too many: what a call
+costs is therefore learned over a minute, and as many as that allows are taken, whatever the last
+seconds say.
 """
 
 from __future__ import annotations
@@ -23,11 +28,16 @@ SLICE = 0.25
 SETTLING = 4.0
 """Seconds until a new call costs what calls cost: greeting, connections and models' warm-up."""
 RECOVERY = 0.85
-"""Share of each bound below which a process that was full takes calls again."""
+"""Share of its bound below which the lag of a process that was full must be before it takes calls
+again: one that is late will be late again at once."""
 AGAIN = 5.0
 """Seconds after which a refused caller may try again."""
-MEMORY = 0.2
-"""Share of a new measurement of what a call costs in what is remembered."""
+MEMORY = 60.0
+"""Seconds after which what was learned of calls' costs counts for a third."""
+RISE = 0.05
+"""Share of a slice's use without calls by which what is remembered of it may rise."""
+DOUBT = 20.0
+"""Seconds of settled calls that the cost which is assumed at first is worth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +50,15 @@ class Bounds:
         process: Share of the machine's cores that the process may use, all its threads together
             (0–1); 0: likewise.
         window: Seconds that are looked back.
-        cost: What a call costs before one was measured, as a share of a core.
+        cost: What a call is taken to cost before any was measured, as a share of a core: rather too
+            much, for as many as fit by it may begin at once.
     """
 
-    lag: float = 50.0
+    lag: float = 25.0
     loop: float = 0.70
     process: float = 0.80
     window: float = 3.0
-    cost: float = 0.03
+    cost: float = 0.10
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -71,7 +82,7 @@ class Figures:
         lag: How late the loop was in one look of twenty (ms).
         loop: Share of a core that its thread used.
         process: Share of the machine's cores that the process used.
-        cost: What a call costs, as a share of a core.
+        cost: What a call costs the loop's thread, as a share of a core; learned over a minute.
     """
 
     lag: float = 0.0
@@ -95,7 +106,49 @@ class _Slice:
     end: float
     loop: float  # s of CPU time
     process: float
+    calls: float  # s of calls
+    settled: float  # s of calls that had settled
     lags: list[float]
+
+
+class _Cost:
+    """What a call costs on one account, learned from how many there were and what was used."""
+
+    def __init__(self, assumed: float) -> None:
+        self._assumed = assumed
+        self._used = 0.0  # s of CPU time
+        self._calls = 0.0  # s of calls
+        self.idle = 0.0
+
+    @property
+    def each(self) -> float:
+        """A call's, as a share of a core."""
+        return (self._assumed * DOUBT + self._used) / (DOUBT + self._calls)
+
+    def rest(self, share: float) -> None:
+        """Learn what is used where there is no call: what stays, not what starts or ends just now."""
+        self.idle = min(share, self.idle + (share - self.idle) * RISE)
+
+    def learn(self, part: _Slice, used: float) -> None:
+        """Learn from what was used while there were calls."""
+        seconds = part.end - part.begin
+        fade = math.exp(-seconds / MEMORY)
+        self._used, self._calls = self._used * fade, self._calls * fade
+        # What young calls use is not what they will: the more of them, the less this tells.
+        weight = part.settled / part.calls
+        self._used += weight * max(0.0, used - self.idle * seconds)
+        self._calls += weight * part.calls
+
+    def expected(self, share: float, young: float, calls: int) -> float:
+        """Return what `calls` calls and one more would use.
+
+        Args:
+            share: What was used over the last seconds.
+            young: How many calls of those that there are were not in it yet.
+            calls: How many there are.
+        """
+        each = self.each
+        return max(share + (young + 1) * each, self.idle + (calls + 1) * each)
 
 
 class Strain:
@@ -114,8 +167,7 @@ class Strain:
         self._last: tuple[float, float, float] | None = None
         self._begun: deque[float] = deque()
         self._calls = 0
-        self._cost = self.bounds.cost
-        self._idle = 0.0
+        self._loop, self._process = _Cost(self.bounds.cost), _Cost(self.bounds.cost)
         self._full = ""
 
     def look(self, now: float, late: float, loop: float, process: float) -> None:
@@ -132,17 +184,19 @@ class Strain:
             return
         part = self._open
         if part is None:
-            part = self._open = _Slice(last[0], now, 0.0, 0.0, [])
+            part = self._open = _Slice(last[0], now, 0.0, 0.0, 0.0, 0.0, [])
         part.end = now
         part.loop += max(0.0, loop - last[1])
         part.process += max(0.0, process - last[2])
+        part.calls += self._calls * (now - last[0])
+        part.settled += (self._calls - self._settling(now)) * (now - last[0])
         part.lags.append(max(0.0, late))
         if part.end - part.begin >= SLICE:
             self._slices.append(part)
             self._open = None
             while self._slices[0].end < now - self.bounds.window:
                 self._slices.popleft()
-            self._learn(now)
+            self._learn(part)
 
     def begin(self, now: float) -> None:
         """Count a call in."""
@@ -165,45 +219,56 @@ class Strain:
         """What was measured over the last seconds; zeros before the first."""
         parts = self._slices
         if not parts:
-            return Figures(cost=self._cost)
+            return Figures(cost=self._loop.each)
         seconds = sum(part.end - part.begin for part in parts)
         lags = sorted(lag for part in parts for lag in part.lags)
         return Figures(
             lag=lags[math.ceil(0.95 * len(lags)) - 1] * 1000,
             loop=sum(part.loop for part in parts) / seconds,
             process=sum(part.process for part in parts) / seconds / self._cores,
-            cost=self._cost,
+            cost=self._loop.each,
         )
 
     def full(self, now: float) -> str:
         """Return why no further call fits; "" if one does."""
         figures, bounds = self.figures, self.bounds
-        expected = self._settling(now) * self._cost  # of those that have just begun
-        share = RECOVERY if self._full else 1.0
-        loop = figures.loop + expected + self._cost
-        process = figures.process + (expected + self._cost) / self._cores
+        young = self._young(now)
+        loop = self._loop.expected(figures.loop, young, self._calls)
+        process = figures.process * self._cores
+        process = self._process.expected(process, young, self._calls) / self._cores
+        lag = bounds.lag * (RECOVERY if self._full else 1.0)
         self._full = ""
-        if bounds.lag and figures.lag > bounds.lag * share:
+        if bounds.lag and figures.lag > lag:
             self._full = f"the event loop is {figures.lag:.0f} ms late"
-        elif bounds.loop and loop > bounds.loop * share and self._calls:
+        elif bounds.loop and loop > bounds.loop and self._calls:
             self._full = f"the event loop would use {loop:.0%} of a core"
-        elif bounds.process and process > bounds.process * share and self._calls:
+        elif bounds.process and process > bounds.process and self._calls:
             self._full = f"the process would use {process:.0%} of its cores"
         return self._full
 
     def _settling(self, now: float) -> int:
         return sum(at > now - SETTLING for at in self._begun)
 
-    def _learn(self, now: float) -> None:
-        """Learn what a call costs while all there are have settled."""
-        figures = self.figures
-        if not self._calls:
-            self._idle = figures.loop
-            return
-        if self._settling(now):
-            return
-        cost = max(0.0, figures.loop - self._idle) / self._calls
-        self._cost += (cost - self._cost) * MEMORY
+    def _young(self, now: float) -> float:
+        """Return how many calls the last seconds do not show yet; parts of calls, too."""
+        parts = self._slices
+        seconds = sum(part.end - part.begin for part in parts)
+        if not seconds:
+            return float(self._calls)
+        # Only so far as they have settled: what they used before is counted twice, to be sure.
+        return max(
+            float(self._settling(now)), self._calls - sum(p.settled for p in parts) / seconds
+        )
+
+    def _learn(self, part: _Slice) -> None:
+        """Learn what a call costs, and what the process does without any."""
+        if part.calls:
+            self._loop.learn(part, part.loop)
+            self._process.learn(part, part.process)
+        elif not self._calls:
+            figures = self.figures
+            self._loop.rest(figures.loop)
+            self._process.rest(figures.process * self._cores)
 
 
 class Gate:

@@ -1,9 +1,10 @@
 import asyncio
+import random
 
 import pytest
 
 from vivavoce.agent.options import OptionError
-from vivavoce.pipelines.load import SETTLING, Bounds, Gate, Strain
+from vivavoce.pipelines.load import EVERY, SETTLING, Bounds, Gate, Strain
 
 
 class Process:
@@ -68,18 +69,99 @@ def test_calls_that_begin_together_are_not_all_let_in():
     assert calls == 16  # nothing was measured of them yet
 
 
-def test_it_takes_calls_again_when_some_have_ended():
-    process = Process(cost=0.04, loop=0.85, process=0.95)
+def test_it_takes_a_call_again_when_one_has_ended():
+    process = Process(cost=0.04, loop=0.85, process=0.95).run(5, loop=0.01)
     for _ in range(20):
         process.strain.begin(process.now)
-    process.run(10, loop=0.85)
+    process.run(60, loop=0.81)
     assert process.full
     process.strain.end()
-    process.run(5, loop=0.81)
-    assert process.full  # one that ended is no room for one that lasts
-    for _ in range(4):
-        process.strain.end()
-    assert process.run(5, loop=0.64).full == ""
+    assert process.full  # what it used is not known to be free
+    assert process.run(5, loop=0.77).full == ""
+
+
+def test_a_quiet_moment_makes_no_room():
+    process = Process(loop=0.7).run(5)
+    for _ in range(16):
+        process.strain.begin(process.now)
+    process.run(60, loop=0.69)
+    assert process.full
+    assert process.run(3, loop=0.5).full  # fewer speak just now
+
+
+def test_what_a_process_does_when_it_starts_is_not_what_it_always_does():
+    process = Process(cost=0.1, process=0).run(1, loop=0.9).run(4, loop=0.02)
+    for _ in range(5):
+        process.strain.begin(process.now)
+    process.run(120, loop=0.52)
+    assert process.strain.figures.cost == pytest.approx(0.1, rel=0.1)
+
+
+class Server:
+    """A core with calls that listen and speak by turns; what it cannot do in time is late."""
+
+    def __init__(self, cost, seed=1):
+        self.random = random.Random(seed)
+        self.strain = Strain(cores=1)
+        self.cost = cost
+        self.now = self.loop = self.process = self.behind = 0.0
+        self.calls = []
+        self.used = []
+        self.refused = 0
+
+    def ask(self):
+        if self.strain.full(self.now):
+            self.refused += 1
+            return
+        self.strain.begin(self.now)
+        self.calls.append((self.now, self.random.uniform(3, 5), self.random.uniform(3, 5)))
+
+    def share(self):
+        """What is to be done: 0.03 by itself; its calls; other threads take a fifth more."""
+        found = 0.03
+        for began, listens, speaks in self.calls:
+            age = self.now - began
+            found += 0.1 if age < 0.3 else 0  # connecting
+            found += self.cost * (0.6 if age % (listens + speaks) < listens else 1.4)
+        return found
+
+    def run(self, seconds, every=None):
+        due = self.now
+        for _ in range(round(seconds / EVERY)):
+            self.now += EVERY
+            share = self.share() * self.random.uniform(0.7, 1.3)
+            self.used.append(share)
+            self.behind += share * EVERY
+            done = min(self.behind, 0.98 * EVERY / 1.2)
+            self.behind -= done
+            self.loop, self.process = self.loop + done, self.process + done * 1.2
+            self.strain.look(self.now, self.behind, self.loop, self.process)
+            while every is not None and due <= self.now:
+                self.ask()
+                due += self.random.expovariate(1 / every)
+        return self
+
+    def mean(self, seconds):
+        last = self.used[-round(seconds / EVERY) :]
+        return sum(last) / len(last)
+
+
+@pytest.mark.parametrize("cost", [0.02, 0.055, 0.1])
+@pytest.mark.parametrize("every", [0.02, 0.4])
+def test_as_many_as_fit_are_taken_however_fast_they_come(cost, every):
+    server = Server(cost).run(5).run(75, every)
+    fits = (0.8 / 1.2 - 0.03) / cost
+    assert 0.85 * fits - 1 <= len(server.calls) <= fits * 1.05
+    assert server.refused > 10
+    assert server.mean(20) < 0.7
+    assert server.behind < 0.02
+
+
+def test_a_burst_before_anything_was_measured_does_not_fill_the_core():
+    server = Server(0.1).run(5)
+    for _ in range(200):
+        server.ask()
+    assert server.run(10).mean(10) < 0.75
 
 
 def test_what_other_threads_use_counts_too():
@@ -107,7 +189,7 @@ def test_wrong_bounds(wrong):
 def test_figures_as_json():
     figures = Process().run(5, loop=0.5, late=0.002).strain.figures
     assert figures.to_dict() == {
-        "lag_ms": 2.0, "loop": 0.5, "process": 0.25, "cost_of_a_call": 0.03
+        "lag_ms": 2.0, "loop": 0.5, "process": 0.25, "cost_of_a_call": 0.1
     }  # fmt: skip
 
 
