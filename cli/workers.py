@@ -117,9 +117,7 @@ class WorkerSpec:
         return load(dict(self.settings))
 
 
-async def run_worker(
-    spec: WorkerSpec, ready: Callable[[Member], None], stop: Stop
-) -> None:
+async def run_worker(spec: WorkerSpec, ready: Callable[[Member], None], stop: Stop) -> None:
     """Carry calls until told to stop; then hang up what is left and write its records.
 
     It handles no signals, sets up no log and reads no standard input, so that it runs anywhere.
