@@ -25,9 +25,10 @@ from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.models.wishes import Wishes
-from vivavoce.pipelines.mouth import Mouth, Speech
+from vivavoce.pipelines.mouth import Mouth
 from vivavoce.pipelines.observing import logs
 from vivavoce.pipelines.patience import Patience
+from vivavoce.pipelines.speech import Speech
 from vivavoce.pipelines.stage import Context, Noting
 from vivavoce.pipelines.transport import Transport
 from vivavoce.pipelines.turns.playout import Block

@@ -7,12 +7,8 @@ took is what the caller may have heard, and nothing else is.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import aclosing
-from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +26,8 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection
 
 from vivavoce.agent.events import AgentSaid, AgentStarted
-from vivavoce.agent.ledger import Span, account
+from vivavoce.agent.ledger import account
 from vivavoce.agent.transcript import Reply
-from vivavoce.agent.voices import Speaker
 from vivavoce.pipelines.audio.ring import Ring
 from vivavoce.pipelines.clauses import Clauses
 from vivavoce.pipelines.frames import (
@@ -45,72 +40,17 @@ from vivavoce.pipelines.frames import (
     ReplyTextFrame,
     ResumeFrame,
 )
-from vivavoce.pipelines.models import served
-from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Speaking
-from vivavoce.pipelines.speakable import Speakable, prepare, speakable
-from vivavoce.pipelines.stage import Context, Noting, Stage
-from vivavoce.pipelines.turns import heard
+from vivavoce.pipelines.speakable import prepare
+from vivavoce.pipelines.speech import Speech
+from vivavoce.pipelines.stage import Context, Stage
+from vivavoce.pipelines.synthesis import Synthesis
 from vivavoce.pipelines.turns.playout import Block, Clause, Playout
 
 log = logging.getLogger("vivavoce")
 
-QUICK = 0.25
-"""Seconds to the first audio up to which one word is enough for a first clause: the next clause
-is there before it has been said. A slower synthesiser is given more at first, or there is a gap.
-"""
-
 RECENT = 1.2
 """Seconds of what was played that are kept, to know our own echo by."""
-BEYOND = 3
-"""Words behind a question up to which "yes" still answers it."""
-CLOSE = 1.0
-"""Seconds before the end of a question from which "yes" answers it: people do not wait for it."""
-
-
-@dataclass(slots=True, eq=False)
-class Speech:
-    """A reply on its way to the caller.
-
-    Attributes:
-        reply: The reply.
-        stopped: The caller's last voiced sample if it answers a turn (s).
-        protected: The caller may not cut it.
-        turn_spans: What deciding and transcribing the turn took.
-        guess: The guess that it is made on; it is not played before that comes true.
-        failed: Why it could not be spoken, found out while it was a guess.
-        wordless: It is a sound, and enters no transcript.
-        voice: Who speaks; stays the same to its end, whoever takes the call over.
-        language: What is spoken, likewise.
-        ended: All of its text was given.
-        clauses: Cuts the text into clauses.
-        cursor: How much of the text was cut.
-        text_began: When its first text came (s).
-        spans: What had to be done before that.
-        places: Its clauses and where each stands in `reply.generated`, as (start, end).
-        spoken: What is said for each clause.
-        causes: What each clause's text and audio needed, in causal order.
-        over: Set once it was played or cut.
-    """
-
-    reply: Reply
-    stopped: float | None = None
-    protected: bool = False
-    turn_spans: tuple[Span, ...] = ()
-    guess: int | None = None
-    failed: ModelError | None = None
-    wordless: bool = False
-    voice: str | Speaker | None = None
-    language: str = "en"
-    ended: bool = False
-    clauses: Clauses = field(default_factory=Clauses)
-    cursor: int = 0
-    text_began: float = 0.0
-    spans: tuple[Span, ...] = ()
-    places: dict[Clause, tuple[int, int]] = field(default_factory=dict)
-    spoken: dict[Clause, Speakable] = field(default_factory=dict)
-    causes: dict[Clause, tuple[Span, ...]] = field(default_factory=dict)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Mouth(Stage):
@@ -130,16 +70,13 @@ class Mouth(Stage):
             began: Gives the first voiced sample of the speech that cuts a reply (s).
         """
         super().__init__(context, "Mouth")
-        self._speaking = speaking
         self._began = began
         self._playout = Playout(speaking.rate)
         self._recent = Ring(round(speaking.rate * RECENT))
         self._speeches: list[Speech] = []
-        self._jobs: dict[Clause, asyncio.Task[None]] = {}
-        self._slots = asyncio.Semaphore(context.agent.speech.ahead)
+        self._synthesis = Synthesis(context, speaking, self.tasks)
         self._talking = False
         self._silent: float | None = None
-        self._first_audio = QUICK
         self.delay = 0.0
         """How long after it was handed over speech is heard (s), where the line knows."""
 
@@ -161,7 +98,7 @@ class Mouth(Stage):
     @property
     def waiting(self) -> bool:
         """Whether audio that is due has not been synthesised yet."""
-        return bool(self._jobs) or any(not speech.ended for speech in self._speeches)
+        return self._synthesis.busy or any(not speech.ended for speech in self._speeches)
 
     @property
     def interruptible(self) -> bool:
@@ -178,13 +115,7 @@ class Mouth(Stage):
         speech = next((each for each in self._speeches if each.reply.started is not None), None)
         if speech is None:
             return False
-        said = self._heard(speech)
-        if "?" in said and len(said.rpartition("?")[2].split()) <= BEYOND:
-            return True
-        left = sum(clause.waiting for clause in speech.places)
-        whole = speech.ended and all(clause.complete for clause in speech.places)
-        ends = speech.reply.generated.rstrip().endswith("?")
-        return whole and ends and left <= CLOSE * self.rate
+        return speech.asks(self._heard(speech), self.rate)
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Speak replies; hand everything else on."""
@@ -244,12 +175,7 @@ class Mouth(Stage):
         reply = Reply(generated=text)
         self.context.call.transcript.add(reply)
         speech = self._start(reply, None, protected=protected)
-        clause = Clause(speech, text, interruptible=not protected)
-        clause.add(samples)
-        clause.complete = True
-        speech.places[clause] = (0, len(text))
-        speech.ended = True
-        self._playout.append(clause)
+        self._playout.append(speech.fill(samples))
         return speech
 
     def tone(self, samples: NDArray[np.int16]) -> Speech:
@@ -259,12 +185,7 @@ class Mouth(Stage):
         """
         speech = self._start(Reply(), None, protected=False)
         speech.wordless = True
-        clause = Clause(speech, "")
-        clause.add(samples)
-        clause.complete = True
-        speech.places[clause] = (0, 0)
-        speech.ended = True
-        self._playout.append(clause)
+        self._playout.append(speech.fill(samples))
         return speech
 
     async def play(self, count: int) -> Block:
@@ -309,11 +230,10 @@ class Mouth(Stage):
         for speech in list(self._speeches):
             if speech.protected and not force:
                 continue
-            for clause in speech.places:
-                if job := self._jobs.get(clause):
-                    job.cancel()
-            written, speech.ended = speech.ended, True
-            if written and speech.places and all(clause.over for clause in speech.places):
+            self._synthesis.stop(speech)
+            said_out = speech.played and bool(speech.places)
+            speech.ended = True
+            if said_out:
                 # It was over but for its last block.
                 speech.reply.heard = self._heard(speech, arrived=True)
                 await self._close(speech, now)
@@ -334,8 +254,8 @@ class Mouth(Stage):
             self._silent = self.context.clock.now() + self._playout.tail_if_cut
 
     def _start(self, reply: Reply, stopped: float | None, *, protected: bool) -> Speech:
-        first_words = 1 if self._first_audio <= QUICK else 3
         agent, language = self.context.agent, self.context.call.language
+        first_words = self._synthesis.first_words
         clauses = Clauses(first_words=first_words, longest=agent.speech.longest)
         speech = Speech(reply, stopped, protected, clauses=clauses)
         speech.voice, speech.language = agent.voice_for(language), language
@@ -347,10 +267,7 @@ class Mouth(Stage):
         """A guess came true: its reply may be played."""
         for speech in list(self._speeches):
             if speech.guess == frame.guess:
-                speech.guess = None
-                speech.stopped, speech.turn_spans = frame.stopped, frame.spans
-                for clause in speech.places:
-                    clause.held = False
+                speech.come_true(frame.stopped, frame.spans)
                 if speech.failed is not None:
                     await self.context.trouble(speech.failed)
 
@@ -358,9 +275,7 @@ class Mouth(Stage):
         """A guess was wrong: its reply was never made."""
         for speech in [each for each in self._speeches if each.guess == guess]:
             speech.ended = True
-            for clause in speech.places:
-                if job := self._jobs.get(clause):
-                    job.cancel()
+            self._synthesis.stop(speech)
             self._playout.remove(speech.places)
             self._speeches.remove(speech)
             speech.reply.closed = True
@@ -373,11 +288,7 @@ class Mouth(Stage):
         speech = self._find(frame.reply)
         if speech is None or speech.ended:
             return
-        if not speech.text_began:
-            speech.text_began = self.context.clock.now()
-        speech.spans = speech.spans or frame.spans
-        speech.reply.generated += frame.text
-        for piece in speech.clauses.feed(frame.text):
+        for piece in speech.write(frame.text, frame.spans, self.context.clock.now()):
             self._speak(speech, piece)
 
     def _end(self, reply: Reply) -> None:
@@ -396,61 +307,9 @@ class Mouth(Stage):
             speech.over.set()
 
     def _speak(self, speech: Speech, piece: str) -> None:
-        generated = speech.reply.generated
-        start = generated.find(piece, speech.cursor)
-        start = speech.cursor if start < 0 else start
-        speech.cursor = start + len(piece)
-        clause = Clause(
-            speech, piece, interruptible=not speech.protected, held=speech.guess is not None
-        )
-        speech.places[clause] = (start, speech.cursor)
-        speech.spoken[clause] = speakable(piece, speech.language)
-        now = self.context.clock.now()
-        speech.causes[clause] = (*speech.spans, Span("clause", speech.text_began, now))
+        clause = speech.place(piece, self.context.clock.now())
         self._playout.append(clause)
-        self._jobs[clause] = self.tasks.spawn(self._synthesise(speech, clause), "speech")
-
-    async def _synthesise(self, speech: Speech, clause: Clause) -> None:
-        call = self.context.call
-        text = speech.spoken[clause].text
-        call.usage.characters += len(text)
-        started = self.context.clock.now()
-        first = True
-        try:
-            if not speech.spoken[clause].said:
-                return  # a picture, or a line of dashes: there is nothing to say
-            note = partial(speech.reply.served.__setitem__, "speaking")
-            noted = Noting(self.context, note, characters=len(text))
-            async with self._slots:
-                stream = self._speaking.stream(text, voice=speech.voice, language=speech.language)
-                with served.listening(noted):
-                    async with aclosing(stream) as chunks:
-                        async for chunk in chunks:
-                            if first:
-                                first = False
-                                span = Span("speech", started, self.context.clock.now())
-                                self._first_audio += 0.3 * (span.end - started - self._first_audio)
-                                speech.causes[clause] = (*speech.causes[clause], span)
-                            clause.add(chunk)
-        except ModelError as error:
-            clause.broken = True
-            self._abandon(speech)
-            if speech.guess is None:
-                await self.context.trouble(error)
-            else:
-                speech.failed = error
-        finally:
-            clause.complete = True
-            self._jobs.pop(clause, None)
-
-    def _abandon(self, speech: Speech) -> None:
-        """Say no more of a reply than was synthesised: its rest would be out of order."""
-        speech.ended = True
-        current = asyncio.current_task()
-        for clause in speech.places:
-            job = self._jobs.get(clause)
-            if job is not None and job is not current:
-                job.cancel()
+        self._synthesis.begin(speech, clause)
 
     def _audible(self, clause: Clause, moment: float) -> None:
         """The first sound of a clause was sent."""
@@ -508,7 +367,7 @@ class Mouth(Stage):
     async def _settle(self, now: float) -> None:
         """Close the replies that are over."""
         for speech in list(self._speeches):
-            if speech.ended and all(clause.over for clause in speech.places):
+            if speech.played:
                 speech.reply.heard = self._heard(speech, arrived=True)
                 await self._close(speech, now)
         if self._talking and self._playout.empty:
@@ -541,28 +400,5 @@ class Mouth(Stage):
             arrived: It was said to its end: what is still on its way to the ear arrives. Where a
                 caller cuts in they speak over that, so it does not count.
         """
-        generated = speech.reply.generated
         late = 0 if arrived else round(self.delay * self.rate)
-        reached = self._playout.position - late
-        end = 0
-        for clause, (start, stop) in speech.places.items():
-            silent = clause in speech.spoken and not speech.spoken[clause].said
-            played = clause.played_by(reached) if late else clause.played
-            over = clause.complete and played >= clause.received
-            if over and (clause.received or silent) and not clause.broken:
-                end = stop
-                continue
-            if played:
-                audio, rate = clause.audio, self.rate
-                text = generated[start:stop]
-                reach = heard.heard(
-                    text,
-                    audio,
-                    rate,
-                    played,
-                    complete=clause.complete and not clause.broken,
-                    spoken=speech.spoken.get(clause),
-                )
-                end = start + reach if reach else end
-            break
-        return generated[:end].strip()
+        return speech.heard(self.rate, self._playout.position - late if late else None)
