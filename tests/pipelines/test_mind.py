@@ -224,13 +224,14 @@ async def test_the_voice_changes_with_the_next_reply_and_not_before():
     voices = []
     async with simulate(host, replies=[[say("I pass you on."), call_tool("to_billing")]]) as caller:
         mouth = caller._engine._talk._mouth
-        speak = mouth._speaking.stream
+        speaking = mouth._synthesis._speaking
+        speak = speaking.stream
 
         def stream(text, *, voice, language):
             voices.append((text, voice))
             return speak(text, voice=voice, language=language)
 
-        mouth._speaking.stream = stream
+        speaking.stream = stream
         await caller.says("I want a refund")
         await caller.listens()
     assert voices == [("I pass you on.", None), ("Billing here.", "fr_marie_neutral")]
