@@ -150,6 +150,9 @@ class Limits:
 
     Attributes:
         tool_rounds: How many times in one reply the model may call tools before it must speak.
+        reply: How long one reply may be, in characters; it ends with the sentence in which it
+            gets there, and what the model writes behind that is not waited for. 4,000 are about
+            four minutes of speech.
         history_tokens: How much of a long call the model is sent, at most, in tokens (about);
             the beginning is left out first, what was remembered never.
         history_turns: How many of the caller's last turns are sent, at most.
@@ -161,6 +164,7 @@ class Limits:
     """
 
     tool_rounds: int = 5
+    reply: int = 4_000
     history_tokens: int = 16_000
     history_turns: int = 200
     call: float = 3600.0
@@ -172,6 +176,7 @@ class Limits:
         _within("Limits", "tool_rounds", self.tool_rounds, 0, 50, "rounds")
         if not isinstance(self.tool_rounds, int):
             raise OptionError(f"Limits(tool_rounds={self.tool_rounds}): must be a whole number")
+        _within("Limits", "reply", self.reply, 100, 1_000_000, "characters")
         _within("Limits", "history_tokens", self.history_tokens, 200, 1_000_000, "tokens")
         _within("Limits", "history_turns", self.history_turns, 1, 100_000, "turns")
         _within("Limits", "lifespan", self.lifespan, 0.1, 300, "s")

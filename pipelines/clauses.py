@@ -38,6 +38,9 @@ _CONJUNCTION = re.compile(
     r"|porque|e|ma|mas)\s)",
     re.IGNORECASE,
 )
+_STOP = re.compile(rf"(?:[.!?…؟۔](?!\w)|[。！？｡।॥\n])[{_CLOSERS}]*")
+SPARE = 200
+"""Characters by which a reply may pass its bound, to end with a sentence."""
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 
@@ -135,3 +138,21 @@ def _words(text: str) -> int:
     """Count words; two ideographs are about one."""
     ideographs = len(_IDEOGRAPH.findall(text))
     return ideographs // 2 if ideographs else len(text.split())
+
+
+def ended(text: str, room: int) -> str | None:
+    """Return what of a piece of text still belongs to a reply that has come to its bound. Pure.
+
+    Args:
+        text: The piece.
+        room: Characters that were left before it; negative once the bound is passed.
+
+    Returns:
+        The piece, up to the first end of a sentence behind the bound or `SPARE` characters behind
+        it; None where it goes on.
+    """
+    if len(text) <= room:
+        return None
+    if found := _STOP.search(text, max(0, room - 1), max(0, room + SPARE)):
+        return text[: found.end()]
+    return text[: max(0, room + SPARE)] if len(text) >= room + SPARE else None

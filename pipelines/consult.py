@@ -10,6 +10,7 @@ from vivavoce.agent import history
 from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.transcript import Entry, ToolUse, Utterance
+from vivavoce.pipelines.clauses import ended
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.interfaces import Finished, TextDelta, Thinking, ToolCallDelta
 from vivavoce.tools import Execution, Executions, Request, ToolError, run_named
@@ -42,9 +43,8 @@ async def consult(thinking: Thinking, agent: Agent[Any, Any], call: Call[Any], r
     try:
         for group in range(agent.limits.tool_rounds + 1):
             tools = agent.tools.definitions if group < agent.limits.tool_rounds else []
-            text, calls = await _think(
-                thinking, call, history.messages(instructions, entries), tools
-            )
+            asked = history.messages(instructions, entries)
+            text, calls = await _think(thinking, call, asked, tools, agent.limits.reply)
             if not calls:
                 if not text.strip():
                     raise ToolError(f"{agent.name} had no answer.")
@@ -79,6 +79,7 @@ async def _think(
     call: Call[Any],
     messages: list[history.Message],
     tools: list[dict[str, Any]],
+    longest: int,
 ) -> tuple[str, list[ToolCallDelta]]:
     text = ""
     calls: list[ToolCallDelta] = []
@@ -86,7 +87,10 @@ async def _think(
     async with aclosing(thinking.stream(messages, tools)) as thoughts:
         async for thought in thoughts:
             if isinstance(thought, TextDelta):
-                text += thought.text
+                last = ended(thought.text, longest - len(text))
+                text += thought.text if last is None else last
+                if last is not None:
+                    return text, []
             elif isinstance(thought, ToolCallDelta):
                 calls.append(thought)
             elif isinstance(thought, Finished):

@@ -28,7 +28,7 @@ from vivavoce.agent.events import Checked
 from vivavoce.agent.ledger import Span
 from vivavoce.agent.phrases import NOT_ANSWERED, phrase
 from vivavoce.agent.transcript import Entry, News, Reply, Utterance
-from vivavoce.pipelines.clauses import Clauses
+from vivavoce.pipelines.clauses import Clauses, ended
 from vivavoce.pipelines.frames import (
     CallerTurnFrame,
     CommitFrame,
@@ -63,6 +63,8 @@ class Answer:
         tokens: Pieces of text that the model wrote for it.
         failed: What went wrong while it was a guess.
         checked: What checks did, told once it is committed.
+        written: Characters of the reply that is being written.
+        cut: A reply came to the bound of `Limits.reply`.
     """
 
     turn: CallerTurnFrame | None
@@ -72,6 +74,8 @@ class Answer:
     tokens: int = 0
     failed: ModelError | None = None
     checked: list[Checked] = field(default_factory=list)
+    written: int = 0
+    cut: bool = False
     gate: Clauses = field(default_factory=Clauses)
 
 
@@ -284,6 +288,10 @@ class Mind(Stage):
                 await self._answer_by_function(answer)
             else:
                 await self._answer_by_model(answer)
+            if answer.cut:
+                await answer.committed.wait()
+                bound = context.agent.limits.reply
+                context.fail("thinking", f"a reply was ended: it passed Limits(reply={bound})")
             if context.call.greeting_due:
                 await self._say_greeting(answer)
         except ModelError as error:
@@ -336,7 +344,8 @@ class Mind(Stage):
                         continue
                     draft = draft or await self._begin(answer)
                     span = Span("thinking", started, self.context.clock.now())
-                    await self._write(answer, draft, piece, (span,))
+                    if not await self._write(answer, draft, piece, (span,)):
+                        break
             if draft is not None:
                 await self._finish_text(answer, draft)
         except _RefusedError:
@@ -434,7 +443,10 @@ class Mind(Stage):
                         if isinstance(thought, TextDelta):
                             answer.tokens += 1
                             call.ledger.speculation.tokens += 1
-                            await self._write(answer, draft, thought.text, (*spans, *_some(first)))
+                            told = (*spans, *_some(first))
+                            if not await self._write(answer, draft, thought.text, told):
+                                calls.clear()
+                                break
                         elif isinstance(thought, ToolCallDelta):
                             calls.append(thought)
                         elif isinstance(thought, Finished):
@@ -461,6 +473,7 @@ class Mind(Stage):
     async def _begin(self, answer: Answer) -> Reply:
         draft = Reply()
         answer.drafts.append(draft)
+        answer.written = 0
         answer.gate = Clauses(longest=self.context.agent.speech.longest)
         if answer.committed.is_set():
             self.context.call.transcript.add(draft)
@@ -477,13 +490,22 @@ class Mind(Stage):
 
     async def _write(
         self, answer: Answer, draft: Reply, text: str, spans: tuple[Span, ...]
-    ) -> None:
-        """Have a piece of text said; clause by clause, where there are checks on them."""
+    ) -> bool:
+        """Have a piece of text said; clause by clause, where there are checks on them.
+
+        Returns:
+            Whether there is room for more in the reply.
+        """
+        last = ended(text, self.context.agent.limits.reply - answer.written)
+        answer.written += len(text)
+        if last is not None:
+            text, answer.cut = last, True
         if not self.context.agent.judges_replies:
             await self._push_text(draft, text, spans)
-            return
+            return not answer.cut
         for clause in answer.gate.feed(text):
             await self._check(answer, draft, clause, spans)
+        return not answer.cut
 
     async def _finish_text(self, answer: Answer, draft: Reply) -> None:
         if self.context.agent.judges_replies:

@@ -31,7 +31,11 @@ from vivavoce.pipelines.models.sse import ServerSentEvent
 
 MAX_ARGUMENTS = 1_000_000
 """Characters of a tool call's arguments that are taken; more is a broken answer."""
-
+MAX_CALLS = 128
+"""Tool calls of one answer that are taken; more is a broken answer."""
+MAX_BLANK = 20_000
+"""Chunks without a word or a tool call that may come in a row: a model that thinks aloud first
+writes some thousand. More is an answer that never begins."""
 
 MOST_IDS = 4096
 """Ids of tool calls that are kept as their server knows them: a long call's, many times over."""
@@ -170,6 +174,7 @@ class Answer:
         self._open: dict[int, _Draft] = {}
         self._usage = Usage()
         self._reason = ""
+        self._blank = 0
 
     def feed(self, chunk: dict[str, Any]) -> list[TextDelta]:
         """Take one chunk and return the text in it.
@@ -193,6 +198,7 @@ class Answer:
                 int(usage.get("completion_tokens") or usage.get("output_tokens") or 0),
             )
         texts: list[TextDelta] = []
+        called = False
         for choice in chunk.get("choices") or []:
             if choice.get("index", 0) != 0:
                 continue
@@ -201,10 +207,14 @@ class Answer:
             if text:
                 texts.append(TextDelta(text))
             for position, call in enumerate(delta.get("tool_calls") or []):
+                called = True
                 self._take(position, call)
             self._reason = choice.get("finish_reason") or self._reason
             if self._reason == "error":
                 raise AnswerError("broken", "the model failed in the middle of its answer")
+        self._blank = 0 if texts or called else self._blank + 1
+        if self._blank > MAX_BLANK:
+            raise ValueError(f"{MAX_BLANK} pieces in a row that say nothing")
         return texts
 
     @property
@@ -258,6 +268,8 @@ class Answer:
         if draft is None:
             draft = self._open[index] = _Draft()
             self._drafts.append(draft)
+            if len(self._drafts) > MAX_CALLS:
+                raise ValueError(f"more than {MAX_CALLS} tool calls in one answer")
         return draft
 
 

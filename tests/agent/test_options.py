@@ -88,6 +88,7 @@ def test_the_longest_silence_is_no_shorter_than_the_shortest():
         (Turns, {"interruptible": "no"}, "must be True or False"),
         (Limits, {"tool_rounds": -1}, "within 0 and 50 rounds"),
         (Limits, {"tool_rounds": 2.5}, "must be a whole number"),
+        (Limits, {"reply": 20}, "within 100 and 1e+06 characters"),
         (Limits, {"history_tokens": 5}, "within 200 and 1e+06 tokens"),
         (Limits, {"history_turns": 0}, "within 1 and 100000 turns"),
         (Limits, {"lifespan": 0}, "within 0.1 and 300 s"),

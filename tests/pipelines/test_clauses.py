@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vivavoce.pipelines.clauses import Clauses
+from vivavoce.pipelines.clauses import SPARE, Clauses, ended
 
 
 def cut(text: str, sizes: list[int] | None = None, **options) -> list[str]:
@@ -186,3 +186,38 @@ def test_a_comma_behind_a_word_ends_the_first_clause_without_a_look_at_what_foll
     number = Clauses(first_words=1)
     assert number.feed("1,") == []
     assert number.feed("000 euros, please") == ["1,000 euros,"]
+
+
+# -- the bound of a reply
+
+
+@pytest.mark.parametrize(
+    ("text", "room", "rest"),
+    [
+        ("One. Two", 20, None),
+        ("One. Two", 8, None),
+        ("One. Two. Three.", 8, "One. Two."),
+        ("One. Two", 2, "One."),
+        (" of 3.50 euros. And", -3, " of 3.50 euros."),
+        (" of three", -3, None),
+        ("x" * (SPARE + 9), 5, "x" * (SPARE + 5)),
+        ("x" * 9, -SPARE + 4, "xxxx"),
+        ("\u4e00\u3002\u4e8c", 1, "\u4e00\u3002"),
+        ('"Yes." And', 4, '"Yes."'),
+    ],
+)
+def test_a_reply_that_comes_to_its_bound_ends_with_its_sentence(text, room, rest):
+    assert ended(text, room) == rest
+
+
+@given(st.lists(st.text("ab. ,", min_size=1, max_size=30), max_size=60), st.integers(1, 300))
+def test_however_a_reply_comes_it_never_passes_its_bound_by_more_than_is_spare(pieces, bound):
+    said = ""
+    for piece in pieces:
+        last = ended(piece, bound - len(said))
+        said += piece if last is None else last
+        if last is not None:
+            assert len(said) >= bound
+            break
+    assert len(said) <= bound + SPARE
+    assert "".join(pieces).startswith(said)

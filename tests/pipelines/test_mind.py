@@ -302,6 +302,66 @@ async def test_a_sub_agent_is_bounded():
     assert caller.tool_calls[0].result == "expert found no answer."
 
 
+# -- a reply without end
+
+
+LINE = "We have red wine and white wine, and beer too. "
+
+
+async def test_a_model_that_does_not_come_to_an_end_is_cut_behind_a_sentence():
+    agent = Agent(limits=Limits(reply=100))
+    async with simulate(agent, replies=[LINE * 40, "Yes."]) as caller:
+        await caller.says("What is there to drink")
+        await caller.listens()
+        assert caller.heard == (LINE * 3).strip()
+        await caller.says("Are you open")
+        await caller.listens()
+        assert caller.heard == "Yes."
+    (failure,) = caller.transcript.failures
+    assert failure.message == "a reply was ended: it passed Limits(reply=100)"
+    cut = caller.transcript.replies[0]
+    assert (cut.closed, cut.interrupted) == (True, False)
+
+
+async def test_a_reply_that_fits_is_no_failure():
+    agent = Agent(limits=Limits(reply=100))
+    async with simulate(agent, replies=[LINE * 2]) as caller:
+        await caller.says("What is there to drink")
+        await caller.listens()
+        assert caller.heard == (LINE * 2).strip()
+    assert not caller.transcript.failures
+
+
+async def test_a_function_that_never_ends_is_cut_and_closed_too():
+    agent = Agent(limits=Limits(reply=100))
+    closed = asyncio.Event()
+
+    @agent.reply
+    async def answer(call, heard):
+        try:
+            while True:
+                yield LINE
+        finally:
+            closed.set()
+
+    async with simulate(agent, replies=[]) as caller:
+        await caller.says("What is there to drink")
+        await caller.listens()
+        assert caller.heard == (LINE * 3).strip()
+        assert closed.is_set()
+    assert [each.stage for each in caller.transcript.failures] == ["thinking"]
+
+
+async def test_a_sub_agent_that_does_not_come_to_an_end_is_cut():
+    expert = Agent(name="expert", limits=Limits(reply=100))
+    waiter = Agent(tools=[expert.as_tool("ask_expert", "Ask.")])
+    model = Recorder(call_tool("ask_expert", request="x"), LINE * 40, "Wine.")
+    async with simulate(waiter, replies=model) as caller:
+        await caller.says("Which wine do you suggest")
+        await caller.listens()
+    assert caller.tool_calls[0].result == (LINE * 3).strip()
+
+
 # -- checks
 
 

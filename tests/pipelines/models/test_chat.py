@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.pipelines.models.chat import MAX_ARGUMENTS, Answer, new_id
+from vivavoce.pipelines.models.chat import MAX_ARGUMENTS, MAX_BLANK, MAX_CALLS, Answer, new_id
 from vivavoce.pipelines.models.interfaces import Finished, ToolCallDelta, Usage
 
 
@@ -167,6 +167,26 @@ def test_arguments_without_an_end_are_refused():
     put.feed(piece)
     with pytest.raises(ValueError, match="arguments of more than"):
         put.feed(piece)
+
+
+def test_calls_without_an_end_are_refused():
+    put = Answer()
+    for number in range(MAX_CALLS):
+        put.feed(chunk(call("f", "{}", id=f"call{number:05}")))
+    with pytest.raises(ValueError, match="more than 128 tool calls"):
+        put.feed(chunk(call("f", "{}", id="call99999")))
+
+
+def test_an_answer_that_never_begins_is_refused_and_a_word_begins_it_anew():
+    put = Answer()
+    for _ in range(2):
+        for _ in range(MAX_BLANK):
+            put.feed(chunk(content=""))
+        put.feed(chunk(content="Well,"))
+    for _ in range(MAX_BLANK):
+        put.feed(chunk(content=""))
+    with pytest.raises(ValueError, match="say nothing"):
+        put.feed(chunk(content=""))
 
 
 def test_new_ids_are_what_every_tokenizer_takes():
