@@ -19,7 +19,7 @@ from vivavoce.pipelines.benching import machine
 from vivavoce.pipelines.benching.callers import PatientCaller, TurnCaller, order
 from vivavoce.pipelines.benching.child import Child
 from vivavoce.pipelines.benching.clip import Clip
-from vivavoce.pipelines.benching.knee import Knee, judge
+from vivavoce.pipelines.benching.knee import LATE, Knee, judge
 from vivavoce.pipelines.benching.line import Line, LineError
 from vivavoce.pipelines.benching.listening import lateness
 from vivavoce.pipelines.benching.plan import FIXED, LONG, REPLY, SHORT, SPARE, STAGGER, Plan
@@ -219,17 +219,17 @@ class Bench:
         knee = Knee(self.plan.steps)
         found: dict[str, Any] = {"core": list(core), "rows": rows, "carries": 0, "why": ""}
         self.result["capacity"] = found
-        alone = self.result.get("latency", {}).get("v2v", {}).get("p95")
+        alone: list[float] = self.result.get("latency", {}).get("v2v_ms", [])
         tried: set[int] = set()
         while (calls := knee.next) is not None:
             self._tell(f"{calls} calls at once" if calls > 1 else "one call, as the others will be")
             row = await self._step(http, core, calls)
-            alone = row["v2v_ms"].get("p95") if calls == 1 else alone
-            verdict = judge(row, alone or 0.0)
-            if verdict.callers and calls not in tried:
-                tried.add(calls)  # once more: it may have been something else that ran just then
+            alone = row["v2v"] if calls == 1 else alone
+            verdict = judge(row, alone)
+            if verdict.why and not verdict.sure and calls not in tried:
+                tried.add(calls)  # once more: it may have been chance, or what else ran just then
                 continue
-            row["why"], row["callers"] = verdict.why, verdict.callers
+            row |= verdict.to_dict()
             knee.add(calls, verdict)
             rows.append(row)
             rows.sort(key=lambda each: int(each["calls"]))
@@ -241,7 +241,7 @@ class Bench:
         self, http: aiohttp.ClientSession, core: Sequence[int], calls: int
     ) -> dict[str, Any]:
         """Let so many calls talk at once; return what their callers heard and what it cost."""
-        turns, clip = self.plan.step_turns, self.clips[1]
+        turns, clip = self.plan.turns_of(calls), self.clips[1]
         async with self._engine(core, [clip] * calls * (turns + 3), LONG) as child:
 
             async def talk(number: int) -> list[tuple[Take, TurnCaller]]:
@@ -274,7 +274,7 @@ class Bench:
                 whole = max(0.1, before["at"] - began)
                 share = (before["cpu"] - cpu) / whole
             took = [take for task in talking for take in task.result()[1:]]
-        late = [each * 1000 for take, _ in took for each in lateness(take.packets)]
+        lates = [[each * 1000 for each in lateness(take.packets)] for take, _ in took]
         answers = [answer(take, caller.voiced_end) for take, caller in took]
         v2v = [round(each.v2v * 1000, 1) for each in answers if each.v2v is not None]
         return {
@@ -284,7 +284,8 @@ class Bench:
             "cpu_per_call": round(share / calls, 4),
             "cpu_samples": used,
             "memory_mb": memory,
-            "late_ms": summary(late, 1),
+            "late_ms": summary([each for turn in lates for each in turn], 1),
+            "late_turns": [[len(turn), sum(late >= LATE for late in turn)] for turn in lates],
             "v2v_ms": summary(v2v),
             "v2v": v2v,
             "lag_ms": lag,

@@ -3,11 +3,11 @@
 What a call costs depends on its agent, its codecs and the machine, so no fixed number of calls is
 right. What counts is measured: how late the event loop is, and how much of its core it uses.
 
-Two things would deceive who looks at the last seconds alone. A call that has just begun has not cost
-much yet, so its part is set aside for it until it shows. And what calls use goes up and down with who
-happens to speak, so that whoever takes a call in each quiet moment ends with too many: what a call
-costs is therefore learned over a minute, and as many as that allows are taken, whatever the last
-seconds say.
+Two things would deceive who looks at the last seconds alone. A call that has just begun has not
+cost much yet, so its part is set aside for it until it shows. And what calls use goes up and down
+with who happens to speak, so that whoever takes a call in each quiet moment ends with too many:
+what a call costs is therefore learned over a minute, and no more are taken than that allows,
+whatever the last seconds say.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class _Cost:
         return (self._assumed * DOUBT + self._used) / (DOUBT + self._calls)
 
     def rest(self, share: float) -> None:
-        """Learn what is used where there is no call: what stays, not what starts or ends just now."""
+        """Learn what is used without calls: what stays, not what just starts or ends."""
         self.idle = min(share, self.idle + (share - self.idle) * RISE)
 
     def learn(self, part: _Slice, used: float) -> None:

@@ -28,6 +28,8 @@ SPARE = 12
 """Answers of the fixed chat model for each turn: guesses take some, too."""
 STEPS = (1, 5, 10, 15, 20, 30, 40, 50, 60, 80, 100)
 QUICK = (1, 10, 20, 30, 40, 60)
+FEWEST = 12
+"""Turns of a step with few calls, unless it is to be quick: three tell nothing of a tail."""
 _SAID = 2.4  # s: lead and sentence
 _PEACE = 1.4  # s: until the answer begins, and the silence behind it
 _START = 4.0  # s: a process with its models
@@ -44,7 +46,7 @@ class Plan:
     Attributes:
         turns: Turns of the call whose delays are measured.
         steps: How many calls are tried at once, one after the other; () for none.
-        step_turns: Turns of each of these, beside the first, which warms it up.
+        step_turns: Turns of each of these at least, beside the first, which warms it up.
         live: Whether real providers answer: then no calls are counted, which would cost money
             and measure their servers.
         quick: Less of everything.
@@ -100,10 +102,14 @@ class Plan:
         reply = 6.0 if self.live else len(REPLY) * SHORT / 1000
         return _START + 10.0 + (self.turns + 1) * (_SAID + _PEACE + reply)
 
+    def turns_of(self, calls: int) -> int:
+        """Return how many turns each of so many calls has in a step, beside the first."""
+        return max(self.step_turns, 0 if self.quick else -(-FEWEST // calls))
+
     def step_seconds(self, calls: int) -> float:
         """About how long a step takes (s)."""
         turn = _SAID + _PEACE + len(REPLY) * LONG / 1000
-        return _START + calls * STAGGER + (self.step_turns + 1) * turn
+        return _START + calls * STAGGER + (self.turns_of(calls) + 1) * turn
 
     @property
     def seconds(self) -> float:

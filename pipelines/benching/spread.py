@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ SEED = 7
 SHARES = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "max": 100.0}
 FEWEST = 5
 """Values of each run without which nothing is said of a difference."""
+TAIL = 20
+"""Values without which nothing certain is said of a 95th percentile: fewer have no twentieth."""
 
 
 def summary(values: Sequence[float], digits: int = 1) -> dict[str, float]:
@@ -120,6 +123,90 @@ def change(
     )
     low, high = np.percentile(drawn, [(100 - SURE) / 2, (100 + SURE) / 2])
     return Change(name, unit, was, now, round(float(low), 2), round(float(high), 2), less)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure, and where it lies with 95 % certainty.
+
+    Attributes:
+        low: The least that it may be.
+        value: As it was measured.
+        high: The most; infinite where too little was measured.
+    """
+
+    low: float
+    value: float
+    high: float
+
+    def side(self, bound: float) -> int:
+        """Return -1 where it is below a bound for certain, 1 where it is not, 0 where it may be."""
+        if self.high < bound:
+            return -1
+        return 1 if self.low >= bound else 0
+
+    def to_list(self) -> list[float | None]:
+        """Return it as JSON: low, value, high; None for what has no end."""
+        found = (self.low, self.value, self.high)
+        return [round(each, 4) if np.isfinite(each) else None for each in found]
+
+
+def within(values: Sequence[float], percent: float) -> Interval | None:
+    """Return a percentile of values (of the tail), by bootstrap; None where there are none."""
+    if not values:
+        return None
+    found = np.asarray(values, np.float64)
+    value = float(np.percentile(found, percent))
+    if len(found) < TAIL:
+        return Interval(0.0, value, math.inf)
+    return _interval(value, _drawn(found, percent, np.random.default_rng(SEED)))
+
+
+def ratio(one: Sequence[float], two: Sequence[float], percent: float) -> Interval | None:
+    """Return how many times a percentile of one run is that of another; None where either is empty.
+
+    By bootstrap: how it scatters where values are drawn again from both.
+    """
+    if not one or not two:
+        return None
+    above, below = np.asarray(one, np.float64), np.asarray(two, np.float64)
+    value = float(np.percentile(above, percent) / np.percentile(below, percent))
+    if min(len(above), len(below)) < TAIL:
+        return Interval(0.0, value, math.inf)
+    dice = np.random.default_rng(SEED)
+    return _interval(value, _drawn(above, percent, dice) / _drawn(below, percent, dice))
+
+
+def share(parts: Sequence[Sequence[float]]) -> Interval | None:
+    """Return which share some things are of all; None where there are none.
+
+    By bootstrap over the parts, not over the things: what is in one part comes together (packets of
+    one turn are late together).
+
+    Args:
+        parts: Of each, how many things it has, and how many of these count.
+    """
+    counts = np.asarray([part for part in parts if part[0]], np.float64).reshape(-1, 2)
+    if not len(counts):
+        return None
+    whole, some = counts.sum(axis=0)
+    if len(counts) < FEWEST:
+        return Interval(0.0, float(some / whole), math.inf)
+    dice = np.random.default_rng(SEED)
+    sums = counts[dice.integers(0, len(counts), (ROUNDS, len(counts)))].sum(axis=1)
+    return _interval(float(some / whole), sums[:, 1] / sums[:, 0])
+
+
+def _drawn(
+    values: NDArray[np.float64], percent: float, dice: np.random.Generator
+) -> NDArray[np.float64]:
+    picked = values[dice.integers(0, len(values), (ROUNDS, len(values)))]
+    return np.asarray(np.percentile(picked, percent, axis=-1))
+
+
+def _interval(value: float, drawn: NDArray[np.float64]) -> Interval:
+    low, high = np.percentile(drawn, [(100 - SURE) / 2, (100 + SURE) / 2])
+    return Interval(float(low), value, float(high))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from vivavoce.pipelines.benching.knee import FINE, Knee, Verdict, judge
 from vivavoce.pipelines.benching.plan import Plan, PlanError
 
+ALONE = [450.0 + n for n in range(30)]
+
 
 def row(**given: Any) -> dict[str, Any]:
     return {
         "calls": 10,
-        "turns": 30,
+        "turns": 40,
         "lost": 0,
-        "late_ms": {"p99": 4.0},
-        "v2v_ms": {"p95": 500.0},
+        "late_turns": [[160, 0]] * 40,
+        "v2v": [455.0 + n / 2 for n in range(40)],
         "caller_late_ms": 3.0,
         **given,
     }
@@ -28,18 +30,53 @@ def row(**given: Any) -> dict[str, Any]:
     ("given_row", "why"),
     [
         (row(), ""),
-        (row(late_ms={"p99": 24.9}), "a packet in a hundred came 25 ms late"),
-        (row(v2v_ms={"p95": 600.0}), "a turn in twenty took 600 ms, 20% more"),
-        (row(lost=2), "2 of 30 turns had no answer"),
-        (row(late_ms={"n": 0}), "nothing was heard"),
-        (row(caller_late_ms=90.0, lost=3), "the callers themselves were 90 ms late"),
+        (row(late_turns=[[160, 4]] * 40), "2.5% of packets came 20 ms late or later"),
+        (row(v2v=[600.0] * 40), "a turn in twenty was answered 26% later"),
+        (row(v2v=[600.0] * 40, late_turns=[[160, 2]] * 30), "1.2% of packets"),
+        (row(lost=2), "2 of 40 turns had no answer"),
+        (row(late_turns=[]), "nothing was heard"),
+        (row(v2v=[]), "no turn was answered"),
+        (row(gone=["closed", "failed"]), "2 calls ended: closed"),
     ],
 )
 def test_a_step_is_judged_by_what_its_callers_heard(given_row: dict[str, Any], why: str):
-    verdict = judge(given_row, 500.0)
+    verdict = judge(given_row, ALONE)
     assert verdict.why.startswith(why)
     assert bool(verdict.why) == bool(why)
+    assert verdict.sure
+    assert verdict.missed == bool(why)
+    assert not verdict.doubt
+    assert not verdict.callers
+
+
+@pytest.mark.parametrize(
+    ("given_row", "why", "doubt"),
+    [
+        # One stall met a few turns: it may have been chance.
+        (row(late_turns=[[160, 0]] * 37 + [[160, 30]] * 3), "1.4% of packets", "of packets late"),
+        (row(late_turns=[[160, 0]] * 38 + [[160, 30]] * 2), "", "of packets late"),
+        (row(v2v=[460.0] * 37 + [545.0] * 3), "a turn in twenty", "a turn in twenty"),
+        (row(v2v=[460.0] * 4, turns=4, late_turns=[[160, 0]] * 4), "", "a turn in twenty"),
+        (row(lost=1), "1 of 40 turns", "1 of 40 turns"),
+        (row(caller_late_ms=90.0, lost=3), "the callers themselves were 90 ms late", "callers"),
+    ],
+)
+def test_what_chance_may_have_done_is_not_sure(given_row: dict[str, Any], why: str, doubt: str):
+    verdict = judge(given_row, ALONE)
+    assert verdict.why.startswith(why)
+    assert bool(verdict.why) == bool(why)
+    assert not verdict.sure
+    assert not verdict.missed
+    assert doubt in verdict.doubt
     assert verdict.callers == ("callers" in why)
+    assert verdict.to_dict()["doubt"] == verdict.doubt
+
+
+def test_more_turns_make_sure_of_what_few_leave_open():
+    few, many = ([460.0] * 9 * times + [500.0] * times for times in (1, 40))
+    assert not judge(row(v2v=few), ALONE).sure
+    verdict = judge(row(v2v=many), ALONE)
+    assert (verdict.why, verdict.sure) == ("", True)
 
 
 @settings(max_examples=40)
@@ -55,6 +92,22 @@ def test_the_search_ends_near_the_knee(knee: int, steps: set[int]):
     assert bool(search.why) == bool(over)
     if over and search.carries:
         assert min(over) - search.carries <= FINE
+
+
+WELL, BAD = Verdict(""), Verdict("late")
+PERHAPS, PERHAPS_NOT = Verdict("", sure=False), Verdict("late", sure=False)
+
+
+def test_what_is_not_sure_makes_bounds():
+    search = Knee((1, 10, 20, 30, 40, 50), misses=2, fine=None)
+    for verdict in (WELL, WELL, PERHAPS, PERHAPS_NOT, BAD):
+        calls = search.next
+        assert calls is not None
+        search.add(calls, verdict)
+    assert search.next is None
+    assert (search.at_least, search.carries, search.at_most) == (10, 20, 30)
+    search.add(30, WELL)  # measured again
+    assert (search.carries, search.why, search.next) == (30, "late", 50)
 
 
 def test_steps_must_ascend():

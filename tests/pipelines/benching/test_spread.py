@@ -7,7 +7,16 @@ import pytest
 
 from tests.web.benched import result
 from vivavoce.pipelines.benching.compared import compare
-from vivavoce.pipelines.benching.spread import change, fit, mean, percent, summary
+from vivavoce.pipelines.benching.spread import (
+    change,
+    fit,
+    mean,
+    percent,
+    ratio,
+    share,
+    summary,
+    within,
+)
 
 
 def drawn(seed: int, middle: float, count: int = 60) -> list[float]:
@@ -76,3 +85,38 @@ def test_two_runs_are_compared():
     assert changes["CPU of each of 35 calls"].noise
     assert changes["calls on one core"].noise
     assert compare(result(1), {"kind": "vivavoce bench"}) == []
+
+
+def test_an_interval_holds_what_is_true_nearly_always():
+    """Of 60 samples of one distribution, its 95th percentile lies in the interval of most."""
+    dice = np.random.default_rng(3)
+    true = float(np.percentile(dice.gamma(4, 10, 200_000), 95))
+    held = 0
+    for _ in range(60):
+        found = within(list(dice.gamma(4, 10, 120)), 95)
+        assert found is not None
+        assert found.low <= found.value <= found.high
+        held += found.low <= true <= found.high
+    assert held >= 51  # 57, were it exact; a bootstrap of a tail is a bit too narrow
+
+
+def test_the_ratio_of_two_runs():
+    one = [500.0 + n for n in range(60)]
+    found = ratio(one, [each / 1.3 for each in one], 95)
+    assert found is not None
+    assert found.value == pytest.approx(1.3)
+    assert found.side(1.2) == 1
+    assert found.side(1.4) == -1
+    assert found.side(1.3) == 0
+    assert ratio(one, [400.0] * 3, 95).to_list()[::2] == [0.0, None]
+    assert ratio([], one, 95) is None
+    assert within([], 95) is None
+
+
+def test_a_share_is_as_sure_as_it_is_spread():
+    spread, stall = share([[100, 2]] * 40), share([[100, 0]] * 39 + [[100, 80]])
+    assert spread.value == stall.value == 0.02
+    assert spread.side(0.01) == 1
+    assert stall.side(0.01) == 0
+    assert share([[0, 0]]) is None
+    assert share([[100, 0]] * 4).side(0.01) == 0
