@@ -491,5 +491,6 @@ def _figures(line: TelephoneLine) -> dict[str, float | None]:
         "lost": now.lost,
         "received": now.heard.packets.received,
         "concealed_ms": now.heard.concealed * 1000,
+        "repaired_ms": now.heard.repaired * 1000,
         "round_trip_ms": None if now.round_trip is None else now.round_trip * 1000,
     }

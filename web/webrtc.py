@@ -314,6 +314,7 @@ class Peer:
             "lost": now.lost,
             "received": now.heard.packets.received,
             "concealed_ms": round(now.heard.concealed * 1000),
+            "repaired_ms": round(now.heard.repaired * 1000),
             "round_trip_ms": None if now.round_trip is None else round(now.round_trip * 1000, 1),
             "remote_lost": None if now.remote_lost is None else round(now.remote_lost, 3),
             "late_ms": round(now.sent.latest * 1000, 1),

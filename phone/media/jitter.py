@@ -41,11 +41,13 @@ class Take(NamedTuple):
         kind: What comes next.
         length: How long it is (clock units).
         packet: The packet, for `Kind.PACKET`.
+        following: The packet right behind what is lost, which may carry it again.
     """
 
     kind: Kind
     length: int
     packet: RtpPacket | None = None
+    following: RtpPacket | None = None
 
 
 class _Held(NamedTuple):
@@ -238,10 +240,13 @@ class JitterBuffer:
                 self._play += skipped
                 gap -= skipped
             if gap > 0:
-                length = min(gap, self._unit)
+                # The last that is lost goes as one: what follows may carry it again.
+                whole = not contiguous and gap <= head.duration
+                length = gap if whole else min(gap, self._unit)
                 self._play += length
                 self._starved += length
-                return Take(Kind.PAUSE if contiguous else Kind.LOST, length)
+                kind = Kind.PAUSE if contiguous else Kind.LOST
+                return Take(kind, length, None, head.packet if whole else None)
         del self._held[0]
         self._last = head.sequence
         self._play = head.timestamp + head.duration

@@ -41,6 +41,7 @@ class Heard:
         packets: What happened to packets.
         pulled: Audio given out (s).
         concealed: Of that, made up where packets were lost (s).
+        repaired: Of that, of lost packets that the next one carried again (s).
         gaps: How often something was made up.
         undecodable: Packets that the codec refused.
         streams: SSRCs that were played one after the other.
@@ -55,6 +56,7 @@ class Heard:
     packets: Counts
     pulled: float
     concealed: float
+    repaired: float
     gaps: int
     undecodable: int
     streams: int
@@ -105,6 +107,7 @@ class Receiver:
         self._undecodable = 0
         self._streams = 0
         self._pulled = 0
+        self._repaired = 0
         self._slipped = 0
         self._delay = self._error = 0.0  # as of the last pull (s)
 
@@ -156,6 +159,7 @@ class Receiver:
             packets=self._jitter.counts,
             pulled=self._pulled / self.rate,
             concealed=self._concealer.concealed / self.rate,
+            repaired=self._repaired / self.rate,
             gaps=self._concealer.gaps,
             undecodable=self._undecodable,
             streams=self._streams,
@@ -182,10 +186,20 @@ class Receiver:
             return self._concealer.lost(take.length * self.rate // self._clock)
         count = max(1, take.length * self.rate // self._clock)
         if take.kind is Kind.LOST:
-            return self._concealer.lost(count)
+            return self._mend(take.following, count)
         if not self._jitter.playing:
             count = missing  # while nothing plays, no more than is needed: it would be a delay
         return self._concealer.good(self._noise.take(count))
+
+    def _mend(self, following: RtpPacket | None, count: int) -> Int16:
+        """Give what was lost as the next packet has it, or make it up."""
+        if following is not None:
+            codec = self._codecs[following.payload_type]
+            pcm = codec.repair(following.payload, count)
+            if pcm is not None:
+                self._repaired += count
+                return self._concealer.good(pcm)
+        return self._concealer.lost(count)
 
     def _behind(self) -> int:
         return self._stretcher.waiting * self._clock // self.rate

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.speech import speak
-from vivavoce.phone.media.codec import make_codec
+from vivavoce.phone.media.codec import Opus, make_codec
+from vivavoce.phone.media.jitter import Limits
 from vivavoce.phone.media.receiver import Receiver
 from vivavoce.phone.media.rtp import RtpPacket
 
@@ -284,3 +285,24 @@ def test_silence_before_anything_came():
     receiver = Receiver({0: make_codec("PCMU")})
     assert not play(receiver, [], 0.2).any()
     assert receiver.heard().concealed == 0
+
+
+def test_opus_that_carries_lost_packets_again_is_heard_almost_whole():
+    pcm = speak("I would like a table for two people, please.")  # 16 kHz, as Opus takes it here
+
+    def heard(*, repairs):
+        codec = Opus(16_000, repairs=repairs)
+        made = [
+            RtpPacket(96, at, at * 960, 7, codec.encode(block))
+            for at, block in enumerate(pcm[: len(pcm) // 320 * 320].reshape(-1, 320))
+        ]
+        receiver = Receiver({96: Opus(16_000)}, Limits(0.06, 0.06))
+        kept = [entry for entry in even(made) if entry[1].sequence % 6 != 3]
+        play(receiver, kept, len(made) * 0.02 + 0.3)
+        return receiver.heard()
+
+    torn, mended = heard(repairs=False), heard(repairs=True)
+    assert torn.repaired == 0
+    assert torn.concealed > 0.2
+    assert mended.repaired > 0.6 * torn.concealed
+    assert mended.repaired + mended.concealed == pytest.approx(torn.concealed, abs=0.05)
