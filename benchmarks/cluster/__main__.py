@@ -6,11 +6,10 @@
    worker is killed (SIGKILL): its callers come back with their tokens and go on, at another
    worker, with what was said. Then the second worker is drained while its calls go on.
 
-   worker is killed (SIGKILL): its callers come back with their tokens and go on, at another worker,
-say they type (`caller.py`), so that each call says the same in both runs, and each answer can be
-told from any other. Models are one sandbox with fixed latencies; what the model was told of a call
-is read there, which shows that a resumed call's history reached it. Records are in PostgreSQL where
-Debian's is installed, else in SQLite.
+Callers send sound all the time (`caller.py`); what they say they type, so that each call says the
+same in both runs, and each answer can be told from any other. Models are one sandbox with fixed
+latencies; what the model was told of a call that was resumed is read there (`told.py`). Records are
+in PostgreSQL where Debian's is installed, else in SQLite.
 """
 
 from __future__ import annotations
@@ -40,6 +39,7 @@ from rich.table import Table
 
 from benchmarks.cluster.caller import Caller
 from benchmarks.cluster.nodes import Nodes
+from benchmarks.cluster.told import Told, watch
 from vivavoce.pipelines.benching import machine
 from vivavoce.sandbox.launch import Sandbox
 
@@ -167,11 +167,14 @@ class Bench:
         calls: How many.
         turns: Sentences of each.
         say: Takes what happens.
+        sandbox: The models.
+        key: The sandbox's, whose requests tell what models were told.
     """
 
-    def __init__(self, calls: int, turns: int, say: Console) -> None:
+    def __init__(self, calls: int, turns: int, say: Console, sandbox: Sandbox, key: str) -> None:
         self.calls, self.turns = calls, turns
         self._console = say
+        self._sandbox, self._key = sandbox, key
         self._began = time.monotonic()
         self.events: list[tuple[float, str]] = []
 
@@ -235,6 +238,11 @@ class Bench:
             others = [each for each in running if each not in victim]
             os.kill(_pid_of(first["url"]), signal.SIGKILL)
             killed = time.monotonic()
+            told = Told(
+                {each.number: each.script for each in victim},
+                {each.number: each.at for each in victim},
+            )
+            watching = group.create_task(watch(told, self._sandbox, self._key))
             self.say(f"killed {first['name']}, which had {len(victim)} calls")
             await _all(victim, lambda each: bool(each.returns) or bool(each.ended))
             found["killed"] = {
@@ -268,6 +276,9 @@ class Bench:
             self.say(f"{second['name']} has ended; {found['drain']['lost']} calls were lost")
             left = await self._another(workers, {first["name"], second["name"], third["name"]})
             self.say(f"{left['name']} is in its place")
+            await _all(callers, lambda each: bool(each.ended))
+            watching.cancel()
+            found["model_was_told"] = told.to_dict()
         return callers, found
 
     async def _another(self, workers: Any, known: set[str]) -> dict[str, Any]:
@@ -295,19 +306,6 @@ def _pid_of(url: str) -> int:
         if each.status == psutil.CONN_LISTEN and each.laddr.port == port and each.pid:
             return int(each.pid)
     raise RuntimeError(f"nobody listens at {url}")
-
-
-def _history(sandbox: Sandbox, key: str, callers: list[Caller]) -> dict[str, Any]:
-    """Look at what the model was told in the last turns of calls that were resumed."""
-    told: dict[int, int] = {}
-    for each in sandbox.report(key)["bodies"]:
-        messages = [m for m in each["body"].get("messages", []) if m.get("role") == "user"]
-        texts = [str(message.get("content")) for message in messages]
-        for caller in callers:
-            if texts and caller.script[-1] in texts[-1]:
-                told[caller.number] = sum(text in " ".join(texts) for text in caller.script)
-    full = sum(count == len(callers[0].script) for count in told.values())
-    return {"looked_at": len(told), "with_all_sentences": full}
 
 
 def compare(alone: list[Caller], cluster: list[Caller]) -> dict[str, Any]:
@@ -359,13 +357,13 @@ def environment(sandbox: Sandbox, key: str, more: dict[str, str]) -> dict[str, s
 
 def run(calls: int, turns: int, say: Console) -> dict[str, Any]:
     """Do both runs; return what came out."""
-    bench = Bench(calls, turns, say)
     about = machine.describe()
     with tempfile.TemporaryDirectory() as place, Sandbox() as sandbox, records() as kept:
         folder = Path(place)
         (folder / "host.py").write_text(AGENT)
         (folder / "web.toml").write_text(SETUP)
         key = sandbox.make_key(**profile(calls, turns))
+        bench = Bench(calls, turns, say, sandbox, key)
         words = ["--records", kept]
         with Served(folder, ["--records", "alone"], environment(sandbox, key, {})) as server:
             bench.say("one process takes calls")
@@ -401,7 +399,6 @@ def run(calls: int, turns: int, say: Console) -> dict[str, Any]:
                 "seconds_max": round(max((each.seconds for each in back), default=0.0), 2),
                 "sentences_lost": sum(each.lost for each in back),
             },
-            "model_was_told": _history(sandbox, key, [each for each in cluster if each.returns]),
             "transcripts": compare(alone, cluster),
             "events": bench.events,
             "log": [line for line in log if "worker" in line][-40:],
@@ -439,7 +436,7 @@ def show(found: dict[str, Any], console: Console) -> None:
         ("… sentences that the transcript had lost", back["sentences_lost"]),
         (
             "… whose model knew all that was said",
-            "{with_all_sentences} of {looked_at} looked at".format(**found["model_was_told"]),
+            "{with_all_sentences} of {resumed}".format(**found["model_was_told"]),
         ),
         ("drained worker: its calls, lost of them", f"{drain['calls']}, {drain['lost']}"),
         ("calls that went to their end", found["cluster"].get("done", 0)),
@@ -456,17 +453,18 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.cluster", description=__doc__)
     parser.add_argument("--calls", type=int, default=40)
     parser.add_argument("--turns", type=int, default=24, help="sentences of each call")
+    parser.add_argument("--out", type=Path, default=RESULTS / "cluster.json", metavar="FILE")
     options = parser.parse_args()
     found = run(options.calls, options.turns, Console(stderr=True))
     show(found, Console(width=None if sys.stdout.isatty() else 120))
-    path = RESULTS / "cluster.json"
-    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    options.out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     good = (
         found["cluster"] == {"done": options.calls}
         and found["killed"]["resumed"] == found["killed"]["calls"]
         and not found["killed"]["others_disturbed"]
         and not found["drain"]["lost"]
         and not found["transcripts"]["other"]
+        and found["model_was_told"]["with_all_sentences"] == found["killed"]["calls"]
     )
     return 0 if good else 1
 
