@@ -20,10 +20,12 @@ from typing import Any, Generic, Literal, TypeVar, Unpack, cast, overload
 from weakref import WeakValueDictionary
 
 from vivavoce.agent import instructions as templates
-from vivavoce.agent.call import Call, Deps, State
+from vivavoce.agent.call import Call
 from vivavoce.agent.checks import Check, CheckFunction, Judged, judge, takes_two
+from vivavoce.agent.course import Deps, State
 from vivavoce.agent.history import REMEMBERED
 from vivavoce.agent.languages import SPOKEN, LanguageError, base, check
+from vivavoce.agent.makers import mismatch
 from vivavoce.agent.options import Limits, Listening, Silence, Speech, Turns
 from vivavoce.agent.sources import Sources, ToolSource
 from vivavoce.agent.voices import Speaker, Voice, VoiceError, check_voice, voice_for
@@ -159,13 +161,13 @@ class Agent(Generic[Deps, State]):
         for given in tools:
             if isinstance(given, Toolbox):
                 for tool in given:
-                    self.tools.add(tool)
+                    self._add(tool)
             elif isinstance(given, Tool):
-                self.tools.add(given)
+                self._add(given)
             elif isinstance(given, ToolSource):
                 self._sources.add(given)
             else:
-                self.tools.add(make_tool(given, context_type=Call))
+                self._add(make_tool(given, context_type=Call))
 
     def __repr__(self) -> str:
         return f"<Agent {self.name}>"
@@ -183,21 +185,29 @@ class Agent(Generic[Deps, State]):
 
         The function is typed and documented: its signature is the schema, its docstring the
         description, what it returns is the result. It may be async or not, and may take the call
-        as its first parameter.
+        as its first parameter: `Call[Book]` for an agent whose deps are a `Book`. Type checkers do
+        not hold the two against each other (no type says "this kind of call first, or none at
+        all" and keeps the names of parameters), so it is done here.
 
         Args:
             function: The function.
             **options: What `vivavoce.tools.ToolOptions` names.
 
         Raises:
+            AgentError: If it takes the call of an agent with other deps, or another state.
             vivavoce.tools.DefinitionError: If it cannot be used as it is.
         """
 
         def register(function: Function) -> Function:
-            self.tools.add(make_tool(function, context_type=Call, **options))
+            self._add(make_tool(function, context_type=Call, **options))
             return function
 
         return register if function is None else register(function)
+
+    def _add(self, tool: Tool[..., Any]) -> None:
+        if problem := mismatch(tool, self._deps, self._state):
+            raise AgentError(problem)
+        self.tools.add(tool)
 
     def reply(self, function: Answerer[Deps, State]) -> Answerer[Deps, State]:
         """Answer with a function instead of a model: `@agent.reply`.

@@ -1,7 +1,11 @@
 """What type checkers say of users' agents: the examples pass, wrong code does not.
 
 What `@agent.tool` is given they do not compare with the agent's deps: no type says "a function whose
-first parameter is this kind of call, or no call at all". Everything else that takes the call is.
+first parameter is this kind of call, or no call at all". A union of `Concatenate[Call[Deps], P]` and
+of whatever is no call (by a protocol that `Call` breaks) was tried: both checkers refuse the wrong
+call then, but also tools whose parameters are keyword-only, mypy those whose first one may be None,
+and the first parameter loses its name for whoever calls the tool. So the agent itself refuses it
+when it is defined (tests/agent/test_makers.py). Everything else that takes the call is compared.
 """
 
 import json
