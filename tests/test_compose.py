@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from benchmarks.observe.prometheus import DEPLOY, PrometheusMissingError, program
-from tests.phone.peers import HERE, free_port, needs, running
+from tests.phone.peers import needs, running
+from tests.ports import HERE, free_port
 
 COMPOSE = DEPLOY / "compose"
 SECRET = "0123456789abcdef0123456789abcdef"

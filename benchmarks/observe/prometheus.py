@@ -7,13 +7,14 @@ import contextlib
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+
+from tests.ports import free_port
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 WITHIN = 60.0
@@ -70,9 +71,7 @@ class Prometheus:
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         process = self._process = self._start(port)
         self._http = aiohttp.ClientSession()

@@ -25,8 +25,8 @@ from typing import Any
 import psutil
 
 from benchmarks.latency import machine
+from tests.ports import HERE, free_port
 
-HERE = "127.0.0.1"
 RESULT = Path(__file__).parents[1] / "results" / "sizing-parts.json"
 KAMAILIO = Path(__file__).parents[2] / "deploy" / "kamailio" / "kamailio.cfg"
 
@@ -40,12 +40,6 @@ def cpu(process: int) -> float:
             times = each.cpu_times()
             used += times.user + times.system
     return used
-
-
-def free_port(kind: int = socket.SOCK_DGRAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind((HERE, 0))
-        return int(sock.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -14,19 +14,17 @@ import contextlib
 import json
 import os
 import random
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 
+from tests.cli.served import Served
 from vivavoce.sandbox.launch import Sandbox
 
 RESULTS = Path(__file__).parent.parent / "results" / "web_killed.json"
@@ -54,84 +52,23 @@ SCRIPT = {
     },
     "speak": "pitch",
 }  # fmt: skip
-STARTING = 90.0
-"""Seconds that a server may take to listen, on a machine that is busy."""
 BACK = 25.0
 """Seconds for which a caller tries to come back."""
 
 
-class Served:
-    """`vivavoce serve`, as often as it is started, on one port and one folder of records.
+def made(folder: Path, sandbox: Sandbox, key: str) -> Served:
+    """Make the server of an agent that repeats what it is told, and keeps records.
 
     Args:
-        folder: Where it keeps records.
+        folder: Where it runs.
         sandbox: Its models.
         key: Their key.
     """
-
-    def __init__(self, folder: Path, sandbox: Sandbox, key: str) -> None:
-        self._folder = folder
-        (folder / "host.py").write_text(AGENT)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("VIVAVOCE", "MISTRAL"))}
-        self._environment = {
-            **kept, "VIVAVOCE_MODELS": "sandbox", "VIVAVOCE_SANDBOX_URL": sandbox.url,
-            "VIVAVOCE_SANDBOX_KEY": key, "VIVAVOCE_LOAD__LAG": "0", "NO_COLOR": "1",
-        }  # fmt: skip
-        self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start it; it listens later."""
-        log = (self._folder / "log").open("ab")
-        words = ["serve", "host.py", "--port", str(self.port), "--records", "calls"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "vivavoce.cli.main", *words],
-            cwd=self._folder, env=self._environment, stdout=log, stderr=log,
-        )  # fmt: skip
-        log.close()
-
-    async def listens(self) -> None:
-        """Wait until it takes calls.
-
-        Raises:
-            RuntimeError: It does not; with what it said.
-        """
-        async with aiohttp.ClientSession() as http:
-            until = time.monotonic() + STARTING
-            while time.monotonic() < until:
-                assert self.process is not None
-                if self.process.poll() is not None:
-                    break
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with http.get(f"{self.url}/api/health") as response:
-                        if response.status == 200:
-                            return
-                await asyncio.sleep(0.1)
-        raise RuntimeError(f"it does not start: {(self._folder / 'log').read_text()[-2000:]}")
-
-    def kill(self) -> None:
-        """End it without a word; idempotent."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.kill()
+    (folder / "host.py").write_text(AGENT)
+    return Served(
+        folder, "host.py", "--records", "calls", VIVAVOCE_MODELS="sandbox",
+        VIVAVOCE_SANDBOX_URL=sandbox.url, VIVAVOCE_SANDBOX_KEY=key,
+    )  # fmt: skip
 
 
 class Caller:
@@ -245,7 +182,7 @@ class Trial:
 async def trial(served: Served, report: Callable[[], dict[str, Any]], seed: int) -> Trial:
     """Have a call, kill its server at a moment that a seed says, and go on with it."""
     dice, found = random.Random(seed), Trial(seed)
-    async with calling(served.url) as caller:
+    async with calling(served.origin) as caller:
         token = caller.events("call")[0]["resume"]
         await caller.heard("Good evening.")
         await caller.types(FIRST)
@@ -257,7 +194,7 @@ async def trial(served: Served, report: Callable[[], dict[str, Any]], seed: int)
         killed = time.monotonic()
         known = [data for at, data in caller.told if at <= killed - 1.0]
     served.start()
-    async with calling(served.url, token) as caller:
+    async with calling(served.origin, token) as caller:
         found.back = time.monotonic() - killed
         found.lost = missing(known, caller.events("snapshot")[0]["transcript"])
         # What was left unanswered is answered, and else nothing is said unasked.
@@ -289,9 +226,9 @@ def missing(known: list[dict[str, Any]], transcript: list[dict[str, Any]]) -> li
 async def trials(sandbox: Sandbox, folder: Path, seeds: list[int]) -> AsyncGenerator[Trial]:
     """Have one call after the other, on a server that is started again each time."""
     key = sandbox.make_key(script=SCRIPT)
-    with Served(folder, sandbox, key) as served:
+    with made(folder, sandbox, key) as served:
         served.start()
-        await served.listens()
+        await asyncio.to_thread(served.listens)
         for seed in seeds:
             yield await trial(served, lambda: sandbox.report(key), seed)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import subprocess
 import sys
 import tempfile
 import wave
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from playwright.async_api import Browser, Page, Route, async_playwright
 
+from tests.cli.served import Served
 from tests.speech import speak
 from vivavoce.web.assets import assets
 
@@ -70,34 +70,14 @@ def voice(path: Path) -> None:
         file.writeframes(np.concatenate(parts).tobytes())
 
 
-def start(log: Path) -> subprocess.Popen[bytes]:
-    """Start a call server."""
-    command = [sys.executable, "-m", "vivavoce.cli.main", "serve", str(EXAMPLE)]
-    with log.open("wb") as out:
-        return subprocess.Popen(
-            [*command, "--port", "0", "--models", "sandbox"], stdout=out, stderr=subprocess.STDOUT
-        )
-
-
 @asynccontextmanager
 async def served(folder: Path) -> AsyncIterator[str]:
     """The restaurant example on a call server, with the embedded models."""
-    log = folder / "serve.log"
-    process = start(log)
-    try:
-        for _ in range(600):
-            if " at http" in log.read_text():
-                break
-            if process.poll() is not None:
-                raise RuntimeError(log.read_text())
-            await asyncio.sleep(0.1)
-        yield log.read_text().split(" at ")[1].split()[0].rstrip("/") + "/"
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    with Served(folder, str(EXAMPLE), "--models", "sandbox") as server:
+        server.start()
+        await asyncio.to_thread(server.listens)
+        yield f"{server.origin}/"
+        await asyncio.to_thread(server.end)
 
 
 class Shots:

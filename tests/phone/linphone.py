@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.phone.peers import HERE, Program, free_port, needs, read, running, write
+from tests.phone.peers import Program, needs, read, running, write
+from tests.ports import HERE, free_port
 
 # It rewrites this file, and drops `use_ipv6` from one that it takes for an old one.
 CONFIG = """[sip]

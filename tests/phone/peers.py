@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import random
 import shutil
 import socket
 import wave
@@ -17,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-HERE = "127.0.0.1"
+from tests.ports import HERE, free_port
+
 RATE = 8000
 PACKAGES = {
     "sipp": "sip-tester",
@@ -35,23 +35,6 @@ def needs(program: str) -> str:
     if found is None:
         pytest.skip(f"needs Debian's {PACKAGES[program]}: apt install {PACKAGES[program]}")
     return found
-
-
-def free_port(span: int = 2) -> int:
-    """Find a port that is free for UDP and TCP, and those behind it."""
-    chance = random.SystemRandom()
-    for _ in range(200):
-        port = chance.randrange(31_000, 39_000, 10)
-        with contextlib.ExitStack() as stack:
-            try:
-                for number in range(port, port + span):
-                    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                        sock = stack.enter_context(socket.socket(socket.AF_INET, kind))
-                        sock.bind((HERE, number))
-            except OSError:
-                continue
-            return port
-    raise OSError("no port is free")
 
 
 def tone(seconds: float, frequency: float, rate: int = RATE) -> np.ndarray:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.phone.peers import HERE, Program, free_port, read, running, write
+from tests.phone.peers import Program, read, running, write
+from tests.ports import HERE, free_port
 
 FOLDER = Path(sys.prefix) / "pjsip"
 PHONE = Path(__file__).with_name("pjsip_phone.py")

@@ -12,9 +12,10 @@ import pytest
 
 from tests.phone.certificates import certificate, server
 from tests.phone.conftest import Bot
-from tests.phone.peers import HERE, free_port, needs, running, sipp
+from tests.phone.peers import needs, running, sipp
 from tests.phone.scenarios import ANSWERED, pause, scenario, sdp, send
 from tests.phone.test_kamailio import _modules
+from tests.ports import HERE, free_port
 from vivavoce.phone import DialError
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kamailio"

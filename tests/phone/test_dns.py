@@ -12,7 +12,7 @@ import dns.rcode
 import dns.rrset
 
 from tests.phone.conftest import Bot, local_trunk
-from tests.phone.peers import HERE, free_port
+from tests.ports import HERE, free_port
 from vivavoce.phone import Exposure, Station
 from vivavoce.phone.dns import LookUp
 from vivavoce.phone.sip.decisions import Address, Resolve

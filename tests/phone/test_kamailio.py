@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.phone.conftest import Bot, local_trunk
-from tests.phone.peers import HERE, Program, baresip, free_port, needs, running, tone
+from tests.phone.peers import Program, baresip, needs, running, tone
+from tests.ports import HERE, free_port
 from vivavoce.phone import Credentials
 
 CONFIG = """#!KAMAILIO

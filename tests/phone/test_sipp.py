@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.phone.conftest import Bot
-from tests.phone.peers import HERE, free_port, needs, running, sipp
+from tests.phone.peers import needs, running, sipp
 from tests.phone.scenarios import (
     ANSWERED,
     BYE,
@@ -20,6 +20,7 @@ from tests.phone.scenarios import (
     sdp,
     send,
 )
+from tests.ports import HERE, free_port
 from vivavoce.phone import Station
 
 PCAPS = Path("/usr/share/sip-tester")

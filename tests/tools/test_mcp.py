@@ -3,7 +3,6 @@ import dataclasses
 import json
 import logging
 import os
-import socket
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from mcp import types
 from mistralai.client import models
 
+from tests.ports import free_port
 from vivavoce.tools import DefinitionError, Toolbox, ToolError, run, run_named, tool
 from vivavoce.tools.mcp import MCPServer
 from vivavoce.tools.mcp_content import fit_name, read_listed, read_result
@@ -36,12 +36,6 @@ def runs(pid):
     except ProcessLookupError:
         return False
     return True
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @asynccontextmanager

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 
 def _user() -> str | None:
     """Whom PostgreSQL runs as: it refuses to be root."""
@@ -80,9 +82,7 @@ def _speaks(path: Path) -> bool:
 def s3(folder: Path) -> Iterator[str]:
     """Moto's S3 server; gives its URL. Its keys are "key" and "secret"."""
     pytest.importorskip("moto", reason="needs moto, of the extra `dev`")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = folder / "moto.log"
     with log.open("w") as output:
         process = subprocess.Popen(

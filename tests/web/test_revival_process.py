@@ -9,7 +9,7 @@ import sqlite3
 import time
 from pathlib import Path
 
-from benchmarks.web.killed import FIRST, SCRIPT, Served, calling, missing
+from benchmarks.web.killed import FIRST, SCRIPT, calling, made, missing
 
 LATER = 0.7
 """Seconds between the two calls' last words, and until their server is killed."""
@@ -18,11 +18,11 @@ LATER = 0.7
 async def test_two_calls_outlive_their_server(sandbox, profile, tmp_path: Path):
     """One is killed while it is answered, the other a moment later in its reply."""
     key = profile(script=SCRIPT)
-    with Served(tmp_path, sandbox, key.key) as served:
+    with made(tmp_path, sandbox, key.key) as served:
         served.start()
-        await served.listens()
+        await asyncio.to_thread(served.listens)
         async with contextlib.AsyncExitStack() as stack:
-            callers = [await stack.enter_async_context(calling(served.url)) for _ in range(2)]
+            callers = [await stack.enter_async_context(calling(served.origin)) for _ in range(2)]
             tokens = [each.events("call")[0]["resume"] for each in callers]
             for caller in callers:
                 await caller.heard("Good evening.")
@@ -44,7 +44,9 @@ async def test_two_calls_outlive_their_server(sandbox, profile, tmp_path: Path):
         assert len({digest for digest, _ in rows}) == 2
         served.start()
         async with contextlib.AsyncExitStack() as stack:
-            back = [await stack.enter_async_context(calling(served.url, token)) for token in tokens]
+            back = [
+                await stack.enter_async_context(calling(served.origin, token)) for token in tokens
+            ]
             for caller, before in zip(back, known, strict=True):
                 (snapshot,) = caller.events("snapshot")
                 transcript = snapshot["transcript"]

@@ -17,7 +17,8 @@ from aiortc import (
     RTCPeerConnection,
 )
 
-from tests.phone.peers import HERE, free_port, needs
+from tests.phone.peers import needs
+from tests.ports import HERE, free_port
 from tests.web.calls import Browser, get, host, serving
 from vivavoce.web.turn import IceServers
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from time import monotonic
 
 from tests.phone.lossy import Lossy, lossy
-from tests.phone.peers import HERE, free_port, sipp, sipp_answering
+from tests.phone.peers import sipp, sipp_answering
 from tests.phone.scenarios import ANSWERED, pause, reply, scenario, sdp, send
 from tests.phone.sip.network import media
 from tests.phone.sip.test_transport import bot
+from tests.ports import HERE, free_port
 from vivavoce.phone.sip.decisions import Answered, Ended
 from vivavoce.phone.sip.trunk import Trunk
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import socket
-import subprocess
 import time
 import wave
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,7 +16,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from tests.cli.commands import COMMAND, environment
+from tests.cli.served import Served
 from tests.speech import speak
 from tests.web.calls import get
 from vivavoce.sandbox.launch import Sandbox
@@ -31,58 +29,35 @@ CALLS = 3  # that the server takes at once
 WAIT = 60_000  # ms; of anything, on a machine that is busy elsewhere
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
-class Server:
-    """`vivavoce serve` as a process; it can be ended and started again at the same address."""
+class Server(Served):
+    """A call server with three agents, and a page elsewhere that may call them."""
 
     def __init__(self, folder: Path, sandbox: Sandbox) -> None:
-        self.folder, self.sandbox = folder, sandbox
-        self.port = 0
+        (folder / "setup.toml").write_text(f"[limits]\ncalls = {CALLS}\nstarts = 100\n")
+        self.sandbox = sandbox
         self.changed = False  # it is not as the fixture starts it
-        self.other = _free_port()  # of a page that is not ours, and may call
-        self.process: subprocess.Popen[bytes] | None = None
+        # Where a page is that is not ours, and may call: held, or it is another's by then.
+        self.elsewhere = socket.create_server(("127.0.0.1", 0))
+        self.other = int(self.elsewhere.getsockname()[1])
+        super().__init__(
+            folder,
+            *(f"{AGENTS}:{name}" for name in ("bell", "guide", "clerk")),
+            *("--setup", "setup.toml", "--origin", f"http://localhost:{self.other}"),
+            VIVAVOCE_MODELS="sandbox",
+            VIVAVOCE_SANDBOX_URL=sandbox.url,
+            VIVAVOCE_SANDBOX_KEY=sandbox.key,
+        )
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        """Of its page."""
+        return f"{self.origin}/"
 
     def start(self, *more: str, **settings: str) -> None:
-        """Start it, with more words on its command line and settings in its environment."""
+        """Start it, with more words and settings than it has, and wait until it takes calls."""
         self.changed = bool(more or settings)
-        setup = self.folder / "setup.toml"
-        setup.write_text(f"[limits]\ncalls = {CALLS}\nstarts = 100\n")
-        log = self.folder / "serve.log"
-        env = environment(
-            VIVAVOCE_MODELS="sandbox",
-            VIVAVOCE_SANDBOX_URL=self.sandbox.url,
-            VIVAVOCE_SANDBOX_KEY=self.sandbox.key,
-            **settings,
-        )
-        agents = [f"{AGENTS}:{name}" for name in ("bell", "guide", "clerk")]
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [
-                    *[*COMMAND, "serve", *agents, "--port", str(self.port)],
-                    *["--setup", str(setup), *more],
-                    *["--origin", f"http://localhost:{self.other}"],
-                ],
-                cwd=self.folder,
-                env=env,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
-        until = time.monotonic() + 90
-        while time.monotonic() < until:
-            if found := re.search(r"at http://127\.0\.0\.1:(\d+)", log.read_text()):
-                self.port = int(found[1])
-                return
-            assert self.process.poll() is None, log.read_text()
-            time.sleep(0.1)
-        raise AssertionError(log.read_text())
+        super().start(*more, **settings)
+        self.listens()
 
     async def free(self) -> None:
         """Wait until no call is left of tests before: a page that was closed may come back."""
@@ -94,11 +69,9 @@ class Server:
         raise AssertionError("calls of other tests go on")
 
     def kill(self) -> None:
-        if self.process is not None:
-            self.changed = True
-            self.process.kill()
-            self.process.wait(10)
-            self.process = None
+        """End it without a word; idempotent."""
+        self.changed = True
+        super().kill()
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +82,7 @@ def one_server(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> It
         yield running
     finally:
         running.kill()
+        running.elsewhere.close()
 
 
 @pytest.fixture

@@ -423,7 +423,7 @@ async def test_a_call_in_somebody_elses_page(tab, server):
     runner = web.AppRunner(application)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", server.other).start()
+        await web.SockSite(runner, server.elsewhere.dup()).start()
         one = await tab()
         page = one.page
         await page.goto(f"http://localhost:{server.other}/")
