@@ -51,6 +51,7 @@ class Said:
         answered: Its own answer was heard.
         sorry: An apology was heard instead, or before.
         waited: From its end to the first sound of the answer (s).
+        length: How long it is (s).
     """
 
     text: str
@@ -60,6 +61,7 @@ class Said:
     answered: bool = False
     sorry: bool = False
     waited: float | None = None
+    length: float = 0.0
 
 
 @dataclass(slots=True)
@@ -92,6 +94,12 @@ class Story:
     told: list[dict[str, Any]] = field(default_factory=list)
     turns: int = len(QUESTIONS)
 
+    @property
+    def slowness(self) -> float:
+        """How many times as long as it is something took to say, at worst."""
+        said = [each for each in self.said if each.ended is not None and each.length]
+        return max(((s.ended or 0.0) - s.started) / s.length for s in said) if said else 1.0
+
     def answered(self, turn: int) -> bool:
         """Whether a turn's question was answered, at whichever try."""
         return any(each.answered for each in self.said if each.turn == turn)
@@ -110,6 +118,9 @@ class Caller(ABC):
     """Somebody who calls. What carries the sound is a subclass's."""
 
     rate = RATE
+    steady = False
+    """Nothing that is done to the line can hold up what is said: if it takes long, the machine
+    was too slow for this caller, who then says nothing about the server."""
 
     def __init__(self) -> None:
         self.story = Story()
@@ -169,7 +180,9 @@ class Caller(ABC):
         if hook is not None:
             midway = asyncio.create_task(self._midway(hook, turn), name="midway")
         try:
-            whole = await self.say(speak(question, self.rate))
+            pcm = speak(question, self.rate)
+            said.length = len(pcm) / self.rate
+            whole = await self.say(pcm)
             if midway is not None:
                 await midway
         finally:

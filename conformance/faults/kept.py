@@ -15,12 +15,32 @@ from conformance.frame import words
 
 SHARE = 0.6
 """Share of an utterance's words that must stand in the transcript for it to be there."""
+LIKE = 0.6
+"""Or else, how alike its letters must be to what stands there: a recogniser of speech that came
+through a bad line writes "part" for "park". Other questions of the script are less than 0.3."""
 SLACK = 2.0
 """How far the two clocks of a call, its caller's and its own, may be apart (s)."""
 LATE = 30.0
 """How late what was said may have come through a line that was held up (s)."""
 BEFORE, AFTER = 2.0, 30.0
 """Around an utterance, within which a failure in the record explains that it is not (s)."""
+
+
+@dataclass(slots=True)
+class _Pool:
+    """An entry of the caller's, and those of its words that stand for nothing yet."""
+
+    since: float
+    until: float
+    text: str
+    words: list[str]
+
+    def take(self, wanted: Counter[str]) -> None:
+        """Take those words out of it that are wanted still."""
+        for word in list(self.words):
+            if wanted[word] > 0:
+                wanted[word] -= 1
+                self.words.remove(word)
 
 
 @dataclass(slots=True)
@@ -73,6 +93,7 @@ def judge(
     recording: Path | None = None,
     *,
     wordless: bool = False,
+    damaged: bool = False,
 ) -> Kept:
     """Compare what was said with what was kept. Pure, but for the recording.
 
@@ -83,6 +104,8 @@ def judge(
         recording: Where its recording should be.
         wordless: That a voice was heard, as the record's events tell, accounts for an utterance:
             of those of which the transcriber says that there was nothing in them.
+        damaged: The caller's sound came spoiled: an entry of the very time in which it was said
+            accounts for an utterance, whatever was understood.
     """
     finished = [each for each in said if each.ended is not None]
     kept = Kept(finished=len(finished))
@@ -93,15 +116,11 @@ def judge(
     entries = record["transcript"]
     entries = entries.get("entries", []) if isinstance(entries, dict) else entries
     pools = [
-        (e["started"], e["ended"], Counter(words(e["text"])))
+        _Pool(e["started"], e["ended"], e["text"], words(e["text"]))
         for e in entries
         if e["kind"] == "caller"
     ]
-    kept.spoken = [
-        (e["text"], round(e["started"], 2), round(e["ended"], 2))
-        for e in entries
-        if e["kind"] == "caller"
-    ]
+    kept.spoken = [(p.text, round(p.since, 2), round(p.until, 2)) for p in pools]
     events = record.get("events", [])
     failures = [each for each in events if each["event"] == "failed"]
     for each in failures:
@@ -110,15 +129,20 @@ def judge(
         kept.failures[name] = kept.failures.get(name, 0) + 1
     # From the last one on: of one thing that was said twice and understood once, it is the last.
     for each in reversed(finished):
-        if _take(pools, each.text, each.started - began, (each.ended or 0.0) - began):
+        started, ended = each.started - began, (each.ended or 0.0) - began
+        if _take(pools, each.text, started, ended):
             kept.there += 1
             continue
-        since, until = each.started - began - BEFORE, (each.ended or 0.0) - began + AFTER
+        since, until = started - BEFORE, ended + AFTER
+        other = [p for p in pools if p.words and _at(p.since, p.until, started, ended)]
         why = [f for f in failures if since <= f["at"] <= until]
         if why:
             failure = why[0]["failure"]
             kept.explained.append(f"{failure['stage']}/{failure.get('error') or 'other'}")
-        elif wordless and _voiced(events, each.started - began, (each.ended or 0.0) - began):
+        elif damaged and other:
+            other[0].words.clear()
+            kept.explained.append(f"understood as “{other[0].text}”")
+        elif wordless and _voiced(events, started, ended):
             kept.explained.append("a voice without words")
         elif not kept.live and kept.ended not in {"the caller hung up", ""} and each is said[-1]:
             kept.explained.append(kept.ended)
@@ -138,17 +162,45 @@ def _voiced(events: Sequence[dict[str, Any]], started: float, ended: float) -> b
     return any(started < at < ended + SLACK for at in stops)
 
 
-def _take(
-    pools: list[tuple[float, float, Counter[str]]], text: str, started: float, ended: float
-) -> bool:
-    """Take an utterance's words out of an entry of that time which has enough of them."""
-    wanted = Counter(words(text))
-    for since, until, pool in reversed(pools):
-        then = since < ended + LATE and until > started - SLACK
-        if then and (pool & wanted).total() >= SHARE * wanted.total():
-            pool.subtract(pool & wanted)
-            return True
+def _at(since: float, until: float, started: float, ended: float) -> bool:
+    """Whether an entry is of the time in which something was said, at least half of it."""
+    return min(until, ended) - max(since, started) >= (ended - started) / 2
+
+
+def _take(pools: list[_Pool], text: str, started: float, ended: float) -> bool:
+    """Take an utterance's words out of the entries of that time which have enough of them.
+
+    A turn that was ended too soon has its words in two entries or three, which follow one another.
+    """
+    wanted = words(text)
+    for number in (1, 2, 3):
+        for at in range(len(pools) - number, -1, -1):
+            run = pools[at : at + number]
+            then = all(each.since < ended + LATE and each.until > started - SLACK for each in run)
+            found = [word for each in run for word in each.words]
+            if not then or not found:
+                continue
+            left = Counter(wanted)
+            if (Counter(found) & left).total() >= SHARE * len(wanted):
+                for each in run:
+                    each.take(left)
+                return True
+            if likeness("".join(wanted), "".join(found)) >= LIKE:
+                for each in run:
+                    each.words.clear()
+                return True
     return False
+
+
+def likeness(one: str, other: str) -> float:
+    """Return how alike two texts are: 1 less the share of letters that have to be changed."""
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, 1):
+        before, row[0] = row[0], number
+        for place, each in enumerate(other, 1):
+            changed = before + (letter != each)
+            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, changed)
+    return 1 - row[-1] / max(1, len(one), len(other))
 
 
 def playable(path: Path) -> float | None:

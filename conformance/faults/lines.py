@@ -247,6 +247,7 @@ class BrowserCaller(Caller):
     """Calls over WebRTC, with aiortc's client, through `Air`."""
 
     rate = 48_000
+    steady = True
 
     def __init__(self, house: House, air: Air) -> None:
         super().__init__()
@@ -324,7 +325,7 @@ def _browsers() -> Iterator[Row]:
             for name in how:
                 setattr(scene.caller.air, name, getattr(Air(), name))
 
-        return _aired(fault, Act(strike, at="before 2", lift=lift))
+        return _aired(fault, Act(strike, at="before 2", lift=lift, damaged=True))
 
     yield badly("5 % of the packets are lost", loss=0.05)
     yield badly("20 % of the packets are lost", loss=0.2)
@@ -380,4 +381,5 @@ def _aired(fault: str, act: Act) -> Row:
         acted = dataclasses.replace(act, reaches=reaches)
         return await hold(lab, name, acted, Plan())
 
-    return Row(BROWSER, fault, WHEN[act.at], run)
+    # Both ends' encoders and encryption are in this process.
+    return Row(BROWSER, fault, WHEN[act.at], run, weight=4)

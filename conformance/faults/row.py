@@ -31,6 +31,10 @@ from conformance.faults.watch import (
 from vivavoce.sandbox.launch import Sandbox
 
 
+SLOW = 1.3
+"""How many times as long as they are a steady caller's words may take before it is the machine."""
+
+
 @dataclass(slots=True)
 class Lab:
     """What all rows share.
@@ -79,6 +83,7 @@ class Row:
         when: The moment, in a few words.
         run: Runs it; it raises only where the row itself is broken.
         alone: Nothing else may run meanwhile.
+        weight: As how many it counts among those that run at the same time.
         needs: What it cannot do without ("root", "kamailio", …), for machines that have it not.
     """
 
@@ -87,6 +92,7 @@ class Row:
     when: str
     run: Callable[[Lab], Awaitable[Finding]]
     alone: bool = False
+    weight: int = 1
     needs: str = ""
 
     @property
@@ -137,6 +143,7 @@ class Act:
         unanswered: Turns that need not be answered, as what broke stays broken.
         silent: There need be no recording: its place is what broke.
         wordless: That a voice without words was noted accounts for an utterance.
+        damaged: The caller's sound comes spoiled: whatever was understood of it is all there is.
         leave: Tidies up behind the call.
     """
 
@@ -151,6 +158,7 @@ class Act:
     unanswered: tuple[int, ...] = ()
     silent: bool = False
     wordless: bool = False
+    damaged: bool = False
     leave: Do | None = None
 
 
@@ -244,7 +252,9 @@ async def _held(lab: Lab, act: Act, house: House) -> Finding:
             await asyncio.sleep(0.05)
         began = story.marks.get("call", story.said[0].started if story.said else 0.0)
         record = records[0] if records else None
-        kept = judge(record, story.said, began, recording, wordless=act.wordless)
+        kept = judge(
+            record, story.said, began, recording, wordless=act.wordless, damaged=act.damaged
+        )
         if act.own:
             into_nothing(kept, story)
         trace = house.trace(call)
@@ -255,10 +265,10 @@ async def _held(lab: Lab, act: Act, house: House) -> Finding:
             wrong.append(f"{len(house.server.desk.calls)} calls are left")
         if act.again and lab.turns == len(QUESTIONS) and (why := await next_call(house)):
             wrong.append(f"the next call is not clean: {why}")
-    return Finding(
-        hearing(story), seeing(before, after, scene.health, trace), str(kept), wrong,
-        measured(story, kept),
-    )  # fmt: skip
+    figures = measured(story, kept)
+    figures["slow"] = bool(scene.caller.steady and story.slowness > SLOW)
+    seen = seeing(before, after, scene.health, trace)
+    return Finding(hearing(story), seen, str(kept), wrong, figures)
 
 
 def into_nothing(kept: Kept, story: Story) -> None:

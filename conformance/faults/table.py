@@ -75,21 +75,35 @@ async def run(row: Row, lab: Lab) -> Finding:
 async def run_all(
     rows: Sequence[Row], lab: Lab, told: Told, at_once: int = AT_ONCE
 ) -> list[Finding]:
-    """Run rows: those that may, side by side; the others by themselves behind them."""
-    turn = asyncio.Semaphore(at_once)
+    """Run rows: those that may, side by side; the others by themselves behind them.
+
+    A row whose caller this machine was too slow for is run once more, by itself.
+    """
+    turn, door = asyncio.Semaphore(at_once), asyncio.Lock()
     found: dict[str, Finding] = {}
+    again: set[str] = set()
 
     async def in_turn(row: Row) -> None:
-        async with turn:
+        weight = min(row.weight, at_once)
+        async with door:
+            for _ in range(weight):
+                await turn.acquire()
+        try:
             found[row.name] = await run(row, lab)
-        told(row, found[row.name])
+        finally:
+            for _ in range(weight):
+                turn.release()
+        if found[row.name].figures.get("slow"):
+            again.add(row.name)
+        else:
+            told(row, found[row.name])
 
     async with asyncio.TaskGroup() as group:
         for row in rows:
             if not row.alone:
                 group.create_task(in_turn(row))
     for row in rows:
-        if row.alone:
+        if row.alone or row.name in again:
             found[row.name] = await run(row, lab)
             told(row, found[row.name])
     return [found[row.name] for row in rows]
@@ -100,8 +114,8 @@ def keep(
 ) -> None:
     """Keep what rows gave, in place of what was kept of them before.
 
-    A row that broke, ran out of time, or went wrong before anything was broken keeps what it had:
-    it says nothing of the fault.
+    A row that broke, ran out of time, went wrong before anything was broken, or whose caller this
+    machine was too slow for, keeps what it had: it says nothing of the fault.
 
     Args:
         rows: The rows.
@@ -115,7 +129,8 @@ def keep(
         before = json.loads(file.read() or '{"rows": []}')
         kept = {(each["group"], each["fault"]): each for each in before["rows"]}
         for row, finding in zip(rows, findings, strict=True):
-            if finding.heard and not finding.figures.get("spoilt"):
+            spoilt = finding.figures.get("spoilt") or finding.figures.get("slow")
+            if finding.heard and not spoilt:
                 kept[row.group, row.fault] = entry(row, finding)
         order = {(row.group, row.fault): number for number, row in enumerate(all_rows())}
         listed = sorted((key for key in kept if key in order), key=order.__getitem__)

@@ -354,9 +354,10 @@ class HearingSocket(ABC):
             if owed:
                 self._flushed_at[owed[0]] = now
             return
-        # A server that is slow and not dead has twice the time whenever it is asked again.
+        # A server that is slow and not dead has twice the time when it is asked again. No more
+        # than that: whoever spoke waits, and asks once more before they are told.
         tries = self._tries if owed[:1] == (self._retried,) else 0
-        if now - since > 2**tries * self._timeouts.final + self._watch.allowance:
+        if now - since > min(2, 1 + tries) * self._timeouts.final + self._watch.allowance:
             if owed:
                 self._give_up(owed[0], tries)
             raise ModelError(

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.speech import speak
+from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.hearing import MistralHearing
 from vivavoce.pipelines.models.hearing_socket import LOST, RATE
 from vivavoce.pipelines.models.http import Endpoint, Timeouts
@@ -202,6 +203,30 @@ async def test_a_server_that_stops_in_the_middle_of_a_sentence_is_not_believed(e
     assert listener.partials[0] == (0, "one")
     assert listener.finals == [(0, "one two three")]
     assert not listener.troubles
+
+
+async def test_whom_nobody_hears_is_told_so_within_five_times_the_time_out():
+    hearing, listener = (
+        MistralHearing(Endpoint("http://127.0.0.1:1", "", "m"), Timeouts(final=1.0)),
+        Listener(),
+    )
+    hearing._listener = listener
+    hearing.flush()
+    waited = []
+    for _ in range(3):
+        hearing._segments.reconnected()
+        while hearing._segments.pending:
+            hearing._segments.next()
+        began = hearing._flushed_at[0] = asyncio.get_running_loop().time()
+        tenths = 0
+        with contextlib.suppress(ModelError):
+            for tenths in range(100):
+                hearing._judge_answers(began + tenths / 10)
+        waited.append(tenths / 10)
+    assert waited == pytest.approx([1, 2, 2], abs=0.11)
+    assert listener.finals == [(0, "")]
+    (trouble,) = listener.troubles
+    assert "asked 3 times" in str(trouble)
 
 
 async def test_a_server_that_never_answers_leaves_what_was_understood(endpoint, quick):
