@@ -21,11 +21,11 @@ from rich.console import Console
 from benchmarks.compared import run as compared
 from benchmarks.latency import machine, pauses, report, runs
 from benchmarks.latency.backend import LATENCY, REPLY
-from benchmarks.latency.engine import EngineError
 from benchmarks.latency.picture import draw
 from benchmarks.latency.roster import NAMES, RosterError, choose
 from benchmarks.latency.speech import chosen
 from vivavoce.pipelines.benching.clip import ClipError
+from vivavoce.pipelines.benching.process import ChildError
 from vivavoce.sandbox.launch import SandboxError
 
 HERE = Path(__file__).parent
@@ -114,7 +114,7 @@ def main(given: list[str] | None = None) -> int:
         return _compare(options, console)
     try:
         result = asyncio.run(_run(options, Console(stderr=True)))
-    except (EngineError, RosterError, ClipError, SandboxError) as error:
+    except (ChildError, RosterError, ClipError, SandboxError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -24,10 +24,10 @@ from vivavoce.agent.settings import Settings
 from vivavoce.agent.usage import Usage
 from vivavoce.cli.bench_runs import Bench
 from vivavoce.cli.models import endpoints
-from vivavoce.pipelines.benching.child import ChildError
 from vivavoce.pipelines.benching.compared import compare
 from vivavoce.pipelines.benching.line import LineError
 from vivavoce.pipelines.benching.plan import Plan
+from vivavoce.pipelines.benching.process import ChildError
 from vivavoce.pipelines.benching.speech import sentences
 from vivavoce.pipelines.benching.spread import Change
 from vivavoce.pipelines.models.errors import ModelError

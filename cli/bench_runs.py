@@ -226,7 +226,8 @@ class Bench:
             row = await self._step(http, core, calls)
             alone = row["v2v"] if calls == 1 else alone
             verdict = judge(row, alone)
-            if verdict.why and not verdict.sure and calls not in tried:
+            chance = bool(verdict.why) and not verdict.sure and not self.plan.quick
+            if (chance or verdict.callers) and calls not in tried:
                 tried.add(calls)  # once more: it may have been chance, or what else ran just then
                 continue
             row |= verdict.to_dict()

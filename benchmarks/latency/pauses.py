@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.latency import roster
-from benchmarks.latency.engine import EngineError
 from benchmarks.latency.roster import Entry
 from benchmarks.latency.runs import Say, Seat, judged, seated
 from benchmarks.latency.wire import RATE
 from vivavoce.pipelines.benching.callers import order, room
 from vivavoce.pipelines.benching.clip import Clip
+from vivavoce.pipelines.benching.process import ChildError
 from vivavoce.sandbox.launch import Sandbox
 
 PAUSES = (0.3, 0.5, 0.7, 0.9, 1.2)
@@ -70,7 +70,7 @@ async def measure(
         calls: How many calls each engine holds at the same time.
 
     Raises:
-        EngineError: If one does not start.
+        ChildError: If one does not start.
         RosterError: If an environment cannot be made, or no clip has a place for a pause.
     """
     calls = min(calls, turns)
@@ -104,7 +104,7 @@ async def _talk(seat: Seat, clips: Sequence[Clip], say: Say) -> None:
                 return
             try:
                 row = await judged(seat, clip, turn, number)
-            except EngineError as error:
+            except ChildError as error:
                 seat.gone = str(error).splitlines()[0]
                 say(seat.gone)
                 return

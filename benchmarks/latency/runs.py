@@ -15,12 +15,13 @@ from typing import Any
 
 from benchmarks.latency import roster
 from benchmarks.latency.backend import LONG_CHAR_MS, REPLY, SHORT_CHAR_MS, Backend
-from benchmarks.latency.engine import Engine, EngineError
+from benchmarks.latency.engine import Engine
 from benchmarks.latency.report import LATE
 from benchmarks.latency.roster import Entry
 from benchmarks.latency.wire import RATE
 from vivavoce.pipelines.benching.callers import CuttingCaller, TurnCaller, order
 from vivavoce.pipelines.benching.clip import Clip, Samples
+from vivavoce.pipelines.benching.process import ChildError
 from vivavoce.pipelines.benching.take import Take, answer, barge_in
 from vivavoce.sandbox.launch import Sandbox
 
@@ -93,7 +94,7 @@ async def seated(
             its own.
 
     Raises:
-        EngineError: If one does not start.
+        ChildError: If one does not start.
         RosterError: If an environment cannot be made.
     """
     pythons = await asyncio.to_thread(roster.prepare, entries, cache)
@@ -134,7 +135,7 @@ async def judged(seat: Seat, clip: Clip, number: int, call: int = 0) -> dict[str
     """Play one turn on one of an engine's calls; return what came of it, JSON-able.
 
     Raises:
-        EngineError: If the engine ends on the way.
+        ChildError: If the engine ends on the way.
     """
     take, caller = await _turn(seat, clip, number, call)
     found = answer(take, caller.voiced_end)
@@ -167,7 +168,7 @@ async def _rounds(
                 continue
             try:
                 row = await play(seat, number)
-            except EngineError as error:
+            except ChildError as error:
                 # The others go on; the table says who left.
                 seat.gone = str(error).splitlines()[0]
                 say(seat.gone)

@@ -30,8 +30,9 @@ from benchmarks.soak.judge import Check, grown, kept, left, memory
 from benchmarks.soak.people import Caller, Visit
 from benchmarks.soak.picture import draw
 from benchmarks.soak.weather import profile, spells
-from vivavoce.pipelines.benching.child import Child, ChildError
+from vivavoce.pipelines.benching.child import Child
 from vivavoce.pipelines.benching.line import LineError
+from vivavoce.pipelines.benching.process import ChildError
 from vivavoce.pipelines.benching.speech import sentences
 from vivavoce.sandbox.launch import Sandbox, SandboxError
 from vivavoce.web.store_settings import StoreSettings

@@ -15,9 +15,9 @@ import numpy as np
 from rich.table import Table
 
 from benchmarks.latency import roster
-from benchmarks.latency.engine import ROOT
 from benchmarks.latency.pauses import paused_clips
 from benchmarks.latency.report import RARE
+from benchmarks.measured import ROOT
 from benchmarks.turns.endings import Ended, Heard, Ours, Remembered, TimeOut, Trial, judge
 from benchmarks.turns.endings_pipecat import SmartTurnAlone
 from benchmarks.turns.endings_v3 import StandIn, ended

@@ -1,4 +1,4 @@
-"""A process that is measured: started, asked for its figures, ended. A line of JSON each way."""
+"""A process that is measured: asked for its figures, a line of JSON each way."""
 
 from __future__ import annotations
 
@@ -7,25 +7,18 @@ import contextlib
 import json
 import os
 import sys
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
+
+from vivavoce.pipelines.benching.process import ChildError, Process
 
 READY = 120.0
 """Seconds that a start may take: models are loaded on the way."""
 ANSWER = 20.0
 """Seconds that an answer may take, of a process that is busy."""
-STOP = 20.0
-"""Seconds that the end may take, then it is killed."""
-_KEPT = 60  # lines of its log
-_LONGEST = 1 << 26  # bytes of an answer: the records of many calls
 
 
-class ChildError(RuntimeError):
-    """The process did not start, or ended; the message has its last words."""
-
-
-class Child:
+class Child(Process):
     """The process, from outside.
 
     Args:
@@ -41,24 +34,11 @@ class Child:
     def __init__(
         self, module: str, options: Mapping[str, Any], *, name: str, cores: Sequence[int] = ()
     ) -> None:
+        # `-m` finds modules of the working folder, too: a checkout's benchmarks.
+        super().__init__([sys.executable, "-W", "ignore", "-m", module], name=name)
         self.ready: dict[str, Any] = {}
-        self._command = [sys.executable, "-W", "ignore", "-m", module]
         self._options = {**options, "cores": list(cores)}
-        self._name = name
-        self._process: asyncio.subprocess.Process | None = None
-        self._logging: asyncio.Task[None] | None = None
-        self._log: deque[str] = deque(maxlen=_KEPT)
         self._turn = asyncio.Lock()
-
-    @property
-    def pid(self) -> int:
-        """Its process id; 0 when there is none."""
-        return self._process.pid if self._process is not None else 0
-
-    @property
-    def log(self) -> str:
-        """The last lines of its log."""
-        return "\n".join(self._log)
 
     async def start(self) -> None:
         """Start it and wait until it is ready.
@@ -66,17 +46,7 @@ class Child:
         Raises:
             ChildError: It ends, or is not ready in time; nothing is left running.
         """
-        # `-m` finds modules of the working folder, too: a checkout's benchmarks.
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_LONGEST,
-            # Ctrl-C is for who measures: what was measured is asked for afterwards.
-            start_new_session=True,
-        )
-        self._logging = asyncio.create_task(self._keep_log(), name=f"log of {self._name}")
+        await self.spawn()
         try:
             self.ready = await self._talk(self._options, READY)
         except BaseException:
@@ -92,60 +62,24 @@ class Child:
         return await self._talk({"ask": what, **given}, within)
 
     async def _talk(self, message: Mapping[str, Any], within: float) -> dict[str, Any]:
-        process = self._process
-        if process is None:
-            raise ChildError(f"{self._name} is not running")
-        assert process.stdin is not None
-        assert process.stdout is not None
+        stdin, stdout = self.stdin, self.stdout
         async with self._turn:
             try:
-                process.stdin.write(json.dumps(message).encode() + b"\n")
+                stdin.write(json.dumps(message).encode() + b"\n")
                 async with asyncio.timeout(within):
-                    await process.stdin.drain()
-                    line = await process.stdout.readline()
+                    await stdin.drain()
+                    line = await stdout.readline()
             except TimeoutError:
-                text = f"{self._name} gave no answer within {within:g} s\n{self.log}"
+                text = f"{self.name} gave no answer within {within:g} s\n{self.log}"
                 raise ChildError(text.strip()) from None
             except ConnectionError:
                 line = b""
         if not line:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 2)
-            await asyncio.sleep(0)  # its last words
-            raise ChildError(f"{self._name} ended ({process.returncode})\n{self.log}".strip())
+            raise await self.ended()
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise ChildError(f"{self._name}: {answer['error']}")
+            raise ChildError(f"{self.name}: {answer['error']}")
         return answer
-
-    async def _keep_log(self) -> None:
-        assert self._process is not None
-        assert self._process.stderr is not None
-        while line := await self._process.stderr.readline():
-            self._log.append(line.decode(errors="replace").rstrip()[:400])
-
-    async def close(self) -> None:
-        """End it: orderly, and by force after 20 s. Idempotent."""
-        process, self._process = self._process, None
-        logging, self._logging = self._logging, None
-        try:
-            if process is not None and process.returncode is None:
-                assert process.stdin is not None
-                with contextlib.suppress(ConnectionError, RuntimeError):
-                    process.stdin.close()
-                try:
-                    await asyncio.wait_for(process.wait(), STOP)
-                except TimeoutError:
-                    pass
-                finally:
-                    if process.returncode is None:
-                        with contextlib.suppress(ProcessLookupError):
-                            process.kill()
-                        await process.wait()
-        finally:
-            if logging is not None:
-                logging.cancel()
-                await asyncio.gather(logging, return_exceptions=True)
 
 
 Answer = Callable[[Mapping[str, Any]], Awaitable[dict[str, Any]]]

@@ -9,10 +9,11 @@ import pytest
 
 from benchmarks.latency import roster
 from benchmarks.latency.backend import Backend
-from benchmarks.latency.engine import Engine, EngineError
+from benchmarks.latency.engine import Engine
 from tests.speech import speak
 from vivavoce.pipelines.benching.callers import TurnCaller
 from vivavoce.pipelines.benching.clip import make_clip
+from vivavoce.pipelines.benching.process import ChildError
 from vivavoce.pipelines.benching.take import answer
 
 PYTHONS = {"": Path(sys.executable)}
@@ -50,7 +51,7 @@ async def test_two_turns_are_played_answered_and_measured(sandbox):
     finally:
         await engine.close()
     await engine.close()
-    with pytest.raises(EngineError):
+    with pytest.raises(ChildError):
         await _start(Engine("gone", sys.executable, "nobody", {}))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from vivavoce.pipelines.benching.child import Child, ChildError
+from vivavoce.pipelines.benching.child import Child
+from vivavoce.pipelines.benching.process import ChildError
 
 SOURCE = """
 import asyncio
