@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Sound = Buffer | str | PathLike[str]
 """A sound to play: int16 mono samples (a numpy array, bytes), or the path of a WAV file."""
 
+KEYS = frozenset("0123456789*#ABCD")
+"""The keys of a telephone."""
+
 
 class LineError(RuntimeError):
     """This line cannot do what it was asked for; the message says what can."""

@@ -18,8 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from vivavoce.agent.agent import Agent
-from vivavoce.agent.call import Call, Resumption
+from vivavoce.agent.call import Call
 from vivavoce.agent.ledger import STAGES, Latency, Ledger, Request, Speculation, Switch
+from vivavoce.agent.resumption import Resumption
 from vivavoce.agent.transcript import (
     Entry,
     Failure,
@@ -269,6 +270,6 @@ def _known(kind: type, row: Mapping[str, Any]) -> Any:
 
 def _transfer(row: Mapping[str, Any]) -> Transfer:
     given: Transfer = _known(Transfer, row)
-    if given.state not in {"done", "failed"}:
+    if not given.over:
         given.state, given.why = "failed", "the server was lost"
     return given

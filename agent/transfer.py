@@ -79,6 +79,25 @@ class Transfer:
     ended: float | None = None
     briefing: list[dict[str, Any]] | None = None
 
+    @property
+    def over(self) -> bool:
+        """Whether it is done, or has failed."""
+        return self.state in {"done", "failed"}
+
+    def come(self, state: State, at: float, why: str = "") -> None:
+        """Come further.
+
+        Args:
+            state: How far.
+            at: When, in seconds since the call began.
+            why: What went wrong, or who ended it; "" leaves what is known.
+        """
+        self.state, self.why = state, why or self.why
+        if state == "joined":
+            self.joined = at
+        elif self.over:
+            self.ended = at
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
         row: dict[str, Any] = {

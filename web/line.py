@@ -22,10 +22,10 @@ from pipecat.audio.dtmf.types import KeypadEntry
 from pipecat.frames.frames import InputAudioRawFrame, InputDTMFFrame
 from pipecat.utils.time import time_now_iso8601
 
-from vivavoce.agent.call import KEYS
 from vivavoce.agent.events import CallerSaid
 from vivavoce.agent.interpreter import Original
 from vivavoce.agent.languages import LanguageError
+from vivavoce.agent.line import KEYS
 from vivavoce.agent.transcript import Utterance
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler

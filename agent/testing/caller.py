@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from vivavoce.agent.agent import Agent
-from vivavoce.agent.call import KEYS, Call
+from vivavoce.agent.call import Call
 from vivavoce.agent.events import Event
 from vivavoce.agent.ledger import Latency
+from vivavoce.agent.line import KEYS
 from vivavoce.agent.testing.draw import draw
 from vivavoce.agent.testing.engine import PATIENCE, Engine, SimulationError, open_engine
 from vivavoce.agent.testing.steps import Replies
@@ -243,7 +244,7 @@ class Caller(Generic[Deps]):
     @property
     def events(self) -> list[Event]:
         """What has happened so far, in order."""
-        return list(self._call._backlog)  # noqa: SLF001
+        return list(self._call.past)
 
     @property
     def requests(self) -> list[tuple[list[dict[str, Any]], list[dict[str, Any]]]]:

@@ -119,9 +119,9 @@ async def test_a_listener_that_breaks_off_is_forgotten(call):
     call.emit(CallerStarted(1))
     events = aiter(call)
     await anext(events)
-    assert len(call._listeners) == 1
+    assert len(call._feed._listeners) == 1
     await events.aclose()
-    assert not call._listeners
+    assert not call._feed._listeners
 
 
 def test_a_call_shows_what_it_is(call):

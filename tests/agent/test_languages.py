@@ -61,5 +61,5 @@ async def test_the_change_is_an_event_and_the_model_is_told():
     agent = Agent("Be kind.", languages=["en", "fr"])
     call = Call(agent)
     call.set_language("fr")
-    assert [event for event in call._backlog if isinstance(event, LanguageChanged)]
+    assert [event for event in call.past if isinstance(event, LanguageChanged)]
     assert "Speak French" in await agent.instructions_for(call)

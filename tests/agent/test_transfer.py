@@ -64,7 +64,7 @@ async def test_how_far_it_came_is_told(mode, aside):
     line.joins = True
     await call.transfer("2", mode=mode)
     assert call.joined
-    states = [(e.transfer.to, e.transfer.state) for e in call._backlog if type(e) is TransferMoved]
+    states = [(e.transfer.to, e.transfer.state) for e in call.past if type(e) is TransferMoved]
     last = "done" if mode == "refer" else "joined"
     assert states == [("1", "calling"), ("1", "failed"), ("2", "calling"), ("2", last)]
     assert call.transfers[0].why == "nobody answered"

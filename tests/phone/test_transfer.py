@@ -185,7 +185,7 @@ async def test_the_agent_tells_the_other_one_first(models, station):
     (transfer,) = seen.call.transfers
     assert transfer.briefing[0]["generated"].startswith("Mary has lost her key.")
     assert len(human.told) > 8000
-    states = [e.transfer.state for e in seen.call._backlog if hasattr(e, "transfer")]
+    states = [e.transfer.state for e in seen.call.past if hasattr(e, "transfer")]
     assert states == ["calling", "briefing", "joined", "done"]
 
 
