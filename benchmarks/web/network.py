@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import json
 import os
-import random
 import re
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from loguru import logger
 
 from tests.speech import speak
 from tests.web.calls import Browser, host, humming, sandboxed, serving
+from tests.web.relay import Relay, Relayed
 from vivavoce.sandbox.launch import Sandbox
 from vivavoce.web.exposure import Exposure
 from vivavoce.web.tokens import Signer
@@ -47,82 +47,6 @@ SECRET = "a secret of the benchmark's, 32 or more"
 WORDS = "one two three four five six seven eight nine ten " * 6
 
 
-class Relay:
-    """Forwards datagrams between one client and one server, and is bad at it."""
-
-    def __init__(self, server: tuple[str, int], seed: int = 1) -> None:
-        self.server = server
-        self.sent = self.lost = 0
-        self._client: tuple[str, int] | None = None
-        self._chance = random.Random(seed)
-        self.port = 0
-
-    async def open(self, address: str) -> None:
-        loop = asyncio.get_running_loop()
-        relay = self
-
-        class Side(asyncio.DatagramProtocol):
-            def __init__(self, towards_server: bool) -> None:
-                self.towards_server = towards_server
-
-            def datagram_received(self, data: bytes, source: Any) -> None:
-                if self.towards_server:
-                    relay._client = source[:2]
-                    relay._pass(relay._up, data, relay.server)
-                elif relay._client is not None:
-                    relay._pass(relay._down, data, relay._client)
-
-        self._down, _ = await loop.create_datagram_endpoint(
-            lambda: Side(True), local_addr=(address, 0)
-        )
-        self._up, _ = await loop.create_datagram_endpoint(
-            lambda: Side(False), local_addr=(address, 0)
-        )
-        self.port = self._down.get_extra_info("sockname")[1]
-
-    def _pass(self, out: Any, data: bytes, target: tuple[str, int]) -> None:
-        self.sent += 1
-        if self._chance.random() < LOSS:
-            self.lost += 1
-            return
-        delay = DELAY + self._chance.random() * JITTER
-        asyncio.get_running_loop().call_later(delay, out.sendto, data, target)
-
-    def close(self) -> None:
-        self._up.close()
-        self._down.close()
-
-
-class Relayed(Browser):
-    """A client that knows the server only by a relay's address, and the other way round."""
-
-    relay: Relay
-
-    async def call(self, **_more: Any) -> Relayed:
-        import aiohttp
-        from aiortc import RTCSessionDescription
-
-        await self.pc.setLocalDescription(await self.pc.createOffer())
-        sdp = re.sub(
-            r"a=(candidate|end-of-candidates)[^\r\n]*\r\n", "", self.pc.localDescription.sdp
-        )
-        async with (
-            aiohttp.ClientSession() as http,
-            http.post(f"{self.url}/api/offer", json={"sdp": sdp, "type": "offer"}) as response,
-        ):
-            self.answer = await response.json()
-        candidates = re.findall(
-            r"candidate:\S+ 1 udp \d+ ([\d.]+) (\d+) typ host", self.answer["sdp"]
-        )
-        address, port = candidates[0]
-        self.relay = Relay((address, int(port)))
-        await self.relay.open(address)
-        line = f"a=candidate:1 1 udp 2130706431 {address} {self.relay.port} typ host\r\n"
-        text = re.sub(r"(a=candidate:[^\r\n]*\r\n)+", line, self.answer["sdp"])
-        await self.pc.setRemoteDescription(RTCSessionDescription(text, "answer"))
-        return self
-
-
 def errors(said: str, heard: str) -> tuple[int, int]:
     """Return words wrong, and words said."""
     a, b = ([w for w in re.split(r"\W+", text.lower()) if w] for text in (said, heard))
@@ -137,11 +61,12 @@ def errors(said: str, heard: str) -> tuple[int, int]:
 async def loss() -> dict[str, Any]:
     found: dict[str, Any] = {}
     with Sandbox() as sandbox:
-        for name, client in (("clean", Browser), ("lossy", Relayed)):
+        for name in ("clean", "lossy"):
             wrong = total = 0
+            relay = Relay(loss=LOSS, delay=DELAY, jitter=JITTER)
             async with (
                 serving(host("Good evening."), models=sandboxed(sandbox)) as server,
-                client(server.url) as browser,
+                Browser(server.url) if name == "clean" else Relayed(server.url, relay) as browser,
             ):
                 await browser.call()
                 await browser.spoken()
@@ -166,10 +91,9 @@ async def loss() -> dict[str, Any]:
                     ],
                     **{k: v for k, v in network.items() if k not in {"event", "at"}},
                 }
-                if isinstance(browser, Relayed):
-                    found[name]["packets"] = browser.relay.sent
-                    found[name]["packets_lost"] = browser.relay.lost
-                    browser.relay.close()
+                if relay.sent:
+                    found[name]["packets"] = relay.sent
+                    found[name]["packets_lost"] = relay.lost
     return found
 
 
