@@ -20,10 +20,11 @@ from vivavoce.pipelines.audio.vad import Vad
 from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.breaker import State
 from vivavoce.pipelines.models.errors import ModelError, StageName
-from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking, Provider
+from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking
 from vivavoce.pipelines.models.failover_hearing import HearingLine, MakeHearing
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
 from vivavoce.pipelines.models.interfaces import Hearing, Samples, Speaking, Thinking
+from vivavoce.pipelines.models.succession import Failover, Provider
 from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.speakable import speakable
 
@@ -136,9 +137,7 @@ class Models:
             "speaking": self.speaking,
         }
         return {
-            stage: model.states()
-            for stage, model in stages.items()
-            if isinstance(model, HearingLine | FailoverThinking | FailoverSpeaking)
+            stage: model.states() for stage, model in stages.items() if isinstance(model, Failover)
         }
 
     async def __aenter__(self) -> Self:

@@ -17,10 +17,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from vivavoce.pipelines.models import served
-from vivavoce.pipelines.models.breaker import Order, State
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.failover import Provider
 from vivavoce.pipelines.models.interfaces import Hearing, HearingListener
+from vivavoce.pipelines.models.succession import Failover, Provider, Succession
 from vivavoce.pipelines.models.wishes import Wishes
 from vivavoce.pipelines.tasks import Tasks
 from vivavoce.pipelines.turns.endpointing import TurnEvent
@@ -140,28 +139,23 @@ class FailoverHearing:
 
     def __init__(
         self,
-        providers: Sequence[Provider[MakeHearing]],
-        order: Order,
+        succession: Succession[MakeHearing],
         *,
         wishes: Wishes | None = None,
         final: float = 2.5,
-        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare it.
 
         Args:
-            providers: Makers of transcribers, in the order of preference.
-            order: Their breakers, which the calls of a process share.
+            succession: Makers of transcribers, which the calls of a process share.
             wishes: What is asked of them.
             final: Seconds that a transcriber gives itself for a final text.
-            now: The clock of the breakers (s).
         """
-        self._providers = providers
-        self._order = order
+        self._succession = succession
+        self._order = succession.order
         self._wishes = wishes or Wishes()
         self._plain: set[int] = set()
         self._final = final + GRACE
-        self._now = now
         self._journal = Journal()
         self._listener: HearingListener | None = None
         self._tasks = Tasks()
@@ -180,7 +174,7 @@ class FailoverHearing:
     @property
     def provider(self) -> str:
         """Who transcribes now, for records."""
-        return self._providers[self._index].name
+        return self._succession.providers[self._index].name
 
     @property
     def backlog(self) -> float:
@@ -191,7 +185,7 @@ class FailoverHearing:
         """Begin; returns at once and connects behind the scenes."""
         if self._listener is None and not self._closed:
             self._listener = listener
-            step = self._order.next(set(), self._now())
+            step = self._order.next(set(), self._succession.now())
             await self._take_over(0 if step is None else step.index)
 
     def send(self, pcm: bytes) -> None:
@@ -276,7 +270,7 @@ class FailoverHearing:
 
     def _switch(self, error: ModelError) -> bool:
         """Have another one take over; return whether there is one."""
-        now = self._now()
+        now = self._succession.now()
         self._order.breakers[self._index].failed(error, now)
         self._tried.add(self._index)
         step = self._order.next(self._tried, now)
@@ -295,7 +289,7 @@ class FailoverHearing:
         log.warning(
             "%s; %s transcribes instead, from %.1f s ago",
             error,
-            self._providers[index].name,
+            self._succession.providers[index].name,
             len(self._journal) / BYTES_PER_SECOND,
         )
         if self.told is not None:
@@ -309,7 +303,9 @@ class FailoverHearing:
         owed = self._journal.owed
         side = _Side(
             self,
-            self._providers[index].model(Wishes() if index in self._plain else self._wishes),
+            self._succession.providers[index].model(
+                Wishes() if index in self._plain else self._wishes
+            ),
             min(owed, default=self._current),
         )
         self.serving = side
@@ -341,14 +337,25 @@ class FailoverHearing:
         if self.backlog:
             self._wait_for(number)  # it is still being told what it is to answer
             return
-        name = self.provider
-        error = ModelError("hearing", "timeout", f"{name} gave no final text in {self._final:g} s")
+        told = f"gave no final text in {self._final:g} s"
+        error = self._succession.error(self._index, "timeout", told)
         if not self._switch(error):
             self._wait_for(number)  # nobody is left: its own time-outs settle what is owed
 
 
-class HearingLine:
-    """Transcribers in the order of preference: makes a call's, and remembers who failed."""
+class HearingLine(Failover[MakeHearing]):
+    """Transcribers in the order of preference: makes a call's, and remembers who failed.
+
+    Args:
+        providers: Makers of transcribers, in the order of preference.
+        final: Seconds that a transcriber gives itself for a final text.
+        now: The clock (s).
+
+    Raises:
+        ValueError: If there is none.
+    """
+
+    stage = "hearing"
 
     def __init__(
         self,
@@ -357,31 +364,9 @@ class HearingLine:
         final: float = 2.5,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare it.
-
-        Args:
-            providers: Makers of transcribers, in the order of preference.
-            final: Seconds that a transcriber gives itself for a final text.
-            now: The clock (s).
-
-        Raises:
-            ValueError: If there is none.
-        """
-        if not providers:
-            raise ValueError("hearing: give at least one provider")
-        self._providers = tuple(providers)
-        self._order = Order(len(self._providers))
+        super().__init__(providers, now=now)
         self._final = final
-        self._now = now
-
-    def states(self) -> dict[str, State]:
-        """Return how each provider's breaker stands, by the provider's name."""
-        now = self._now()
-        pairs = zip(self._providers, self._order.breakers, strict=True)
-        return {provider.name: breaker.state(now) for provider, breaker in pairs}
 
     def __call__(self, wishes: Wishes) -> Hearing:
         """Make a call's transcription."""
-        return FailoverHearing(
-            self._providers, self._order, wishes=wishes, final=self._final, now=self._now
-        )
+        return FailoverHearing(self._succession, wishes=wishes, final=self._final)

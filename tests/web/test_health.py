@@ -121,7 +121,7 @@ async def test_a_stage_stands_as_long_as_one_of_its_providers_does(profile):
     here = Endpoint(key.url, key.key, "mistral-small-latest")
     async with elsewhere(gone, here) as models:
         assert all(reach.ok for reach in (await Probe(models).look()).values())
-        line = models.thinking._line  # type: ignore[attr-defined]
+        line = models.thinking._succession  # type: ignore[attr-defined]
         line.failed(1, ModelError("thinking", "broken", "it broke off"))
         reached = await Probe(models).look()
         assert reached["speaking"].ok

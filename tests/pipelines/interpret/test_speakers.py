@@ -29,10 +29,11 @@ from vivavoce.pipelines.interpret.quality import RATE
 from vivavoce.pipelines.interpret.speakers import Copying, Speakers
 from vivavoce.pipelines.models.consent import Consent, ConsentError
 from vivavoce.pipelines.models.delivery import Abilities, clones, deliver
-from vivavoce.pipelines.models.failover import FailoverSpeaking, Provider
+from vivavoce.pipelines.models.failover import FailoverSpeaking
 from vivavoce.pipelines.models.http import Endpoint, Http
 from vivavoce.pipelines.models.sample import SampleError, read_sample
 from vivavoce.pipelines.models.speech import SpeechModel
+from vivavoce.pipelines.models.succession import Provider
 
 needs_espeak = pytest.mark.skipif(not has_espeak(), reason="needs espeakng-loader")
 

@@ -11,9 +11,10 @@ import pytest
 from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking, Provider
+from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking
 from vivavoce.pipelines.models.http import Endpoint, Timeouts
 from vivavoce.pipelines.models.interfaces import Finished, TextDelta, ToolCallDelta
+from vivavoce.pipelines.models.succession import Provider
 
 pytestmark = pytest.mark.usefixtures("no_task_is_left")
 
@@ -152,7 +153,7 @@ async def test_cancelling_ends_the_request_and_the_breaker_is_as_before():
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert model._line.order.breakers[0].state(0) == "closed"
+    assert model._succession.order.breakers[0].state(0) == "closed"
 
 
 def test_nobody_is_no_line():

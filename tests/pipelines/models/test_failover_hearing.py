@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.speech import speak
 from vivavoce.pipelines.models import providers
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.failover import Provider
 from vivavoce.pipelines.models.failover_hearing import BYTES_PER_SECOND, HearingLine, Journal
 from vivavoce.pipelines.models.http import Endpoint, Timeouts
+from vivavoce.pipelines.models.succession import Provider
 from vivavoce.pipelines.models.wishes import Wishes
 
 pytestmark = pytest.mark.usefixtures("no_task_is_left")

@@ -16,7 +16,6 @@ from pipecat.services.mistral.tts import MistralTTSService
 from tests.speech import speak
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.failover import Provider
 from vivavoce.pipelines.models.http import Timeouts
 from vivavoce.pipelines.models.interfaces import Finished, TextDelta, ToolCallDelta
 from vivavoce.pipelines.models.pipecat_services import (
@@ -24,6 +23,7 @@ from vivavoce.pipelines.models.pipecat_services import (
     PipecatSpeaking,
     PipecatThinking,
 )
+from vivavoce.pipelines.models.succession import Provider
 from vivavoce.pipelines.models.wishes import Wishes
 
 HISTORY = [{"role": "user", "content": "Is there a table?"}]

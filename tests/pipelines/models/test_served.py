@@ -13,8 +13,9 @@ from vivavoce.agent.call import Call
 from vivavoce.pipelines.clock import Clock
 from vivavoce.pipelines.models import served
 from vivavoce.pipelines.models.errors import ModelError
-from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking, Provider
+from vivavoce.pipelines.models.failover import FailoverSpeaking, FailoverThinking
 from vivavoce.pipelines.models.interfaces import Finished, TextDelta, Usage
+from vivavoce.pipelines.models.succession import Provider
 from vivavoce.pipelines.stage import Context, Noting
 
 TEXT, END = TextDelta("Yes."), Finished("stop", Usage(12, 3))
