@@ -1,10 +1,11 @@
 """What a user writes and holds: agents, calls, transcripts and latency; no I/O."""
 
-from vivavoce.agent.agent import Agent, AgentError
+from vivavoce.agent.agent import Agent
 from vivavoce.agent.answers import choice, date, digits, free_text, spelling, yes_no
 from vivavoce.agent.asking import NoAnswer
 from vivavoce.agent.call import Call
 from vivavoce.agent.checks import Refuse
+from vivavoce.agent.definition import AgentError
 from vivavoce.agent.handoff import HandOff
 from vivavoce.agent.interpreter import Interpreter, InterpreterError
 from vivavoce.agent.ledger import Latency, Ledger

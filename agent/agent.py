@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import re
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
@@ -14,21 +13,18 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from datetime import datetime
-from functools import partial
 from typing import Any, Generic, Literal, TypeVar, Unpack, cast, overload
 from weakref import WeakValueDictionary
 
-from vivavoce.agent import instructions as templates
 from vivavoce.agent.call import Call
-from vivavoce.agent.checks import Check, CheckFunction, Judged, judge, takes_two
+from vivavoce.agent.checks import CheckFunction, Checks, Judged
 from vivavoce.agent.course import Deps, State
-from vivavoce.agent.history import REMEMBERED
-from vivavoce.agent.languages import SPOKEN, LanguageError, base, check
+from vivavoce.agent.definition import AgentError, made, named, spoken, tuned, voiced
 from vivavoce.agent.makers import mismatch
 from vivavoce.agent.options import Limits, Listening, Silence, Speech, Turns
 from vivavoce.agent.sources import Sources, ToolSource
-from vivavoce.agent.voices import Speaker, Voice, VoiceError, check_voice, voice_for
+from vivavoce.agent.voices import Speaker, Voice, voice_for
+from vivavoce.agent.wording import Wording
 from vivavoce.tools import Tool, Toolbox, ToolOptions
 from vivavoce.tools import tool as make_tool
 
@@ -40,17 +36,10 @@ Greeting = str | Callable[[Call[Deps, State]], str | Awaitable[str]]
 Answerer = Callable[[Call[Deps, State], str], str | Awaitable[str] | AsyncIterator[str]]
 Lifespan = Callable[[Call[Deps, State]], AsyncIterator[None]]
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_TEXT = re.compile(r"\s*\S.*", re.DOTALL)
-
 _KNOWN: WeakValueDictionary[str, Agent[Any, Any]] = WeakValueDictionary()
 
 CONSULT_TIMEOUT = 30.0
 """Seconds that another agent may take as a tool, unless told otherwise."""
-
-
-class AgentError(ValueError):
-    """An agent is defined wrongly; the message says what to change."""
 
 
 class Agent(Generic[Deps, State]):
@@ -112,51 +101,30 @@ class Agent(Generic[Deps, State]):
         silence: Silence | None = None,
         limits: Limits | None = None,
     ) -> None:
-        if not _fits(_NAME, name):
-            raise AgentError(
-                f"Agent(name={name!r}): use 1 to 64 letters, digits, dots, dashes or underscores"
-            )
-        for option, maker in (("deps", deps), ("state", state)):
-            if maker is not None and not callable(maker):
-                raise AgentError(
-                    f"Agent({option}): give a function or class that makes them for each call"
-                )
-        for option, value, kind in (
-            ("turns", turns, Turns),
-            ("listening", listening, Listening),
-            ("speech", speech, Speech),
-            ("silence", silence, Silence),
-            ("limits", limits, Limits),
-        ):
-            if value is not None and not isinstance(value, kind):
-                raise AgentError(f"Agent({option}={value!r}): give {kind.__name__}(...)")
-        self.name = name
-        _KNOWN[name] = self
-        self.languages = _languages(languages)
-        self.voice = _voice(voice)
+        self.name = named(name)
+        self.languages = spoken(languages)
+        self.voice = voiced(voice)
         if hear not in {"transcriber", "llm"}:
             raise AgentError(f"Agent(hear={hear!r}): choose 'transcriber' or 'llm'")
         self.hear = hear
-        self.turns = turns or Turns()
-        self.listening = listening or Listening()
-        self.speech = speech or Speech()
-        self.silence = silence or Silence()
-        self.limits = limits or Limits()
+        self.turns = tuned("turns", turns, Turns)
+        self.listening = tuned("listening", listening, Listening)
+        self.speech = tuned("speech", speech, Speech)
+        self.silence = tuned("silence", silence, Silence)
+        self.limits = tuned("limits", limits, Limits)
         self.tools = Toolbox()
-        self._variables = dict(variables or {})
-        self._of_call = self._functions()
-        self._instructions = self._template("instructions", instructions)
-        self._greeting = None if greeting is None else self._template("greeting", greeting)
-        self._on_resume = None if on_resume is None else self._template("on_resume", on_resume)
-        for option, text in (("greeting", greeting), ("on_resume", on_resume)):
-            if isinstance(text, str) and not _fits(_TEXT, text):
-                raise AgentError(f"Agent({option}={text!r}): give a text, or leave it out")
-        self._deps = deps
-        self._state = state
+        self._wording = Wording(self.name, variables)
+        self._instructions = self._wording.check("instructions", instructions, blank=True)
+        self._greeting, self._on_resume = (
+            None if given is None else self._wording.check(option, given)
+            for option, given in (("greeting", greeting), ("on_resume", on_resume))
+        )
+        self._deps = made("deps", deps)
+        self._state = made("state", state)
         self._answerer: Answerer[Deps, State] | None = None
         self._lifespan: Lifespan[Deps, State] | None = None
-        self._heard_checks: list[Check] = []
-        self._reply_checks: list[Check] = []
+        self._heard_checks = Checks("check_heard")
+        self._reply_checks = Checks("check_reply")
         self._sources = Sources()
         for given in tools:
             if isinstance(given, Toolbox):
@@ -168,6 +136,7 @@ class Agent(Generic[Deps, State]):
                 self._sources.add(given)
             else:
                 self._add(make_tool(given, context_type=Call))
+        _KNOWN[name] = self
 
     def __repr__(self) -> str:
         return f"<Agent {self.name}>"
@@ -268,7 +237,7 @@ class Agent(Generic[Deps, State]):
         Raises:
             AgentError: If it does not take a call and a text.
         """
-        return self._check("check_heard", self._heard_checks, function, timeout, otherwise)
+        return self._heard_checks.register(function, timeout, otherwise)
 
     @overload
     def check_reply(self, function: Guard, /) -> Guard: ...
@@ -286,7 +255,7 @@ class Agent(Generic[Deps, State]):
         As `check_heard`; a clause that is refused ends the reply with the words said instead.
         What your own code says (`call.say`, greetings, fillers) is not judged.
         """
-        return self._check("check_reply", self._reply_checks, function, timeout, otherwise)
+        return self._reply_checks.register(function, timeout, otherwise)
 
     def as_tool(
         self, name: str, description: str, *, timeout: float = CONSULT_TIMEOUT
@@ -342,13 +311,7 @@ class Agent(Generic[Deps, State]):
             AgentError: If the function that makes them returns no text.
             Exception: What it raises.
         """
-        told = await self._text("instructions", self._instructions, call)
-        if len(self.languages) > 1:
-            told += f"\n\nSpeak {SPOKEN[base(call.language)]}, as the caller does."
-        if call.memory:
-            facts = "".join(f"\n- {key}: {value}" for key, value in call.memory.items())
-            told += f"\n\n{REMEMBERED}{facts}"
-        return told.strip()
+        return await self._wording.instructions(self._instructions, call, self.languages)
 
     async def greeting_for(self, call: Call[Deps, State]) -> str:
         """Return what is said first in this call; empty if nothing is.
@@ -359,7 +322,7 @@ class Agent(Generic[Deps, State]):
         """
         if self._greeting is None:
             return ""
-        return await self._text("greeting", self._greeting, call)
+        return await self._wording.text("greeting", self._greeting, call)
 
     async def resuming_for(self, call: Call[Deps, State]) -> str:
         """Return what is said when this call goes on after its server was lost; empty if nothing.
@@ -370,7 +333,7 @@ class Agent(Generic[Deps, State]):
         """
         if self._on_resume is None:
             return ""
-        return await self._text("on_resume", self._on_resume, call)
+        return await self._wording.text("on_resume", self._on_resume, call)
 
     def new_deps(self) -> Deps:
         """Make what the tools of one call need."""
@@ -401,11 +364,11 @@ class Agent(Generic[Deps, State]):
 
     async def judge_heard(self, call: Call[Deps, State], text: str) -> Judged:
         """Have the checks judge what was heard."""
-        return await judge(self._heard_checks, call, text)
+        return await self._heard_checks.judge(call, text)
 
     async def judge_reply(self, call: Call[Deps, State], clause: str) -> Judged:
         """Have the checks judge a clause before it is said."""
-        return await judge(self._reply_checks, call, clause)
+        return await self._reply_checks.judge(call, clause)
 
     async def answer(self, call: Call[Deps, State], heard: str) -> AsyncGenerator[str]:
         """Iterate over what the answering function says."""
@@ -430,81 +393,6 @@ class Agent(Generic[Deps, State]):
                 f" {type(answer).__name__}"
             )
 
-    # Within.
-
-    def _functions(self) -> frozenset[str]:
-        """Return the variables that are functions of the call."""
-        try:
-            return frozenset(
-                name
-                for name, value in self._variables.items()
-                if templates.is_function(value) and templates.takes_call(name, value)
-            )
-        except templates.InstructionsError as error:
-            raise AgentError(f"Agent(variables): {error}") from None
-
-    def _template(self, option: str, given: Any) -> Any:
-        if isinstance(given, str):
-            try:
-                templates.check(given, self._variables)
-            except templates.InstructionsError as error:
-                raise AgentError(f"Agent({option}): {error}") from None
-        elif not callable(given):
-            raise AgentError(
-                f"Agent({option}): give a text, or a function that takes the call and returns"
-                f" one, not {type(given).__name__}"
-            )
-        return given
-
-    async def _text(self, option: str, given: Any, call: Call[Deps, State]) -> str:
-        if isinstance(given, str):
-            return templates.fill(given, self._values(call))
-        text = given(call)
-        if inspect.isawaitable(text):
-            text = await text
-        if not isinstance(text, str):
-            raise AgentError(
-                f"Agent({option}): the function must return a text, not {type(text).__name__}"
-            )
-        return text
-
-    def _values(self, call: Call[Deps, State]) -> dict[str, Any]:
-        now = datetime.now().astimezone()
-        built_in = {
-            "agent": self.name,
-            "language": SPOKEN[base(call.language)],
-            "caller": call.caller,
-            "called": call.called,
-            "today": f"{now:%A}, {now.date().isoformat()}",
-            "time": f"{now:%H:%M}",
-            "state": call.state,
-            "deps": call.deps,
-            "memory": call.memory,
-        }
-        own = {name: partial(self._variables[name], call) for name in self._of_call}
-        return built_in | self._variables | own
-
-    def _check(
-        self,
-        name: str,
-        checks: list[Check],
-        function: Any,
-        timeout: float,
-        otherwise: str | None,
-    ) -> Any:
-        if isinstance(timeout, bool) or not 0 < timeout <= 30:
-            raise AgentError(f"@agent.{name}(timeout={timeout}): give seconds, up to 30")
-        if otherwise is not None and not _fits(_TEXT, otherwise):
-            raise AgentError(f"@agent.{name}(otherwise={otherwise!r}): give a sentence, or None")
-
-        def register(function: Any) -> Any:
-            if not callable(function) or not takes_two(function):
-                raise AgentError(f"@agent.{name}: decorate a function of the call and a text")
-            checks.append(Check(function, timeout, otherwise))
-            return function
-
-        return register if function is None else register(function)
-
 
 def known(name: str) -> Agent[Any, Any] | None:
     """Return the agent of a name that was made last; None where there is none.
@@ -513,26 +401,3 @@ def known(name: str) -> Agent[Any, Any] | None:
     stand nowhere but in a tool that hands over to them.
     """
     return _KNOWN.get(name)
-
-
-def _languages(given: object) -> tuple[str, ...]:
-    codes = [given] if isinstance(given, str) else given
-    if not isinstance(codes, Sequence) or not codes:
-        raise AgentError(f'Agent(languages={given!r}): give a code such as "en", or several')
-    try:
-        return tuple(dict.fromkeys(check(code) for code in codes))
-    except LanguageError as error:
-        raise AgentError(f"Agent(languages): {error}") from None
-
-
-def _voice(voice: Voice | None) -> Voice | None:
-    if voice is not None:
-        try:
-            check_voice(voice)
-        except (VoiceError, LanguageError) as error:
-            raise AgentError(f"Agent(voice): {error}") from None
-    return voice
-
-
-def _fits(pattern: re.Pattern[str], value: object) -> bool:
-    return isinstance(value, str) and pattern.fullmatch(value) is not None

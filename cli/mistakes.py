@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MISTAKES = {
-    "vivavoce.agent.agent.AgentError",
+    "vivavoce.agent.definition.AgentError",
     "vivavoce.agent.interpreter.InterpreterError",
     "vivavoce.agent.languages.LanguageError",
     "vivavoce.agent.options.OptionError",
