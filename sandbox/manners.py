@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from vivavoce.sandbox.wire import Problem
+from vivavoce.sandbox.wire import Own, Problem, told
 
 _LETTERS = string.ascii_letters + string.digits
 
@@ -56,10 +56,10 @@ class Manner:
         return head.get(self.name, "") + uuid.uuid4().hex
 
     def refusal(self, problem: Problem) -> Problem:
-        """Put an error into this dialect's shape."""
-        if self.name == "mistral":
+        """Put an error into this dialect's shape; one that has a shape of its own keeps it."""
+        if self.name == "mistral" or isinstance(problem, Own):
             return problem
-        return Problem(
+        return Own(
             problem.status, {"error": self._error(problem.status, problem.body)}, problem.headers
         )
 
@@ -73,9 +73,7 @@ class Manner:
         return {"error": error}
 
     def _error(self, status: int, body: dict[str, Any]) -> dict[str, Any]:
-        message = body.get("message")
-        if message is None and body.get("detail"):
-            message = str(body["detail"][0].get("msg", "invalid"))
+        message = told(body)
         if self.name == "openrouter":
             return {"code": status, "message": message, "metadata": {}}
         kind = "BadRequestError" if self.name == "vllm" else "invalid_request_error"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,13 +25,13 @@ from vivavoce.sandbox.speech import source_of
 from vivavoce.sandbox.wire import (
     Ended,
     EventStream,
-    Problem,
+    Handler,
+    Own,
     Strikes,
     pause_until,
     read_json,
+    shaped,
 )
-
-Handler = Callable[[web.Request, Profile], Awaitable[web.StreamResponse]]
 
 MODEL = "mistralai/Voxtral-4B-TTS-2603"
 PREFIX = "/vllm"
@@ -56,11 +56,12 @@ _TYPES = {
 }
 
 
-def refused(status: int, message: str, *, param: str | None = None) -> Problem:
-    """Make an error as vLLM writes it."""
+def refused(status: int, message: str, *, param: str | None = None) -> Own:
+    """Make an error as vLLM writes it; what does not fit a form is a 400 there."""
+    status = 400 if status == 422 else status
     kind = _TYPES.get(status, "InternalServerError")
     body = {"message": message, "type": kind, "param": param, "code": status}
-    return Problem(status, {"error": body})
+    return Own(status, {"error": body})
 
 
 @dataclass(frozen=True)
@@ -85,26 +86,9 @@ class Omni:
 
     def routes(self) -> Iterator[tuple[str, str, Handler]]:
         """Give every route as method, path and handler."""
-        yield "POST", f"{PREFIX}/v1/audio/speech", self._shaped(self._speak)
-        yield "GET", f"{PREFIX}/v1/audio/voices", self._shaped(self._list)
-        yield "POST", f"{PREFIX}/v1/audio/voices", self._shaped(self._upload)
-
-    @staticmethod
-    def _shaped(handler: Handler) -> Handler:
-        """Write problems of the common helpers as vLLM does."""
-
-        async def shaped(request: web.Request, profile: Profile) -> web.StreamResponse:
-            try:
-                return await handler(request, profile)
-            except Problem as answer:
-                if "error" in answer.body:
-                    raise
-                told = answer.body.get("message") or str(answer.body.get("detail"))
-                status = 400 if answer.status == 422 else answer.status
-                made = refused(status, told)
-                raise Problem(made.status, made.body, answer.headers) from answer
-
-        return shaped
+        yield "POST", f"{PREFIX}/v1/audio/speech", shaped(self._speak, refused)
+        yield "GET", f"{PREFIX}/v1/audio/voices", shaped(self._list, refused)
+        yield "POST", f"{PREFIX}/v1/audio/voices", shaped(self._upload, refused)
 
     async def _list(self, _request: web.Request, _profile: Profile) -> web.StreamResponse:
         return web.json_response(

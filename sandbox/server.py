@@ -40,7 +40,7 @@ from vivavoce.sandbox.hearing import Hearing
 from vivavoce.sandbox.profile import Profile, ProfileError
 from vivavoce.sandbox.speaking import Speaking
 from vivavoce.sandbox.voice_in import VoiceIn
-from vivavoce.sandbox.wire import Ended, Problem, invalid, problem, read_json
+from vivavoce.sandbox.wire import Ended, Handler, Problem, invalid, problem, read_json
 
 log = logging.getLogger("vivavoce.sandbox")
 
@@ -49,8 +49,6 @@ _SESSION_S = 900  # life of a client session's secret
 _MOST_SESSIONS = 10_000
 _SHUTDOWN_S = 0.5  # what is still being answered then is cut off
 _RECEIVE_BUFFER = 1 << 18  # bytes per socket: a client that floods us waits, it is not stored
-
-Handler = Callable[[web.Request, Profile], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from aiohttp import web
 from vivavoce.sandbox.catalog import Voice, Voices
 from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.speech import check_reference
-from vivavoce.sandbox.wire import invalid, problem, read_json
+from vivavoce.sandbox.wire import Handler, invalid, problem, read_json
 
-Handler = Callable[[web.Request, Profile], Awaitable[web.StreamResponse]]
 Sample = Callable[[Voice], Awaitable[bytes]]
 
 _PAGE = 10

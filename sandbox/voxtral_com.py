@@ -12,7 +12,7 @@ import asyncio
 import base64
 import math
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,9 +26,16 @@ from vivavoce.sandbox.pcm import SPEECH_RATE
 from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.speaking import Speaker, Speaking
 from vivavoce.sandbox.speech import source_of
-from vivavoce.sandbox.wire import Ended, EventStream, Problem, Strikes, pause_until, read_json
-
-Handler = Callable[[web.Request, Profile], Awaitable[web.StreamResponse]]
+from vivavoce.sandbox.wire import (
+    Ended,
+    EventStream,
+    Handler,
+    Own,
+    Strikes,
+    pause_until,
+    read_json,
+    shaped,
+)
 
 PREFIX = "/api/tts"
 LONGEST = 5_000  # characters
@@ -53,9 +60,9 @@ PRESETS = {
 """Its 17 voices by id (not its real ones), each with language and whether it is a woman's."""
 
 
-def refused(status: int, message: str) -> Problem:
+def refused(status: int, message: str) -> Own:
     """Make an error: its shape is not published."""
-    return Problem(status, {"code": status, "message": message, "data": None})
+    return Own(status, {"code": status, "message": message, "data": None})
 
 
 @dataclass
@@ -88,26 +95,12 @@ class VoxtralCom:
 
     def routes(self) -> Iterator[tuple[str, str, Handler]]:
         """Give every route as method, path and handler."""
-        yield "POST", f"{PREFIX}/generate", self._shaped(self._generate)
-        yield "POST", f"{PREFIX}/stream", self._shaped(self._stream)
-        yield "POST", f"{PREFIX}/voices/clone", self._shaped(self._clone)
-        yield "GET", f"{PREFIX}/voices/mine", self._shaped(self._list)
-        yield "PATCH", f"{PREFIX}/voices/{{voice}}", self._shaped(self._change)
-        yield "DELETE", f"{PREFIX}/voices/{{voice}}", self._shaped(self._remove)
-
-    @staticmethod
-    def _shaped(handler: Handler) -> Handler:
-        async def shaped(request: web.Request, profile: Profile) -> web.StreamResponse:
-            try:
-                return await handler(request, profile)
-            except Problem as answer:
-                if "code" in answer.body and "data" in answer.body:
-                    raise
-                told = answer.body.get("message") or str(answer.body.get("detail"))
-                made = refused(answer.status, told)
-                raise Problem(made.status, made.body, answer.headers) from answer
-
-        return shaped
+        yield "POST", f"{PREFIX}/generate", shaped(self._generate, refused)
+        yield "POST", f"{PREFIX}/stream", shaped(self._stream, refused)
+        yield "POST", f"{PREFIX}/voices/clone", shaped(self._clone, refused)
+        yield "GET", f"{PREFIX}/voices/mine", shaped(self._list, refused)
+        yield "PATCH", f"{PREFIX}/voices/{{voice}}", shaped(self._change, refused)
+        yield "DELETE", f"{PREFIX}/voices/{{voice}}", shaped(self._remove, refused)
 
     def _asked(self, body: dict[str, Any], default: str) -> tuple[str, Speaker, float, str]:
         """Check a request; give text, speaker, speed and format."""

@@ -7,12 +7,15 @@ import contextlib
 import json
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
 from vivavoce.sandbox.profile import Fault, Profile, Stage
+
+Handler = Callable[[web.Request, Profile], Awaitable[web.StreamResponse]]
+"""Answers a request to a dialect."""
 
 
 class Problem(Exception):  # noqa: N818 - it is an answer, not a failure of the server
@@ -29,13 +32,17 @@ class Problem(Exception):  # noqa: N818 - it is an answer, not a failure of the 
         return web.json_response(self.body, status=self.status, headers=self.headers)
 
 
+class Own(Problem):
+    """One in the shape that its dialect wants; nobody shapes it anew."""
+
+
 HUGE = 8 << 20
 """Characters of a `huge` message."""
 _STREAMED = ("garbage", "cut", "huge", "trickle", "endless")
 _AGAIN_S = 0.005  # between two pieces of what has no end
 
 
-class Page(Problem):
+class Page(Own):
     """A web page where an answer should be."""
 
     def __init__(self) -> None:
@@ -89,6 +96,35 @@ def refusal(fault: Fault) -> Problem:
     if fault.status == 422:
         answer.body = invalid(fault.message).body
     return answer
+
+
+def told(body: dict[str, Any]) -> str:
+    """Return what an error's body says, whether it is a refusal's or a form's."""
+    message = body.get("message")
+    if message is None and body.get("detail"):
+        message = body["detail"][0].get("msg")
+    return str(message or "invalid")
+
+
+def shaped(handler: Handler, refused: Callable[[int, str], Own]) -> Handler:
+    """Have a handler's problems told in another dialect's shape.
+
+    Args:
+        handler: It.
+        refused: Makes that shape, of a status and what is wrong.
+    """
+
+    async def reshaped(request: web.Request, profile: Profile) -> web.StreamResponse:
+        try:
+            return await handler(request, profile)
+        except Own:
+            raise
+        except Problem as answer:
+            made = refused(answer.status, told(answer.body))
+            made.headers = answer.headers
+            raise made from answer
+
+    return reshaped
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:

@@ -70,6 +70,41 @@ async def test_a_web_page_with_status_200(profile, stage):
     assert b"proxy" in found
 
 
+CHAT_ELSEWHERE = CHAT | {"messages": [{"role": "user", "content": "Hello"}]}
+ELSEWHERE = {
+    "/vllm/v1/chat/completions": ("think", CHAT_ELSEWHERE),
+    "/vllm/v1/audio/speech": ("speak", {"input": "Hello there."}),
+    "/api/tts/generate": ("speak", {"input": "Hello there."}),
+}
+
+
+async def post(key, path: str, data) -> tuple[str, str]:
+    """Ask another dialect; return the type of what is answered, and its text."""
+    async with (
+        asyncio.timeout(20),
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {key.key}"}) as http,
+        http.post(f"{key.url}{path}", data=data) as answer,
+    ):
+        return answer.content_type, await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/vllm/v1/chat/completions", "/vllm/v1/audio/speech"])
+async def test_a_web_page_is_one_in_every_dialect(profile, path):
+    stage, body = ELSEWHERE[path]
+    kind, found = await post(struck(profile, stage, kind="page"), path, json.dumps(body))
+    assert kind == "text/html"
+    assert "proxy" in found
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
+async def test_what_is_no_json_is_told_in_each_dialects_shape(profile, path):
+    _, found = await post(profile(), path, "{")
+    answer = json.loads(found)
+    error = answer.get("error", answer)
+    assert set(answer) in ({"error"}, {"code", "message", "data"})
+    assert error["message"].startswith("JSON decode error: ")
+
+
 @pytest.mark.parametrize(("kind", "more"), [("huge", HUGE), ("endless", 20_000)])
 async def test_more_than_anybody_wants(profile, kind, more):
     _, found = await ask(struck(profile, "think", kind=kind, after=1), "think", more)
