@@ -130,6 +130,14 @@ class Caller(ABC):
         self.questions = QUESTIONS
 
     @abstractmethod
+    async def __aenter__(self) -> Self:
+        """Call."""
+
+    @abstractmethod
+    async def __aexit__(self, *_: object) -> None:
+        """Let go of the line."""
+
+    @abstractmethod
     async def say(self, pcm: Int16) -> bool:
         """Say something; return once it is said, and whether it could be."""
 
@@ -137,7 +145,7 @@ class Caller(ABC):
     async def hang_up(self) -> None:
         """End the call in good order."""
 
-    async def ready(self) -> None:
+    async def ready(self) -> None:  # noqa: B027 (most lines are there)
         """Wait until there is somebody to talk to: nobody speaks while the page says it is lost."""
 
     async def converse(self, hook: Hook) -> Story:

@@ -12,11 +12,14 @@ from typing import Any
 
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from rich.console import Console
 
 from conformance.faults.script import GREETING, profile
 from conformance.faults.wire import Wire
 from conformance.frame import BASES, MODELS
 from vivavoce.agent import Agent, Call
+from vivavoce.cli.phone import Desk as PhoneDesk
+from vivavoce.phone import Phone
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.http import Endpoint, Timeouts
 from vivavoce.pipelines.observing.meter import Meter
@@ -60,6 +63,7 @@ class Plan:
         servers: STUN and TURN.
         desk: More of the desk's.
         exposure: How it is reached.
+        phone: Makes what its telephone is given, if it has one: its trunks and exposure.
     """
 
     dialects: dict[str, str] = field(default_factory=dict)
@@ -75,6 +79,7 @@ class Plan:
     servers: IceServers | None = None
     desk: dict[str, Any] = field(default_factory=dict)
     exposure: Exposure = field(default_factory=lambda: Exposure(port=0))
+    phone: Callable[[], dict[str, Any]] | None = None
 
 
 def store_in(folder: Path) -> Store:
@@ -96,6 +101,7 @@ class House:
         folder: Where that is.
         ended: Calls that are over.
         wires: By stage, where the plan has them.
+        telephone: Where the plan has one.
     """
 
     def __init__(self, sandbox: Sandbox, folder: Path, plan: Plan) -> None:
@@ -108,6 +114,7 @@ class House:
         self.models: Models
         self.store: Store
         self.observer: Observer
+        self.telephone: Phone
 
     @property
     def url(self) -> str:
@@ -149,6 +156,8 @@ class House:
                 )  # fmt: skip
                 self.server = CallServer(desk, plan.exposure)
                 await stack.enter_async_context(self.server)
+                if plan.phone is not None:
+                    await self._pick_up(plan.phone(), stack)
                 yield self
         finally:
             for key in self.keys:
@@ -158,7 +167,8 @@ class House:
         """Wait until no call goes on; return whether none does."""
         desk = self.server.desk
         for _ in range(round(within / 0.05)):
-            if not desk.calls and not desk.admission.calls:
+            lines = self.telephone.station.lines if self.plan.phone is not None else ()
+            if not desk.calls and not desk.admission.calls and not lines:
                 return True
             await asyncio.sleep(0.05)
         return False
@@ -191,6 +201,16 @@ class House:
         events = sum(event.name == "exception" for event in roots[0].events)
         errors = f"errors {', '.join(wrong)}" if wrong else "no error"
         return f"trace: {errors}" + (f", {events} exceptions" if events else "")
+
+    async def _pick_up(self, given: dict[str, Any], stack: contextlib.AsyncExitStack) -> None:
+        """Have a telephone, as `vivavoce phone` has it, whose calls go where the others go."""
+        desk = PhoneDesk(Console(quiet=True), {}, None, as_json=False, records=self.store)
+        stack.push_async_callback(desk.close)
+        self.telephone = Phone(
+            [self.plan.agent()], self.models, observer=self.observer, recordings=desk.recordings,
+            began=desk.began, ended=desk.ended, **given,
+        )  # fmt: skip
+        await stack.enter_async_context(self.telephone)
 
     async def _endpoints(self, stage: str, stack: contextlib.AsyncExitStack) -> Sequence[Endpoint]:
         plan, found = self.plan, []

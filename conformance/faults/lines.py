@@ -191,7 +191,7 @@ class Air:
         loop = asyncio.get_running_loop()
         address = to[0]
         self._down, _ = await loop.create_datagram_endpoint(
-            lambda: _Side(self._from_client), local_addr=(address, 0)
+            lambda: Side(self._from_client), local_addr=(address, 0)
         )
         self.port = self._down.get_extra_info("sockname")[1]
         await self.rebind()
@@ -200,7 +200,7 @@ class Air:
         """Come from another port from now on, as behind a router that forgot its binding."""
         old = self._up
         self._up, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Side(self._from_server), local_addr=(self._to[0], 0)
+            lambda: Side(self._from_server), local_addr=(self._to[0], 0)
         )
         if old is not None:
             old.close()
@@ -235,11 +235,14 @@ class Air:
             out().sendto(data, target)
 
 
-class _Side(asyncio.DatagramProtocol):
+class Side(asyncio.DatagramProtocol):
+    """One socket, whose packets are given to a function."""
+
     def __init__(self, take: Callable[[bytes, tuple[str, int]], None]) -> None:
         self._take = take
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Give a packet on."""
         self._take(data, addr)
 
 

@@ -30,7 +30,6 @@ from conformance.faults.watch import (
 )
 from vivavoce.sandbox.launch import Sandbox
 
-
 SLOW = 1.3
 """How many times as long as they are a steady caller's words may take before it is the machine."""
 
@@ -111,6 +110,7 @@ class Scene:
         health: How the server was, by moment.
         task: What goes on beside the call; ended with it.
         kept: What an act has to remember.
+        wrong: What it found that should not be.
     """
 
     house: House
@@ -118,6 +118,7 @@ class Scene:
     health: dict[str, Health] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
     kept: dict[str, Any] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
 
     def mark(self, name: str) -> None:
         """Note when something was done."""
@@ -140,6 +141,7 @@ class Act:
         reaches: What the caller is; a websocket unless given.
         allowed: Parts of lines in the log with a stack trace that are right there.
         again: Whether the next call is tried.
+        next: Who makes that; by a websocket unless given.
         unanswered: Turns that need not be answered, as what broke stays broken.
         silent: There need be no recording: its place is what broke.
         wordless: That a voice without words was noted accounts for an utterance.
@@ -155,6 +157,7 @@ class Act:
     reaches: Callable[[House], Caller] | None = None
     allowed: tuple[str, ...] = ()
     again: bool = True
+    next: Callable[[House], Caller] | None = None
     unanswered: tuple[int, ...] = ()
     silent: bool = False
     wordless: bool = False
@@ -171,6 +174,7 @@ WHEN = {
     "reply 2": "within the reply to turn 2",
     "after 2": "after turn 2",
     "after 3": "after turn 3",
+    "end": "at the end of the call",
 }
 
 
@@ -252,18 +256,18 @@ async def _held(lab: Lab, act: Act, house: House) -> Finding:
             await asyncio.sleep(0.05)
         began = story.marks.get("call", story.said[0].started if story.said else 0.0)
         record = records[0] if records else None
-        kept = judge(
-            record, story.said, began, recording, wordless=act.wordless, damaged=act.damaged
-        )
+        # Where the server had to conceal what did not come, the sound is known to be damaged.
+        damaged = act.damaged or any(name.startswith("concealed") for name in moved(before, after))
+        kept = judge(record, story.said, began, recording, wordless=act.wordless, damaged=damaged)
         if act.own:
             into_nothing(kept, story)
         trace = house.trace(call)
-        wrong = judged(story, kept, act)
+        wrong = [*judged(story, kept, act), *scene.wrong]
         if act.leave is not None:
             await act.leave(scene)
         if not quiet:
             wrong.append(f"{len(house.server.desk.calls)} calls are left")
-        if act.again and lab.turns == len(QUESTIONS) and (why := await next_call(house)):
+        if act.again and lab.turns == len(QUESTIONS) and (why := await next_call(house, act)):
             wrong.append(f"the next call is not clean: {why}")
     figures = measured(story, kept)
     figures["slow"] = bool(scene.caller.steady and story.slowness > SLOW)
@@ -280,10 +284,10 @@ def into_nothing(kept: Kept, story: Story) -> None:
         kept.explained.append("said into the caller's own broken line")
 
 
-async def next_call(house: House) -> str:
+async def next_call(house: House, act: Act) -> str:
     """Hold a short call; return what was wrong with it, "" for nothing."""
     try:
-        async with SocketCaller(house.url) as caller:
+        async with act.next(house) if act.next is not None else SocketCaller(house.url) as caller:
             caller.questions, caller.tries, caller.patience = caller.questions[:1], 2, 15.0
 
             async def nothing(_moment: str) -> None: ...
