@@ -188,7 +188,8 @@ def phone(
     """Put agents on the telephone: SIP, with or without a trunk."""
     from vivavoce.cli.campaign import run_campaign
     from vivavoce.cli.load import load_host
-    from vivavoce.cli.phone import read_setup, run_phone
+    from vivavoce.cli.phone import run_phone
+    from vivavoce.cli.phone_setup import read_phone
     from vivavoce.phone import PhoneError
 
     settings = read_settings(models=models, log_format=log_format)
@@ -206,7 +207,7 @@ def phone(
         print(f"vivavoce: cannot make {out}: {error.strerror}", file=sys.stderr)
         raise typer.Exit(FAILED) from None
     try:
-        ready = read_setup(setup, flags, allow or (), records=records, metrics=metrics)
+        ready = read_phone(setup, flags, allow or (), records=records, metrics=metrics)
         if campaign is not None:
             running = run_campaign(
                 found,
@@ -288,7 +289,7 @@ def serve(
     the origins of the pages that may call.
     """
     from vivavoce.cli.load import load_host
-    from vivavoce.cli.phone import read_setup as read_phone
+    from vivavoce.cli.phone_setup import read_phone
     from vivavoce.cli.serve import Answering, Serving, read_setup, run_server
     from vivavoce.phone import PhoneError
 

@@ -14,8 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from vivavoce.agent.settings import Settings
+from vivavoce.cli.logbook import Logbook
 from vivavoce.cli.models import open_models
-from vivavoce.cli.phone import Desk, Setup, make_phone, on_signals
+from vivavoce.cli.phone import make_phone, on_signals
+from vivavoce.cli.phone_setup import PhoneSetup
 from vivavoce.phone.campaign import Campaign, Plan, check_policy
 from vivavoce.phone.people import read_people
 from vivavoce.phone.results import Results, Status
@@ -31,7 +33,7 @@ async def run_campaign(
     agents: Sequence[Host],
     settings: Settings,
     console: Console,
-    setup: Setup,
+    setup: PhoneSetup,
     people: Path,
     *,
     results: Path | None = None,
@@ -66,8 +68,8 @@ async def run_campaign(
         records = setup.records.make()
         async with records or nullcontext(), open_models(settings) as models:
             quiet = Console(quiet=True)  # the progress takes the place of each call's lines
-            desk = Desk(quiet, models.names, folder, as_json=as_json, records=records)
-            phone = make_phone(agents, models, setup, desk)
+            book = Logbook(quiet, models.names, folder, as_json=as_json, records=records)
+            phone = make_phone(agents, models, setup, book)
             bar = _bar(console if not as_json else quiet)
             task = bar.add_task("calling", total=len(listed), what="")
 
@@ -82,7 +84,7 @@ async def run_campaign(
                         told(plan)
                         await _until_stopped(campaign, console)
             finally:
-                await desk.close()
+                await book.close()
     tally = plan.tally()
     if as_json:
         print(json.dumps({"event": "summary", **{s.value: n for s, n in tally.items()}}))

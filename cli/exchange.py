@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from vivavoce.cli.phone import Desk as Exchange
-from vivavoce.cli.phone import Setup, make_phone, places
+from vivavoce.cli.logbook import Logbook
+from vivavoce.cli.phone import make_phone, places
+from vivavoce.cli.phone_setup import PhoneSetup
 from vivavoce.phone import DialError, Phone, PhoneError
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.interpret.room import Room
@@ -46,7 +47,7 @@ class Invitations:
 async def telephone(
     desk: Desk,
     agents: Sequence[Host],
-    setup: Setup | None,
+    setup: PhoneSetup | None,
     console: Console,
     *,
     folder: Path | None = None,
@@ -68,13 +69,13 @@ async def telephone(
     if setup is None:
         yield None
         return
-    exchange = Exchange(console, desk.models.names, folder, as_json=as_json, records=desk.records)
+    book = Logbook(console, desk.models.names, folder, as_json=as_json, records=desk.records)
     try:
         phone = make_phone(
             agents,
             desk.models,
             setup,
-            exchange,
+            book,
             desk.gate,
             desk.observer,
             rooms=desk.interpreting.rooms,
@@ -91,4 +92,4 @@ async def telephone(
             finally:
                 desk.interpreting.telephone = None
     finally:
-        await exchange.close()
+        await book.close()

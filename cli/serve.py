@@ -23,7 +23,7 @@ from vivavoce.agent.settings import Settings
 from vivavoce.cli.exchange import telephone
 from vivavoce.cli.models import open_models
 from vivavoce.cli.observing import make_observer
-from vivavoce.cli.phone import Setup as PhoneSetup
+from vivavoce.cli.phone_setup import PhoneSetup
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
 from vivavoce.cli.show import CallShow

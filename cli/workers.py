@@ -25,8 +25,7 @@ from rich.markup import escape
 from vivavoce.agent.settings import Settings, load
 from vivavoce.cli.load import load_host
 from vivavoce.cli.models import open_sandbox
-from vivavoce.cli.phone import Setup as PhoneSetup
-from vivavoce.cli.phone import read_setup as read_phone
+from vivavoce.cli.phone_setup import PhoneSetup, read_phone
 from vivavoce.cli.processes import Processes
 from vivavoce.cli.serve import (
     Answering,

@@ -113,7 +113,7 @@ def test_the_agents_command_line_and_files_are_ours(services, monkeypatch):
 
     from vivavoce.agent.settings import Settings
     from vivavoce.cli.main import app
-    from vivavoce.cli.phone import read_setup as read_phone
+    from vivavoce.cli.phone_setup import read_phone
     from vivavoce.cli.serve import read_setup
     from vivavoce.cli.workers import read_workers, shifted
     from vivavoce.web.cluster.proof import KEY

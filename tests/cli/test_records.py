@@ -19,7 +19,7 @@ from tests.web.storage import postgres, s3
 from tests.web.test_socket import Client
 from tests.web.test_store import call as made_call
 from tests.web.test_store import record
-from vivavoce.cli.phone import read_setup as read_phone
+from vivavoce.cli.phone_setup import read_phone
 from vivavoce.cli.serve import read_setup
 from vivavoce.phone import Exposure, Station
 from vivavoce.sandbox.launch import Sandbox

@@ -21,7 +21,7 @@ from tests.cli.inside import run_inside
 from tests.cli.test_dev import Session
 from tests.web.calls import get, settled
 from tests.web.test_socket import Client, connected
-from vivavoce.cli.phone import read_setup as read_phone
+from vivavoce.cli.phone_setup import read_phone
 from vivavoce.cli.processes import Processes
 from vivavoce.cli.serve import ServeError
 from vivavoce.cli.workers import WorkerSpec, read_workers, shifted
