@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import json
 import logging
 import wave
@@ -15,11 +16,13 @@ import pytest
 from conformance.faults import table
 from conformance.faults.caller import Said, Story
 from conformance.faults.ears import NOTES, UNKNOWN, Ears, Heard, longest_silence, pitches
-from conformance.faults.kept import judge
+from conformance.faults.kept import judge, likeness
+from conformance.faults.lines import Side
 from conformance.faults.page import page
 from conformance.faults.providers import one
 from conformance.faults.row import Act, Finding, Lab, Row, hearing, hold, judged, misspoken
 from conformance.faults.script import ANSWERS, GREETING, KNOWN, QUESTIONS
+from conformance.faults.signals import Signals
 from conformance.faults.watch import Line, Log, Owners, moved, parse, shortened, told
 from conformance.faults.wire import Wire
 
@@ -100,6 +103,31 @@ def test_each_utterance_is_in_the_transcript_explained_or_lost():
     assert judge(None, calls, 100.0).lost == [table_, table_, park]
 
 
+def test_words_are_found_in_entries_that_follow_one_another_and_by_their_letters():
+    table_, park = QUESTIONS[1], QUESTIONS[2]
+    split = record(("I would like a table", 1.0), ("for two people.", 3.2))
+    assert judge(split, [said(table_, 1)], 0.0).there == 1
+    # A recogniser of damaged sound writes other words of the same letters.
+    assert judge(record(("Where can I part of my? power?", 1.0)), [said(park, 1)], 0.0).there == 1
+    assert judge(record(("Where? my part my car.", 1.0)), [said(park, 1)], 0.0).there == 1
+    # But no other question stands for it, and an entry stands for one thing that was said.
+    for text in (*QUESTIONS[:2], "Wait. my part might are."):
+        assert judge(record((text, 1.0)), [said(park, 1)], 0.0).lost == [park]
+    twice = [said(park, 1), said(park, 5)]
+    assert judge(record(("Where can I part my car?", 5.0)), twice, 0.0).lost == [park]
+    for text, other in itertools.combinations(QUESTIONS, 2):
+        assert likeness(text, other) < 0.4
+
+
+def test_where_the_sound_is_damaged_an_entry_of_that_time_is_all_there_can_be():
+    park = QUESTIONS[2]
+    strange = record(("Wait. my part might are.", 1.0), ("Well.", 30.0))
+    kept = judge(strange, [said(park, 1)], 0.0, damaged=True)
+    assert (kept.lost, kept.explained) == ([], ["understood as “Wait. my part might are.”"])
+    # Of one entry, one; and none of another time.
+    assert judge(strange, [said(park, 1), said(park, 6)], 0.0, damaged=True).lost == [park]
+
+
 def test_a_ledger_that_does_not_sum_and_a_recording_that_does_not_play(tmp_path):
     broken = record((QUESTIONS[0], 1.0))
     broken["transcript"][-1]["latency"]["total_us"] = 6
@@ -167,6 +195,13 @@ def test_the_caller_is_told_of_in_words():
     )
 
 
+def test_a_caller_whom_the_machine_was_too_slow_for_is_known_by_it():
+    story = Story(said=[said(QUESTIONS[0], 1), said(QUESTIONS[1], 5)])
+    story.said[0].length, story.said[1].length = 2.0, 1.0
+    assert story.slowness == 2.0
+    assert Story().slowness == 1.0
+
+
 # -- what is kept of the table
 
 
@@ -204,6 +239,31 @@ def test_rows_are_kept_in_the_place_of_older_ones(tmp_path):
     text = page(kept)
     assert "in 1 of them nothing was lost" in text
     assert "i\\|. **Wrong: it broke**" in text
+
+
+async def test_heavy_rows_run_alone_or_nearly_and_a_slow_one_once_more():
+    running: set[str] = set()
+    most: list[int] = []
+    tried: list[str] = []
+
+    def row(name: str, weight: int) -> Row:
+        async def work(_lab: Lab) -> Finding:
+            running.add(name)
+            tried.append(name)
+            most.append(len(running))
+            await asyncio.sleep(0.01)
+            running.remove(name)
+            slow = name == "heavy" and tried.count(name) == 1
+            return Finding("a", "b", "c", [], {"slow": slow})
+
+        return Row("group", name, "then", work, weight=weight)
+
+    rows = [row("heavy", 4), row("one", 1), row("other", 1), row("third", 3)]
+    lab, told_ = Lab(None, Log(), Owners()), []  # type: ignore[arg-type]
+    await table.run_all(rows, lab, lambda row, _: told_.append(row.fault), at_once=4)
+    assert max(most) == 2
+    assert tried == ["heavy", "one", "other", "third", "heavy"]
+    assert sorted(told_) == ["heavy", "one", "other", "third"]
 
 
 async def test_a_row_that_breaks_is_wrong_and_so_is_a_task_that_is_left():
@@ -260,6 +320,57 @@ async def test_a_wire_carries_holds_back_and_refuses():
         writer.write(b"three")
         assert await reader.read(5) == b"three"
         writer.close()
+
+
+# -- the network between two telephones
+
+
+async def test_it_stands_for_both_sides_and_loses_what_it_is_told():
+    came: dict[str, list[bytes]] = {"there": [], "here": [], "media": []}
+    loop = asyncio.get_running_loop()
+
+    async def socket(name: str):
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: Side(lambda data, _: came[name].append(data)), local_addr=("127.0.0.1", 0)
+        )
+        return transport, transport.get_extra_info("sockname")[1]
+
+    async def until(name: str, count: int = 1) -> bytes:
+        async with asyncio.timeout(20):
+            while len(came[name]) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        return came[name][-1]
+
+    (there, port), (here, mine), (media, place) = [await socket(n) for n in came]
+    air = Signals()
+    await air.open()
+    air.aim(("127.0.0.1", port))
+    near = ("127.0.0.1", air.port)
+    try:
+        body = f"v=0\r\nm=audio {place} RTP/AVP 9 0 101\r\n"
+        invite = f"INVITE sip:1@127.0.0.1:{air.port} SIP/2.0\r\nContact: <sip:127.0.0.1:{mine}>"
+        here.sendto(f"{invite}\r\nCSeq: 1 INVITE\r\n\r\n{body}".encode(), near)
+        got = (await until("there")).decode()
+        assert f"sip:1@127.0.0.1:{port} " in got
+        assert str(mine) not in got
+        # Media for whoever offered come through it, too.
+        far = int(got.partition("m=audio ")[2].split()[0])
+        assert far != place
+        there.sendto(b"sound", ("127.0.0.1", far))
+        assert await until("media") == b"sound"
+        air.lose("in", "BYE", 1)
+        air.spoil = True
+        for text in ("BYE", "INVITE"):
+            here.sendto(f"{text} sip:x SIP/2.0\r\nCSeq: 2 {text}\r\n\r\n{body}".encode(), near)
+        got = (await until("there", 2)).decode()
+        assert got.startswith("INVITE")
+        assert got.endswith("RTP/AVP 3 3 117\r\n")
+        assert len(got.partition("\r\n\r\n")[2]) == len(body)
+    finally:
+        air.close()
+        for each in (there, here, media):
+            each.close()
+        await asyncio.sleep(0)
 
 
 # -- a row, with one question instead of three

@@ -18,7 +18,7 @@ from conformance.faults.script import GREETING, profile
 from conformance.faults.wire import Wire
 from conformance.frame import BASES, MODELS
 from vivavoce.agent import Agent, Call
-from vivavoce.cli.phone import Desk as PhoneDesk
+from vivavoce.cli.logbook import Logbook
 from vivavoce.phone import Phone
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.http import Endpoint, Timeouts
@@ -34,6 +34,7 @@ from vivavoce.web.server import CallServer
 from vivavoce.web.store import Store
 from vivavoce.web.store_files import FileRecordings
 from vivavoce.web.store_sqlite import SqliteDatabase
+from vivavoce.web.tokens import Signer
 from vivavoce.web.turn import IceServers
 
 Faults = dict[str, list[dict[str, Any]]]
@@ -122,6 +123,12 @@ class House:
         return self.server.url
 
     @property
+    def scrape_key(self) -> str:
+        """What lets a scraper in; "" where nobody asks."""
+        secret = self.plan.exposure.secret
+        return Signer(secret).scrape_key if secret else ""
+
+    @property
     def calls(self) -> list[Call[Any]]:
         """Calls that go on."""
         live = self.server.desk.calls.values()
@@ -204,11 +211,11 @@ class House:
 
     async def _pick_up(self, given: dict[str, Any], stack: contextlib.AsyncExitStack) -> None:
         """Have a telephone, as `vivavoce phone` has it, whose calls go where the others go."""
-        desk = PhoneDesk(Console(quiet=True), {}, None, as_json=False, records=self.store)
-        stack.push_async_callback(desk.close)
+        book = Logbook(Console(quiet=True), {}, None, as_json=False, records=self.store)
+        stack.push_async_callback(book.close)
         self.telephone = Phone(
-            [self.plan.agent()], self.models, observer=self.observer, recordings=desk.recordings,
-            began=desk.began, ended=desk.ended, **given,
+            [self.plan.agent()], self.models, observer=self.observer, recordings=book.recordings,
+            began=book.began, ended=book.ended, **given,
         )  # fmt: skip
         await stack.enter_async_context(self.telephone)
 

@@ -7,9 +7,11 @@ import contextlib
 import dataclasses
 import random
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
@@ -21,8 +23,10 @@ from conformance.faults.house import House, Plan
 from conformance.faults.providers import row
 from conformance.faults.row import WHEN, Act, Finding, Lab, Row, Scene, hold
 from conformance.faults.wire import Wire
-from tests.web.calls import Browser
+from tests.web.calls import Browser, get
+from tests.web.test_turn import SECRET, behind, coturn
 from vivavoce.pipelines.audio.convert import Int16
+from vivavoce.web.turn import IceServers
 
 SOCKET, BROWSER = "a caller's socket", "a browser's connection"
 
@@ -147,12 +151,18 @@ async def _wired(lab: Lab, name: str, act: Callable[[Wire], Act]) -> Finding:
 
 
 class WiredCaller(SocketCaller):
-    """Calls over a wire, and comes back when its line is lost, as the page does."""
+    """Calls over a wire, and comes back when its line is lost, as the page does.
 
-    def __init__(self, house: House, wire: Wire) -> None:
+    Args:
+        house: The server.
+        wire: What is between.
+        token: Lets the caller in; "" where nobody asks.
+    """
+
+    def __init__(self, house: House, wire: Wire, token: str = "") -> None:
         super().__init__("", resume=True)
         self._house, self._wire = house, wire
-        self.patience = 12.0
+        self.patience, self.token = 12.0, token
 
     async def __aenter__(self) -> Self:
         self._wire.aim(self._house.url)
@@ -259,6 +269,11 @@ class BrowserCaller(Caller):
         self._taken = 0
 
     async def __aenter__(self) -> Self:
+        await self._connect()
+        self._task = asyncio.create_task(self._listen(), name="browser listens")
+        return self
+
+    async def _connect(self) -> None:
         browser = self.browser
         await browser.pc.setLocalDescription(await browser.pc.createOffer())
         sdp = re.sub(
@@ -277,8 +292,6 @@ class BrowserCaller(Caller):
         line = f"a=candidate:1 1 udp 2130706431 {address} {self.air.port} typ host\r\n"
         text = re.sub(r"(a=candidate:[^\r\n]*\r\n)+", line, browser.answer["sdp"])
         await browser.pc.setRemoteDescription(RTCSessionDescription(text, "answer"))
-        self._task = asyncio.create_task(self._listen(), name="browser listens")
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
@@ -318,6 +331,19 @@ class BrowserCaller(Caller):
                 self.over.set()
 
 
+class RelayedCaller(BrowserCaller):
+    """Calls over WebRTC through a TURN server, and reaches nothing but that."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(house, Air())
+
+    async def _connect(self) -> None:
+        given = (await get(f"{self.browser.url}/api/ice"))[1]["iceServers"]
+        self.browser = behind(given, self.browser.url)
+        async with asyncio.timeout(30):
+            await self.browser.call()
+
+
 def _browsers() -> Iterator[Row]:
     def badly(fault: str, **how: Any) -> Row:
         async def strike(scene: Scene) -> None:
@@ -337,6 +363,11 @@ def _browsers() -> Iterator[Row]:
     yield badly("every fifth packet comes behind the next", swap=0.2)
     yield badly("every third packet comes twice", double=0.33)
     yield badly("packets of more than 600 bytes vanish", longest=600)
+    yield _aired(
+        "packets of more than 1,200 bytes vanish (path MTU)",
+        Act(nothing, at="start"),
+        longest=1_200,
+    )
 
     def down(seconds: float, *, ends: bool) -> Act:
         async def strike(scene: Scene) -> None:
@@ -371,12 +402,42 @@ def _browsers() -> Iterator[Row]:
     ended = Act(stop_track, at="after 2", own=True, unanswered=(3,))
     yield _aired("its microphone's track ends", ended)
 
+    yield _relayed("its TURN server is gone", lost_too=True)
+    yield _relayed("its TURN server is gone, and it restarts ICE without it", lost_too=False)
 
-def _aired(fault: str, act: Act) -> Row:
+
+def _relayed(fault: str, *, lost_too: bool) -> Row:
+    """Return a row in which a TURN server ends; the page finds another way, or does not."""
+
+    async def run(lab: Lab) -> Finding:
+        async with contextlib.AsyncExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="vv-turn-"))
+            server = await stack.enter_async_context(contextlib.AsyncExitStack())
+            turn = await server.enter_async_context(coturn(Path(folder)))
+
+            async def strike(scene: Scene) -> None:
+                await server.aclose()
+                if not lost_too:
+                    await asyncio.sleep(1.0)
+                    await scene.caller.browser.restart_ice()
+                    scene.mark("lift")
+
+            act = Act(
+                strike, at="after 2", own=lost_too, unanswered=(3,) if lost_too else (),
+                reaches=RelayedCaller,
+            )  # fmt: skip
+            plan = Plan(servers=IceServers((turn,), secret=SECRET))
+            return await hold(lab, f"{BROWSER}: {fault}", act, plan)
+
+    return Row(BROWSER, fault, WHEN["after 2"], run, weight=4, needs="turnserver")
+
+
+def _aired(fault: str, act: Act, *, longest: int = 1 << 16) -> Row:
     name = f"{BROWSER}: {fault}"
 
     async def run(lab: Lab) -> Finding:
         air = Air()
+        air.longest = longest
 
         def reaches(house: House) -> Caller:
             return BrowserCaller(house, air)

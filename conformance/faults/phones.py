@@ -171,7 +171,10 @@ def _row(
                 given["exposure"] = Exposure(**{**exposure, **given.get("exposure", {})})
                 return given
 
-            acted = dataclasses.replace(act, reaches=reaches, next=reaches)
+            async def leave(_scene: Scene) -> None:
+                air.found()
+
+            acted = dataclasses.replace(act, reaches=reaches, next=reaches, leave=leave)
             try:
                 async with contextlib.AsyncExitStack() as stack:
                     if around is not None:
@@ -194,14 +197,14 @@ def _signalling() -> Iterator[Row]:
     async def no_bye(scene: Scene) -> None:
         scene.caller.air.lose("in", "BYE", 1_000)
 
-    bye = Act(no_bye, at="end", leave=found)
+    bye = Act(no_bye, at="end")
     yield _row("its BYE never arrives", bye)
 
     async def server_hangs_up(scene: Scene) -> None:
         scene.caller.air.lose("out", "BYE", 1_000)
         theirs(scene).hang_up("the agent ended it")
 
-    unheard = Act(server_hangs_up, at="end", leave=found)
+    unheard = Act(server_hangs_up, at="end")
     yield _row("the agent hangs up, and its BYE never arrives", unheard)
 
     async def held(scene: Scene) -> None:
@@ -277,7 +280,7 @@ def _media() -> Iterator[Row]:
     async def moves(scene: Scene) -> None:
         await scene.caller.air.rebind()
 
-    yield _row("its media come from another port (NAT rebinding)", Act(moves))
+    yield _row("its media come from another port (NAT rebinding)", Act(moves, damaged=True))
 
     async def bad(scene: Scene) -> None:
         scene.caller.air.loss = 0.1

@@ -53,6 +53,8 @@ FAKETIME = "libfaketime.so.1"
 STARTING = 60.0
 """Seconds that a server may take to start, on a machine that is busy."""
 COMMAND = (sys.executable, "-W", "ignore", "-m", "vivavoce.cli.main")
+SPARE = 8 << 20
+"""Bytes of address space that a server is left where memory is short."""
 LEVELS = {"error": 40, "warning": 30, "info": 20, "critical": 50}
 
 
@@ -370,6 +372,22 @@ def _short(row: Callable[..., Row]) -> Iterator[Row]:
 
     yield row("no file can grow: the disk is full", Deed(full, lift=room))
 
+    memory = resource.RLIMIT_AS
+
+    async def no_memory(stage: Stage) -> None:
+        status = Path(f"/proc/{stage.child.pid}/status").read_text()  # noqa: ASYNC240
+        taken = next(int(line.split()[1]) for line in status.splitlines() if "VmSize" in line)
+        hard = resource.prlimit(stage.child.pid, memory)[1]
+        resource.prlimit(stage.child.pid, memory, (taken * 1024 + SPARE, hard))
+        stage.task = asyncio.create_task(_crowd(stage.child.url), name="crowd")
+
+    async def memory_again(stage: Stage) -> None:
+        hard = resource.prlimit(stage.child.pid, memory)[1]
+        resource.prlimit(stage.child.pid, memory, (hard, hard))
+
+    fault = f"it may take {SPARE >> 20} MiB more, and eight others call"
+    yield row(fault, Deed(no_memory, lift=memory_again))
+
     async def hog(stage: Stage) -> None:
         async def busy() -> None:
             words = (sys.executable, "-c", "while True: pass")
@@ -385,6 +403,19 @@ def _short(row: Callable[..., Row]) -> Iterator[Row]:
         stage.task = asyncio.create_task(busy(), name="hogs")
 
     yield row("three processes beside it take all CPU for 8 s", Deed(hog), alone=True)
+
+
+async def _crowd(url: str) -> None:
+    """Call eight times at once, and hang up after some seconds; what becomes of them is theirs."""
+
+    async def one() -> None:
+        with contextlib.suppress(Exception):
+            async with SocketCaller(url):
+                await asyncio.sleep(6)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(one())
 
 
 def _clocks(row: Callable[..., Row]) -> Iterator[Row]:

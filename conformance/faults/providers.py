@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from conformance.faults.certificates import Authority
-from conformance.faults.house import Faults, Plan
+from conformance.faults.house import Faults, Plan, make_agent
 from conformance.faults.row import WHEN, Act, Lab, Row, Scene, hold, provider
+from vivavoce.agent import Limits
 
 HEARING, THINKING, SPEAKING = "live transcription", "thinking", "speech"
 NAMES = {"hear": HEARING, "think": THINKING, "speak": SPEAKING}
@@ -100,6 +101,9 @@ def _thinking() -> Iterator[Row]:
     yield row(THINKING, "a proxy's web page with status 200", one("think", kind="page"))
     yield row(THINKING, "an empty answer", one("think", kind="empty"))
     yield row(THINKING, "an answer without end", one("think", kind="endless", after=3))
+    bounded = Plan(agent=partial(make_agent, limits=Limits(reply=100)))
+    cut = one("think", kind="endless", after=3)
+    yield row(THINKING, "an answer without end, with Limits(reply=100)", cut, bounded)
     yield row(THINKING, "an event of 8 MiB", one("think", kind="huge", after=1))
     yield row(THINKING, "a byte every 40 ms", one("think", kind="trickle", ms=40, after=1))
     vllm = Plan(dialects={"think": "vllm"})

@@ -78,8 +78,9 @@ class Signals:
         self._losing[way, kind] = times
 
     def found(self) -> None:
-        """Lose no more."""
+        """Lose and spoil no more."""
         self._losing.clear()
+        self.hears, self.spoil, self.loss = True, False, 0.0
 
     async def rebind(self) -> None:
         """Send media from another port from now on, as behind a router that forgot its binding."""

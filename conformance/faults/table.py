@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.faults import around, lines, phones, process, providers
+from conformance.faults import around, lines, phones, process, providers, tokens
 from conformance.faults.row import ROW, Finding, Lab, Row
 
 RESULTS = Path(__file__).parent.parent / "results" / "faults.json"
@@ -26,7 +26,8 @@ Told = Callable[[Row, Finding], None]
 
 def all_rows() -> list[Row]:
     """Return the rows, in the order of the page."""
-    return [*providers.rows(), *around.rows(), *lines.rows(), *phones.rows(), *process.rows()]
+    groups = (providers, around, tokens, lines, phones, process)
+    return [row for each in groups for row in each.rows()]
 
 
 def chosen(pattern: str = "") -> list[Row]:
