@@ -22,6 +22,7 @@ import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtcrtpreceiver import RTCRtpReceiver
 
+from benchmarks.capacity.window import Turn
 from vivavoce.phone.media.codec import Opus
 from vivavoce.pipelines.benching.callers import TurnCaller
 from vivavoce.pipelines.benching.clip import Clip
@@ -43,11 +44,12 @@ class RefusedError(Exception):
 
     Attributes:
         status: HTTP's.
+        again: Its `Retry-After`; "" where it has none.
     """
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, again: str) -> None:
         super().__init__(f"{status}: {text[:200]}")
-        self.status = status
+        self.status, self.again = status, again
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +89,6 @@ def _plain(block: Any) -> bytes:
     return bytes(block.astype("<i2").tobytes())
 
 
-@dataclass(slots=True)
-class Turn:
-    """A turn that is over.
-
-    Attributes:
-        take: What was heard.
-        caller: Who spoke.
-        ended: When (s, the loop's clock).
-    """
-
-    take: Listening
-    caller: TurnCaller
-    ended: float
-
-
 class Wire(Protocol):
     """A connection to a server."""
 
@@ -119,13 +106,11 @@ class Talker:
     Attributes:
         words: What it says in each turn.
         turns: The turns that are over.
-        late: The most that a block was sent too late since it was last asked (s).
         gone: Why the connection ended; "" while it stands.
     """
 
     words: Words
     turns: list[Turn] = field(default_factory=list)
-    late: float = 0.0
     gone: str = ""
 
     def __post_init__(self) -> None:
@@ -164,11 +149,12 @@ class Talker:
 
     def _tick(self) -> None:
         now = self._loop.time()
-        self.late = max(self.late, now - self._began - (self._number + 1) * SECONDS)
+        take, due = self._take, self._began + (self._number + 1) * SECONDS
+        take.late = max(take.late, now - due)
         wire = self._wire
         assert wire is not None
-        if self._caller.block(self._number, self._take) is None:
-            self.turns.append(Turn(self._take, self._caller, now))
+        if self._caller.block(self._number, take) is None:
+            self.turns.append(Turn(take, self._caller, now))
             # On the same clock, so that no block is sent too soon or too late.
             self._begin(self._began + self._number * SECONDS)
         wire.send(self.words.payload(self._number))
@@ -196,7 +182,8 @@ class Socket:
             async with asyncio.timeout(PATIENCE):
                 socket = await http.ws_connect(address, compress=0)
         except aiohttp.WSServerHandshakeError as error:
-            raise RefusedError(error.status, error.message) from error
+            again = error.headers.get("Retry-After", "") if error.headers else ""
+            raise RefusedError(error.status, error.message, again) from error
         talker.start(cls(socket, talker))
 
     def send(self, payload: bytes) -> None:
@@ -356,7 +343,8 @@ async def _offer(http: aiohttp.ClientSession, url: str, sdp: str) -> str:
         http.post(f"{url}/api/offer", json={"sdp": sdp, "type": "offer"}) as response,
     ):
         if response.status != 200:
-            raise RefusedError(response.status, await response.text())
+            again = response.headers.get("Retry-After", "")
+            raise RefusedError(response.status, await response.text(), again)
         return str((await response.json())["sdp"])
 
 

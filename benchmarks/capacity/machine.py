@@ -1,4 +1,4 @@
-"""Who runs on which core, and what a process has used."""
+"""Who runs on which core: a server with a core for itself, and what else that core does."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import json
 import os
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
-from benchmarks.latency.engine import READY, ROOT, STOP, EngineError
+from benchmarks.measured import READY, ROOT, STOP, Measured
+from vivavoce.pipelines.benching.process import ChildError
 
 _USABLE = sorted(os.sched_getaffinity(0))
 CORES = _USABLE[-1:]
@@ -22,16 +23,47 @@ OTHERS = _USABLE[:-1] or _USABLE
 """Where callers and model servers do."""
 
 
-def pin(pid: int, cores: Sequence[int]) -> None:
+def pin(process: Measured, cores: Sequence[int]) -> None:
     """Let a process, its threads and its children run on these cores alone."""
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    for process in family:
-        for thread in process.threads():
+    for one in process.family():
+        for thread in one.threads():
             with contextlib.suppress(ProcessLookupError):
                 os.sched_setaffinity(thread.id, cores)
 
 
-class Server:
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What the engine's core has done since the machine began (s).
+
+    Attributes:
+        busy: For any process.
+        stolen: Given to other guests by the machine's host.
+    """
+
+    busy: float
+    stolen: float
+
+    @classmethod
+    def read(cls) -> Clocks:
+        """Read them; the system counts in hundredths of a second."""
+        times = psutil.cpu_times(percpu=True)[CORES[0]]
+        stolen = float(getattr(times, "steal", 0.0))
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        return cls(float(sum(times[:8]) - idle - stolen), stolen)
+
+    def shares(self, later: Clocks, seconds: float, engine: float) -> tuple[float, float]:
+        """Return what others and what the host took of the core until later (0-1).
+
+        Args:
+            later: What was read then.
+            seconds: How long that is.
+            engine: CPU time of the engine's meanwhile (s).
+        """
+        others = max(0.0, later.busy - self.busy - engine) / seconds
+        return round(others, 3), round((later.stolen - self.stolen) / seconds, 3)
+
+
+class Server(Measured):
     """A server's process, which has a core for itself.
 
     Attributes:
@@ -40,92 +72,37 @@ class Server:
     """
 
     def __init__(self, name: str, python: Path | str, module: str, options: dict[str, Any]) -> None:
-        self.name = name
+        super().__init__(
+            [str(python), "-m", module, json.dumps(options)],
+            name=name,
+            folder=ROOT,
+            env={"PYTHONUNBUFFERED": "1"},
+            # From the beginning: what it measures its room by is how many cores it may use.
+            cores=CORES,
+            stop=STOP,
+        )
         self.ready: dict[str, Any] = {}
-        self._command = [str(python), "-m", module, json.dumps(options)]
-        self._process: asyncio.subprocess.Process | None = None
-        self._log: deque[str] = deque(maxlen=60)
-        self._reading: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
         """Where it is."""
         return f"http://127.0.0.1:{self.ready['port']}"
 
-    @property
-    def log(self) -> str:
-        """The last lines it wrote to stderr."""
-        return "\n".join(self._log)
-
     async def start(self) -> None:
         """Start it and wait until it takes calls.
 
         Raises:
-            EngineError: It ends or is not ready in time; nothing is left running.
+            ChildError: It ends or is not ready in time; nothing is left running.
         """
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            # From the beginning: what it measures its room by is how many cores it may use.
-            preexec_fn=lambda: os.sched_setaffinity(0, CORES),
-        )
-        self._reading = asyncio.create_task(self._read(), name=f"log of {self.name}")
-        assert self._process.stdout is not None
+        await self.spawn()
         try:
             async with asyncio.timeout(READY):
-                line = await self._process.stdout.readline()
+                line = await self.stdout.readline()
             self.ready = json.loads(line)
         except (TimeoutError, ValueError) as error:
+            await asyncio.sleep(0)  # its last words
             await self.close()
-            raise EngineError(f"{self.name}: it was not ready\n{self.log}") from error
+            raise ChildError(f"{self.name}: it was not ready\n{self.log}") from error
         except BaseException:
             await self.close()
             raise
-
-    async def _read(self) -> None:
-        assert self._process is not None
-        assert self._process.stderr is not None
-        while line := await self._process.stderr.readline():
-            self._log.append(line.decode(errors="replace").rstrip()[:400])
-
-    @property
-    def pid(self) -> int:
-        """Its process's number.
-
-        Raises:
-            EngineError: It does not run.
-        """
-        if self._process is None or self._process.returncode is not None:
-            raise EngineError(f"{self.name}: it ended\n{self.log}")
-        return self._process.pid
-
-    def cpu(self) -> float:
-        """Return the CPU time that it has used (s)."""
-        return float(sum(psutil.Process(self.pid).cpu_times()[:2]))
-
-    def memory(self) -> float:
-        """Return the memory that it holds (MB)."""
-        return float(psutil.Process(self.pid).memory_info().rss) / 1e6
-
-    async def close(self) -> None:
-        """End it: orderly, and by force after 15 s. Idempotent."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            process.stdin.close()
-        try:
-            async with asyncio.timeout(STOP):
-                await process.wait()
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)

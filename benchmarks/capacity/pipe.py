@@ -3,155 +3,167 @@
 from __future__ import annotations
 
 import asyncio
-import gc
+import itertools
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from rich.console import Console
+import psutil  # type: ignore[import-untyped]
 
-from benchmarks.capacity.crowd import judged
-from benchmarks.capacity.knee import TIRED, over, summary
+from benchmarks.capacity.climb import BRIEF_MS, CHAR_MS, SCRIPTED, TURN, Ramp
+from benchmarks.capacity.crowd import Crowd
 from benchmarks.capacity.machine import CORES, pin
+from benchmarks.capacity.window import Turn
 from benchmarks.latency import roster
 from benchmarks.latency.backend import REPLY, Backend
-from benchmarks.latency.engine import Engine, EngineError
+from benchmarks.latency.engine import Engine
 from benchmarks.latency.roster import Entry
 from vivavoce.pipelines.benching.callers import TurnCaller
 from vivavoce.pipelines.benching.clip import Clip
-from vivavoce.pipelines.benching.listening import lateness
-from vivavoce.pipelines.benching.take import Take, answer
+from vivavoce.pipelines.benching.process import ChildError
 from vivavoce.sandbox.launch import Sandbox
 
-TURN = 9.0
-"""Seconds of a turn and its answer, about: calls begin evenly over that, for people do not speak in
-chorus."""
-CHAR_MS = 25.0
-"""A character of a reply: an answer of four seconds, so that much is spoken at once."""
-FEWEST = 4
-"""Turns that are judged at least: with one call there are more of it."""
 AT_ONCE = 3
 """Processes that start at the same time."""
+HELD = 0.6e9
+"""Bytes that a process of a peer's may take, where each call has one."""
 
 
-@asynccontextmanager
-async def engine(
-    entry: Entry, cache: Path, sandbox: Sandbox, backend: Backend, calls: int, *, split: bool
-) -> AsyncGenerator[list[tuple[Engine, int]]]:
-    """Start an engine's calls; give for each the process that has it, and its number there.
+class Piped(Crowd):
+    """People who talk through pipes. Use it as an async context manager.
 
     Args:
+        seats: For each call the process that has it, and its number there.
+        clip: What they say.
+    """
+
+    def __init__(self, seats: Sequence[tuple[Engine, int]], clip: Clip) -> None:
+        super().__init__(list({id(one): one for one, _ in seats}.values()))
+        self._seats, self._clip = seats, clip
+        self._over: list[Turn] = []
+        self._gone: list[str] = []
+        self._talking: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._talking = [
+            asyncio.create_task(self._talk(number), name="caller")
+            for number in range(len(self._seats))
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._talking:
+            task.cancel()
+        await asyncio.gather(*self._talking, return_exceptions=True)
+
+    @property
+    def calls(self) -> int:
+        """See `Crowd`."""
+        return len(self._seats)
+
+    @property
+    def gone(self) -> list[str]:
+        """See `Crowd`."""
+        return list(self._gone)
+
+    def turns(self, since: float) -> list[Turn]:
+        """See `Crowd`."""
+        return [turn for turn in self._over if turn.ended >= since]
+
+    async def _talk(self, number: int) -> None:
+        engine, call = self._seats[number]
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(number * TURN / len(self._seats))
+        try:
+            for turn in itertools.count():
+                caller = TurnCaller(self._clip, number * 31 + turn)
+                take = await engine.play(caller, call)
+                if turn:  # the first turn of each call warms it up
+                    self._over.append(Turn(take, caller, loop.time()))
+        except ChildError as error:
+            self._gone.append(str(error).splitlines()[0])
+
+
+@dataclass
+class Pipe(Ramp):
+    """One engine over the pipe: a new process for each number of calls.
+
+    Attributes:
         entry: Which engine.
         cache: Where peers' environments are.
-        sandbox: Its model servers.
-        backend: Its key there.
-        calls: How many.
+        clip: What callers say.
         split: A process for each call instead of one for all.
+        versions: What ran.
     """
-    pythons = await asyncio.to_thread(roster.prepare, [entry], cache)
-    shares = [1] * calls if split else [calls]
-    processes = [
-        roster.make(entry, pythons, sandbox.url, [backend.key] * share) for share in shares
-    ]
-    room = asyncio.Semaphore(AT_ONCE)
 
-    async def start(one: Engine) -> None:
-        async with room:
-            await one.start()
+    entry: Entry
+    cache: Path
+    clip: Clip
+    split: bool = False
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in processes:
-                group.create_task(start(one))
-        yield [(one, n) for one, share in zip(processes, shares, strict=True) for n in range(share)]
-    except* EngineError as failed:
-        raise failed.exceptions[0] from None
-    finally:
-        for one in processes:
-            await one.close()
+    def __post_init__(self) -> None:
+        self.name = f"{self.entry.name}{', a process each' if self.split else ''}"
+        self.about: dict[str, Any] = {"what": self.entry.what, "split": self.split}
 
+    def alone(self) -> AbstractAsyncContextManager[Crowd]:
+        """See `Ramp`."""
+        return self._crowd(1, BRIEF_MS)
 
-async def measure(
-    entry: Entry, cache: Path, clip: Clip, calls: int, turns: int, *, split: bool
-) -> dict[str, Any]:
-    """Let so many calls talk; return what their callers heard and what it cost."""
-    turns = max(turns, -(-FEWEST // calls))
-    with Sandbox() as sandbox:
-        backend = Backend.make(sandbox)
-        async with engine(entry, cache, sandbox, backend, calls, split=split) as seats:
-            script = [clip] * calls * (turns + 3)
-            await asyncio.to_thread(backend.script, script, REPLY, CHAR_MS)
-            processes = list({id(one): one for one, _ in seats}.values())
-            for one in processes:
-                pin(one.pid, CORES)
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[None]:
+        """See `Ramp`: each number of calls has its own."""
+        yield
 
-            async def talk(number: int) -> list[tuple[Take, TurnCaller]]:
-                one, call = seats[number]
-                await asyncio.sleep(number * TURN / calls)
-                takes = []
-                for turn in range(turns + 1):
-                    caller = TurnCaller(clip, number * 31 + turn)
-                    takes.append((await one.play(caller, call), caller))
-                return takes
+    def people(self, calls: int) -> AbstractAsyncContextManager[Crowd]:
+        """See `Ramp`."""
+        if self.split and calls * HELD > psutil.virtual_memory().available:
+            raise ChildError(f"{self.name}: there is no memory for {calls} processes")
+        return self._crowd(calls, CHAR_MS)
 
-            loop = asyncio.get_running_loop()
-            async with asyncio.TaskGroup() as group:
-                talking = [group.create_task(talk(number)) for number in range(calls)]
-                await asyncio.sleep(TURN)
-                cpu, began = sum(one.cpu() for one in processes), loop.time()
-                await asyncio.wait(talking, return_when=asyncio.FIRST_COMPLETED)
-                seconds = max(0.1, loop.time() - began)
-                used = (sum(one.cpu() for one in processes) - cpu) / seconds
-            # The first turn of each call warms it up.
-            takes = [take for task in talking for take in task.result()[1:]]
-            late = [each for take, _ in takes for each in lateness(take.packets)]
-            return {
-                "calls": calls,
-                "turns": len(takes),
-                **judged(late, [answer(take, caller.voiced_end) for take, caller in takes]),
-                "cpu": round(used, 4),
-                "cpu_per_call": round(used / calls, 5),
-                "memory_mb": round(sum(one.memory() for one in processes), 1),
-                "caller_late_ms": round(max(take.late for take, _ in takes) * 1000, 1),
-                "versions": processes[0].ready.get("versions", {}),
-            }
+    @asynccontextmanager
+    async def _crowd(self, calls: int, char_ms: float) -> AsyncGenerator[Crowd]:
+        with Sandbox() as sandbox:
+            backend = Backend.make(sandbox)
+            await asyncio.to_thread(backend.script, [self.clip] * SCRIPTED, REPLY, char_ms)
+            async with self._engines(sandbox, backend, calls) as seats:
+                for one in {id(one): one for one, _ in seats}.values():
+                    pin(one, CORES)
+                    self.about["versions"] = one.ready.get("versions", {})
+                async with Piped(seats, self.clip) as crowd:
+                    if char_ms == CHAR_MS:
+                        await asyncio.sleep(TURN)  # until all of them talk
+                    yield crowd
 
+    @asynccontextmanager
+    async def _engines(
+        self, sandbox: Sandbox, backend: Backend, calls: int
+    ) -> AsyncGenerator[list[tuple[Engine, int]]]:
+        """Start an engine's calls; give for each the process that has it, and its number there."""
+        pythons = await asyncio.to_thread(roster.prepare, [self.entry], self.cache)
+        shares = [1] * calls if self.split else [calls]
+        processes = [
+            roster.make(self.entry, pythons, sandbox.url, [backend.key] * share) for share in shares
+        ]
+        room = asyncio.Semaphore(AT_ONCE)
 
-async def curve(
-    entry: Entry,
-    cache: Path,
-    clip: Clip,
-    steps: Sequence[int],
-    turns: int,
-    say: Console,
-    *,
-    split: bool = False,
-) -> dict[str, Any]:
-    """Have more and more calls until it is too many."""
-    rows: list[dict[str, Any]] = []
-    name = f"{entry.name}{', a process each' if split else ''}"
-    for calls in steps:
-        gc.collect()
+        async def start(one: Engine) -> None:
+            async with room:
+                await one.start()
+
         try:
-            row = await measure(entry, cache, clip, calls, turns, split=split)
-        except EngineError as error:
-            say.print(f"[dim]{name}, {calls} calls: {str(error).splitlines()[0]}[/]")
-            break
-        rows.append(row)
-        row["over"] = over(row, rows[0])
-        say.print(line(name, row), highlight=False)
-        if row["over"] and len(rows) > 1:
-            break
-    return {"what": entry.what, "split": split, **summary(rows), "rows": rows}
-
-
-def line(name: str, row: dict[str, Any]) -> str:
-    """Return a row as a line for who waits."""
-    late = row["caller_late_ms"]
-    doubt = f" (doubtful: the callers themselves were {late} ms late)" if late > TIRED else ""
-    return (
-        f"[dim]{name}, {row['calls']} calls: {row['cpu']:.0%} of a core, p99"
-        f" {row['late_ms']['p99']} ms late, p95 {row['v2v_ms']['p95']} ms,"
-        f" {row['memory_mb']:.0f} MB {row['over']}{doubt}[/]"
-    )
+            starting = [asyncio.create_task(start(one), name="start") for one in processes]
+            try:
+                await asyncio.gather(*starting)
+            finally:
+                for task in starting:
+                    task.cancel()
+                await asyncio.gather(*starting, return_exceptions=True)
+            yield [
+                (one, number)
+                for one, share in zip(processes, shares, strict=True)
+                for number in range(share)
+            ]
+        finally:
+            await asyncio.gather(*(one.close() for one in processes), return_exceptions=True)

@@ -52,9 +52,13 @@ async def run(options: dict[str, Any]) -> None:
         smart_turn=warm_up(),
     )
     watch = Watch()
+    gate = Gate() if options["gate"] else None
 
     async def stalls(_request: web.Request) -> web.Response:
-        return web.json_response(watch.report())
+        told = watch.report()
+        if gate is not None:
+            told["gate"] = {**gate.strain.figures.to_dict(), "calls": gate.strain.calls}
+        return web.json_response(told)
 
     async def fresh(_request: web.Request) -> web.Response:
         watch.clear()
@@ -69,7 +73,6 @@ async def run(options: dict[str, Any]) -> None:
         connections=MANY * 2,
         connections_per_address=MANY * 2,
     )
-    gate = Gate() if options["gate"] else None
     async with models:
         desk = Desk([agent], models, limits=limits, gate=gate)
         routes = [web.get("/bench/stalls", stalls), web.post("/bench/stalls", fresh)]
