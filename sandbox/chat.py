@@ -19,8 +19,9 @@ from aiohttp import web
 
 from vivavoce.sandbox import brain
 from vivavoce.sandbox.catalog import accepts
+from vivavoce.sandbox.fault import Fault
 from vivavoce.sandbox.manners import MANNERS, Manner
-from vivavoce.sandbox.profile import Fault, Profile
+from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.voice_in import VoiceIn
 from vivavoce.sandbox.wire import (
     Ended,

@@ -14,7 +14,8 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
-from vivavoce.sandbox.profile import Fault, Profile
+from vivavoce.sandbox.fault import Fault
+from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.wire import HUGE, dumps, reset
 
 MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)

@@ -17,7 +17,8 @@ import numpy as np
 from vivavoce.sandbox.context import Context
 from vivavoce.sandbox.hearing import Decode, Hearing
 from vivavoce.sandbox.pcm import HEARING_RATE, Intake, Samples
-from vivavoce.sandbox.profile import Profile, Words
+from vivavoce.sandbox.profile import Profile
+from vivavoce.sandbox.script import Words
 from vivavoce.sandbox.segment import SETTLED, SHORTEST, WINDOW, Commitment, Segment, Segmenter
 from vivavoce.sandbox.turns import Event, Settings, Turns, stands
 

@@ -36,8 +36,9 @@ from vivavoce.sandbox import (
     voices,
     voxtral_com,
 )
+from vivavoce.sandbox.given import ProfileError
 from vivavoce.sandbox.hearing import Hearing
-from vivavoce.sandbox.profile import Profile, ProfileError
+from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.speaking import Speaking
 from vivavoce.sandbox.voice_in import VoiceIn
 from vivavoce.sandbox.wire import Ended, Handler, Problem, invalid, problem, read_json

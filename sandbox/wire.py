@@ -12,7 +12,8 @@ from typing import Any
 
 from aiohttp import web
 
-from vivavoce.sandbox.profile import Fault, Profile, Stage
+from vivavoce.sandbox.fault import Fault, Stage
+from vivavoce.sandbox.profile import Profile
 
 Handler = Callable[[web.Request, Profile], Awaitable[web.StreamResponse]]
 """Answers a request to a dialect."""

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from vivavoce.sandbox.profile import FAULTS, STAGES, Profile, ProfileError, answer_of
+from vivavoce.sandbox.fault import STAGES
+from vivavoce.sandbox.given import ProfileError
+from vivavoce.sandbox.profile import Profile
 
 
 def test_an_empty_profile_changes_nothing():
@@ -43,28 +45,6 @@ def test_a_wrong_profile_says_what_is_wrong(given, why):
         Profile.parse("k", given)
 
 
-def test_every_kind_of_fault_is_taken_for_its_stages():
-    for kind, stages in FAULTS.items():
-        for stage in STAGES:
-            given = {"faults": {stage: [{"kind": kind}]}}
-            if stage in stages:
-                assert Profile.parse("k", given).fault(stage, 7, kind)
-            else:
-                with pytest.raises(ProfileError):
-                    Profile.parse("k", given)
-
-
-def test_a_fault_strikes_where_it_is_told_to():
-    profile = Profile.parse("k", {"faults": {"hear": [{"kind": "lost_done", "on": [2, 4]}]}})
-    assert [bool(profile.fault("hear", n, "lost_done")) for n in range(1, 6)] == [
-        False,
-        True,
-        False,
-        True,
-        False,
-    ]
-
-
 def test_jitter_is_random_and_bounded_and_the_same_every_time():
     given = {"latency": {"jitter_ms": 200}}
     one, other = Profile.parse("a", given), Profile.parse("b", given)
@@ -79,14 +59,6 @@ def test_scripts_run_out():
     profile = Profile.parse("k", {"script": {"hear": ["one"], "think": ["hello"]}})
     assert [profile.next_heard(), profile.next_heard()] == ["one", ""]
     assert [profile.next_thought(), profile.next_thought()] == [("hello", []), None]
-
-
-def test_shapes_of_a_scripted_answer():
-    call = {"name": "f", "arguments": {"x": 1}}
-    assert answer_of("hi") == ("hi", [])
-    assert answer_of(call) == ("", [("f", {"x": 1})])
-    assert answer_of([call, {"name": "g"}]) == ("", [("f", {"x": 1}), ("g", {})])
-    assert answer_of({"content": "hi", "tool_calls": [call]}) == ("hi", [("f", {"x": 1})])
 
 
 def test_long_fields_are_kept_as_their_length():

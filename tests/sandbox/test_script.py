@@ -6,9 +6,11 @@ import pytest
 
 from vivavoce.sandbox import pcm
 from vivavoce.sandbox.ear import ScriptedEar
+from vivavoce.sandbox.given import ProfileError
 from vivavoce.sandbox.launch import SandboxError
 from vivavoce.sandbox.pcm import HEARING_RATE, Intake
-from vivavoce.sandbox.profile import Profile, ProfileError
+from vivavoce.sandbox.profile import Profile
+from vivavoce.sandbox.script import answer_of
 
 TIMED = [["so", 0.2], ["tell", 0.5], ["me", 0.6], ["please", 1.4]]
 
@@ -157,3 +159,11 @@ async def test_one_speaker_is_scripted_word_by_word_while_the_engine_hears_anoth
     await french.feed(pcm.tone(0.4, 24_000), 24_000)
     assert (await french.flush()).text == "je voudrais une table."
     assert "would like a table" in (await english.flush()).text.lower()
+
+
+def test_shapes_of_a_scripted_answer():
+    call = {"name": "f", "arguments": {"x": 1}}
+    assert answer_of("hi") == ("hi", [])
+    assert answer_of(call) == ("", [("f", {"x": 1})])
+    assert answer_of([call, {"name": "g"}]) == ("", [("f", {"x": 1}), ("g", {})])
+    assert answer_of({"content": "hi", "tool_calls": [call]}) == ("hi", [("f", {"x": 1})])

@@ -15,7 +15,8 @@ from mistralai.extra.exceptions import RealtimeTranscriptionWSError
 from tests.sandbox.conftest import Ears
 from vivavoce.sandbox import pcm
 from vivavoce.sandbox.fields import Fields, Refused
-from vivavoce.sandbox.profile import Profile, ProfileError
+from vivavoce.sandbox.given import ProfileError
+from vivavoce.sandbox.profile import Profile
 from vivavoce.sandbox.segment import SHORTEST
 from vivavoce.sandbox.turns import Settings, Turns, TurnsError, stands
 
