@@ -68,6 +68,7 @@ class Transfer:
         joined: From when they could hear each other.
         ended: Until when.
         briefing: What was said with them before, as a transcript.
+        recorded: Whether what they said with the caller is in the call's recording.
     """
 
     to: str
@@ -78,6 +79,7 @@ class Transfer:
     joined: float | None = None
     ended: float | None = None
     briefing: list[dict[str, Any]] | None = None
+    recorded: bool = False
 
     @property
     def over(self) -> bool:
@@ -114,4 +116,6 @@ class Transfer:
                 row[name] = round(moment, 3)
         if self.briefing is not None:
             row["briefing"] = self.briefing
+        if self.recorded:
+            row["recorded"] = True
         return row

@@ -52,6 +52,7 @@ def make_phone(
         recordings=book.recordings,
         disclosure=setup.disclosure,
         consent=setup.consent,
+        record_joined=setup.record_joined,
         gate=gate,
         observer=observer,
         entrances=setup.entrances,

@@ -33,7 +33,7 @@ _SECTIONS = {
     "phone", "trunk", "policy", "phones", "retries", "campaign", "audiosocket", "chan_websocket",
     "records", "metrics",
 }  # fmt: skip
-_MANNERS = ("disclosure", "consent")
+_MANNERS = ("disclosure", "consent", "record_joined")
 _PATHS = ("tls_certificate", "tls_authorities")
 _EXPOSURE = {
     "listen", "public", "realm", "max_calls", "codecs", "srtp", "silence_limit", "session_timer",
@@ -52,6 +52,7 @@ class PhoneSetup:
         ring_time: Seconds that it rings before it is answered.
         disclosure: Said before anything else.
         consent: Asked before a call is recorded.
+        record_joined: Whether recordings go on when callers are joined with others.
         entrances: Other ways in.
         campaign: How the people of a campaign are called.
         records: What is kept of calls.
@@ -64,6 +65,7 @@ class PhoneSetup:
     ring_time: float = 0.0
     disclosure: Sentence = False
     consent: Sentence = False
+    record_joined: bool | None = None
     entrances: tuple[Entrance, ...] = ()
     campaign: Options = field(default_factory=Options)
     records: StoreSettings = field(default_factory=StoreSettings)
@@ -126,11 +128,20 @@ def read_phone(
         float(phone.get("ring_time", 0.0)),
         phone.get("disclosure", False),
         phone.get("consent", False),
+        _joined(phone),
         entrances,
         campaign,
         kept,
         metrics or str(given.get("metrics", {}).get("listen", "")),
     )
+
+
+def _joined(phone: dict[str, Any]) -> bool | None:
+    """Read whether recordings go on when callers are joined with others."""
+    found = phone.get("record_joined")
+    if found is not None and not isinstance(found, bool):
+        raise PhoneError(f"[phone] record_joined = {found!r}: write true or false, or leave it out")
+    return found
 
 
 def _entrances(given: dict[str, Any]) -> tuple[Entrance, ...]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -91,16 +92,29 @@ class Lane:
         return taken
 
 
+class Listener(Protocol):
+    """Takes what is said on a line and what is played to it, by that line's clock."""
+
+    def said(self, pcm: Int16, rate: int) -> None:
+        """Take what came from the line (int16, mono; Hz)."""
+
+    def played(self, pcm: Int16, rate: int) -> None:
+        """Take what goes to it, likewise; nothing where there is nothing."""
+
+
 class Bridge:
     """Joins two lines: what is said and pressed on the one is heard and pressed on the other.
 
     Args:
         first: One line, which stands.
         second: The other one.
+        listener: Takes both sides of the first one; None: nobody.
     """
 
-    def __init__(self, first: TelephoneLine, second: TelephoneLine) -> None:
-        self._first, self._second = first, second
+    def __init__(
+        self, first: TelephoneLine, second: TelephoneLine, listener: Listener | None = None
+    ) -> None:
+        self._first, self._second, self._listener = first, second, listener
         self._there, self._back = Lane(), Lane()  # first to second, and back
 
     async def run(self, over: Callable[[], str]) -> str:
@@ -120,8 +134,8 @@ class Bridge:
         first, second = self._first, self._second
         with first.keys(_presser(second)), second.keys(_presser(first)):
             tasks = [
-                asyncio.create_task(_carry(first, second, self._there, self._back, over)),
-                asyncio.create_task(_carry(second, first, self._back, self._there, over)),
+                asyncio.create_task(self._carry(first, second, self._listener, over)),
+                asyncio.create_task(self._carry(second, first, None, over)),
             ]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -136,19 +150,30 @@ class Bridge:
         second.hang_up(why)
         return why
 
-
-async def _carry(
-    line: TelephoneLine, other: TelephoneLine, out: Lane, into: Lane, over: Callable[[], str]
-) -> str:
-    """Carry what is said on a line to the other one, and give it what came from there."""
-    while not (why := over()):
-        blocks = await line.listen()
-        if not blocks:
-            return ""
-        for pcm, rate in blocks:
-            out.feed(pcm, rate, other.rate)
-        line.say(into.take(line.wanted, line.packet))
-    return why
+    async def _carry(
+        self,
+        line: TelephoneLine,
+        other: TelephoneLine,
+        listener: Listener | None,
+        over: Callable[[], str],
+    ) -> str:
+        """Carry what is said on a line to the other one, and give it what came from there."""
+        out, into = self._there, self._back
+        if line is self._second:
+            out, into = into, out
+        while not (why := over()):
+            blocks = await line.listen()
+            if not blocks:
+                return ""
+            for pcm, rate in blocks:
+                out.feed(pcm, rate, other.rate)
+                if listener is not None:
+                    listener.said(pcm, rate)
+            given = into.take(line.wanted, line.packet)
+            line.say(given)
+            if listener is not None:
+                listener.played(given, line.rate)
+        return why
 
 
 def _presser(line: TelephoneLine) -> Callable[[str], None]:

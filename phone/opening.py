@@ -8,6 +8,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from vivavoce.agent.events import CallerPartial, CallerSaid
 from vivavoce.agent.languages import base
 from vivavoce.agent.phrases import DISCLOSURE, MAY_RECORD, phrase
 from vivavoce.phone.lines import TelephoneLine
-from vivavoce.phone.transport import PhoneTransport
+from vivavoce.phone.transport import OnJoining, PhoneTransport
 from vivavoce.phone.voicemail import Answerer, Voicemail
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.tasks import Tasks
@@ -56,10 +57,14 @@ class Manners:
     Attributes:
         disclosure: That a machine speaks.
         consent: Whether the call may be recorded; False: it is recorded unasked.
+        record_joined: Whether the recording goes on when the caller is joined with somebody: True
+            without asking them, False never; None: where `consent` is asked and they say yes to
+            it, too, in the briefing of a warm transfer.
     """
 
     disclosure: Sentence = False
     consent: Sentence = False
+    record_joined: bool | None = None
 
     def __post_init__(self) -> None:
         for name in ("disclosure", "consent"):
@@ -92,7 +97,7 @@ class Opening:
         self._verdict: asyncio.Task[Answerer] | None = None
         self._tasks = Tasks()
         if recording is not None and not manners.consent:
-            transport.record(recording)
+            transport.record(recording, bool(manners.record_joined))
 
     @property
     def needed(self) -> bool:
@@ -149,7 +154,12 @@ class Opening:
         except NoAnswer:
             call.consent = False
         if call.consent and not call.ended:
-            self._transport.record(recording)
+            self._transport.record(recording, self._on_joining())
+
+    def _on_joining(self) -> OnJoining:
+        if self._manners.record_joined is not None:
+            return self._manners.record_joined
+        return partial(_sentence, self._manners.consent, MAY_RECORD)
 
     async def _passes(self, call: Call[Any], screen: Screen) -> bool:
         """Let a person on; leave a machine a message, or nothing."""

@@ -18,7 +18,7 @@ from vivavoce.phone.policy import Pace, Policy, Retries, allows
 from vivavoce.phone.sip.trunk import Trunk
 from vivavoce.phone.sip.uri import Uri
 from vivavoce.phone.station import DialError, Station
-from vivavoce.phone.transport import PhoneTransport
+from vivavoce.phone.transport import Briefed, PhoneTransport
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.models.connect import Models
 
@@ -119,18 +119,22 @@ class Operator:
         except (DialError, ValueError) as error:
             raise LineError(f"{request.to} was not reached: {error}") from error
 
-    async def brief(self, line: TelephoneLine, call: Call[Any], request: TransferRequest) -> bool:
+    async def brief(
+        self, line: TelephoneLine, call: Call[Any], request: TransferRequest, question: str = ""
+    ) -> Briefed:
         """Tell somebody what a call is about; return whether they take it, by voice or key."""
-        language, taken = call.language, False
-        question = f"{request.briefing.strip()} {phrase(TAKE_IT, language)}"
+        language, takes, agrees = call.language, False, False
+        briefs = f"{request.briefing.strip()} {phrase(TAKE_IT, language)}"
         agent: Agent[Any, Any] = Agent(
             name=f"{call.agent.name[:55]}-briefing", voice=call.agent.voice, languages=language
         )
 
         async def ask(briefing: Call[Any]) -> bool:
-            nonlocal taken
+            nonlocal takes, agrees
             try:
-                taken = await briefing.ask(question, yes_no(), retries=1)
+                takes = await briefing.ask(briefs, yes_no(), retries=1)
+                if takes and question:
+                    agrees = await briefing.ask(question, yes_no(), retries=1)
             except NoAnswer as error:
                 log.info("%r: %s", line, error)
             await briefing.hang_up("briefed", after_speech=False)
@@ -149,7 +153,7 @@ class Operator:
             await conversation.run()
         finally:
             call.transfers[-1].briefing = conversation.call.transcript.to_dict()
-        return taken
+        return Briefed(takes, agrees)
 
     def follows(self, line: TelephoneLine, target: Uri) -> bool:
         """Whether the far end of a line may have us call a target (REFER)."""

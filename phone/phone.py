@@ -10,7 +10,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -91,6 +91,9 @@ class Phone:
             a sentence in the call's language; or give your own, or one for each language.
         consent: Asked before a call is recorded; it is recorded only after a yes, by voice or
             key. Likewise a sentence; False records unasked, which most laws forbid.
+        record_joined: Whether a recording goes on when its caller is joined with somebody (`bridge`
+            and `warm`): True without asking them, False never. None: where `consent` is asked and
+            they, too, say yes to it when they are briefed (`warm`).
         gate: Measures whether one more call fits; None: `exposure.max_calls` alone bounds them.
         entrances: Other ways in, such as `AudioSocket` and `ChanWebSocket`.
         observer: Follows the calls, for metrics and traces; opened and closed by who made it.
@@ -114,6 +117,7 @@ class Phone:
         recordings: Path | None = None,
         disclosure: Sentence = False,
         consent: Sentence = False,
+        record_joined: bool | None = None,
         gate: Gate | None = None,
         entrances: Sequence[Entrance] = (),
         observer: Observer | None = None,
@@ -145,7 +149,7 @@ class Phone:
         self._ring_time = ring_time
         self._recordings = recordings
         try:
-            self._manners = Manners(disclosure, consent)
+            self._manners = Manners(disclosure, consent, record_joined)
         except ValueError as error:
             raise PhoneError(str(error)) from None
         self._began, self._ended, self._observer = began, ended, observer
@@ -437,7 +441,7 @@ class Phone:
         manners = self._manners
         if not asks:
             recording = None if manners.consent else recording
-            manners, screen = Manners(manners.disclosure), None
+            manners, screen = replace(manners, consent=False), None
         return Opening(transport, manners, recording, screen)
 
     def _connect(self, conversation: Talk, line: TelephoneLine, connection: _Connection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -23,6 +24,7 @@ from vivavoce.agent import Call
 from vivavoce.agent.line import LineError
 from vivavoce.agent.transfer import TransferRequest
 from vivavoce.phone.bridge import Bridge
+from vivavoce.phone.joined import Both
 from vivavoce.phone.lines import TelephoneLine
 from vivavoce.phone.media.receiver import BLOCK
 from vivavoce.phone.sip.decisions import Outcome
@@ -54,7 +56,24 @@ _WHY = {
     Outcome.FAILED: "the far end tried, and nobody answered there",
     Outcome.UNKNOWN: "the far end never told whether it went well",
 }
+OnJoining = bool | Callable[[str], str]
+"""Whether a recording goes on when others are joined; a function: where they say yes to a question,
+which it returns in a language, in the briefing of a warm transfer."""
+
 _PIPECAT = {entry.value for entry in KeypadEntry}  # A to D are not among them
+
+
+@dataclass(frozen=True, slots=True)
+class Briefed:
+    """What somebody said to a briefing.
+
+    Attributes:
+        takes: Whether they take the call.
+        agrees: Whether they may be recorded; False where nobody asked them.
+    """
+
+    takes: bool
+    agrees: bool = False
 
 
 class Switchboard(Protocol):
@@ -74,8 +93,17 @@ class Switchboard(Protocol):
             LineError: Nobody answered, or they may not be called.
         """
 
-    async def brief(self, line: TelephoneLine, call: Call[Any], request: TransferRequest) -> bool:
-        """Tell somebody what a call is about; return whether they take it."""
+    async def brief(
+        self, line: TelephoneLine, call: Call[Any], request: TransferRequest, question: str = ""
+    ) -> Briefed:
+        """Tell somebody what a call is about; return whether they take it.
+
+        Args:
+            line: Theirs.
+            call: What it is about.
+            request: What they are told.
+            question: Asked of those who take it: whether they may be recorded. "" asks nothing.
+        """
 
     def follows(self, line: TelephoneLine, target: Uri) -> bool:
         """Whether the far end of a line may have us call a target (REFER)."""
@@ -124,6 +152,8 @@ class PhoneTransport:
         self._keep = keep
         self._recording: Path | None = None
         self._recorder: Recorder | None = None
+        self._on_joining: OnJoining = False
+        self._goes_on = False
         self._input = Passage("PhoneInput")
         self._output = PhoneOutput(self)
         self._resampler: Resampler | None = None
@@ -141,9 +171,14 @@ class PhoneTransport:
         """Return the processor that takes the agent's audio and keys."""
         return self._output
 
-    def record(self, path: Path) -> None:
-        """Record from now on (stereo: caller left, agent right), until others are joined."""
-        self._recording = path
+    def record(self, path: Path, on_joining: OnJoining = False) -> None:
+        """Record from now on (stereo: caller left, agent right, or who the caller speaks with).
+
+        Args:
+            path: Where to.
+            on_joining: Whether it goes on when the caller is joined with somebody.
+        """
+        self._recording, self._on_joining = path, on_joining
 
     async def carry(self, conversation: Carried) -> str:
         """Answer, and carry the call until it is over; return why it ended.
@@ -174,13 +209,7 @@ class PhoneTransport:
                 return ""
             if not blocks:
                 return line.farewell
-            if self._recording is not None and self._recorder is None:
-                self._recorder = Recorder(
-                    self._recording,
-                    conversation.rate,
-                    BLOCK,
-                    lambda why: conversation.fail("recording", why),
-                )
+            self._begin_recording(conversation)
             for pcm, rate in blocks:
                 if self._recorder is not None:
                     self._recorder.caller(pcm, rate)
@@ -191,12 +220,19 @@ class PhoneTransport:
 
     async def _join(self, other: TelephoneLine, call: Call[Any], conversation: Carried) -> str:
         """Let the caller speak with somebody else to the end."""
-        # Nobody asked the other one whether they may be recorded.
-        self._recording = None
-        await self._end_recording()
+        both = None
+        if self._goes_on:
+            self._begin_recording(conversation)
+        else:
+            # Nobody asked the other one whether they may be recorded.
+            self._recording = None
+            await self._end_recording()
+        if self._recorder is not None:
+            both = Both(self._recorder, conversation.rate)
+            call.transfers[-1].recorded = True
         why = "the line was closed"
         try:
-            why = await Bridge(self.line, other).run(lambda: conversation.over)
+            why = await Bridge(self.line, other, both).run(lambda: conversation.over)
         finally:
             call.transfer_moved("done", why)
         return f"transferred to {call.transfers[-1].to}; {why}"
@@ -232,15 +268,20 @@ class PhoneTransport:
         if board is None:
             raise LineError("nobody can be called from this line")
         other = await self._while_up(board.reach(line, request))
-        taken = False
+        taken, goes_on = False, self._on_joining is True
         try:
             if request.mode == "warm":
                 call.transfer_moved("briefing")
-                if not await self._while_up(board.brief(other, call, request)):
+                question = ""
+                if self._recording is not None and callable(self._on_joining):
+                    question = self._on_joining(call.language)
+                briefed = await self._while_up(board.brief(other, call, request, question))
+                if not briefed.takes:
                     raise LineError(f"{request.to} does not take the call")
+                goes_on = goes_on or briefed.agrees
             if other.ended or line.ended:
                 raise LineError(f"{'the caller' if line.ended else request.to} hung up")
-            self._joined = other, call
+            self._joined, self._goes_on = (other, call), goes_on
             taken = True
             call.transfer_moved("joined")
         finally:
@@ -269,6 +310,15 @@ class PhoneTransport:
         await self._end_recording()
 
     # -- inside
+
+    def _begin_recording(self, conversation: Carried) -> None:
+        if self._recording is not None and self._recorder is None:
+            self._recorder = Recorder(
+                self._recording,
+                conversation.rate,
+                BLOCK,
+                lambda why: conversation.fail("recording", why),
+            )
 
     async def _end_recording(self) -> None:
         recorder, self._recorder = self._recorder, None
