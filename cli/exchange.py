@@ -76,7 +76,7 @@ async def telephone(
             desk.models,
             setup,
             book,
-            desk.gate,
+            desk.turnstile.gate,
             desk.observer,
             rooms=desk.interpreting.rooms,
         )

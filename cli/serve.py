@@ -388,7 +388,7 @@ def taken(exposure: Exposure, error: OSError) -> ServeError:
 async def _end(desk: Desk, phone: Phone | None, wait: float) -> None:
     """Let the calls of both end; the desk's rooms are there for as long as somebody telephones."""
     until = time.monotonic() + wait
-    desk.draining = True
+    desk.turnstile.draining = True
     if phone is not None:
         await phone.drain(wait)
     await desk.close(wait=max(0.0, until - time.monotonic()))

@@ -166,6 +166,18 @@ class LiveCall:
             entry["seat"] = {"room": self.room.id, **self.person.to_dict()}
         return entry
 
+    def report(self, models: Mapping[str, str]) -> dict[str, Any]:
+        """Return its record, as far as it goes.
+
+        Args:
+            models: As for `make_record`.
+        """
+        if self.record is not None:
+            return self.record
+        if self.conversation is None:
+            return {"call": self.id, "agent": self.agent.name, "phase": "connecting"}
+        return {**self.make_record(models), "phase": self.conversation.call.phase}
+
     async def hang_up(self, reason: str = "the caller hung up") -> None:
         """End it."""
         if self.conversation is not None:

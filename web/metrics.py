@@ -129,8 +129,8 @@ def look_after(
         limits,
         records=records,
         places=sorted(each for each in places if each is not None),
-        draining=lambda: desk.draining,
-        busy=lambda: desk.busy and not desk.draining,
+        draining=lambda: desk.turnstile.draining,
+        busy=lambda: desk.turnstile.busy and not desk.turnstile.draining,
     )
     show_models(observer, desk.models)
     show_health(observer, health)
@@ -138,9 +138,11 @@ def look_after(
         show_records(observer, records)
     meter = observer.meter
     meter.show("calls_limit", "Calls at once at most.", _one(lambda: desk.limits.calls))
-    meter.show("draining", "Whether no more calls are taken.", _one(lambda: desk.draining))
-    if desk.gate is not None:
-        show_load(observer, desk.gate)
+    meter.show(
+        "draining", "Whether no more calls are taken.", _one(lambda: desk.turnstile.draining)
+    )
+    if desk.turnstile.gate is not None:
+        show_load(observer, desk.turnstile.gate)
     return Metrics(observer, health, signer)
 
 

@@ -266,7 +266,7 @@ class Operators:
     # What the desk still holds.
 
     def _held(self) -> Iterator[dict[str, Any]]:
-        for live in self._desk.past.values():
+        for live in self._desk.past:
             if not live.reached:
                 continue
             if live not in self._seen:

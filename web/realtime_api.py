@@ -212,9 +212,7 @@ def realtime_routes(server: CallServer) -> list[web.RouteDef]:
         agent = model if model in server.desk.agents else request.query.get("agent", "")
         wish = server.wish(request, claims, agent=agent, language=request.query.get("language"))
         server.desk.agent_for(wish)
-        if server.desk.busy:
-            server.desk.admit(wish)
-            server.desk.release(wish)
+        server.desk.turnstile.check(wish)
         server.door.spend(claims, wish.agent)
         offered = ("realtime",) if "realtime" in protocols else ()
         socket = await open_socket(server, request, protocols=offered)

@@ -60,7 +60,7 @@ class RoomsApi:
         kind = given.get("kind", "room")
         if kind not in get_args(Kind):
             raise DeskError(400, "bad_kind", 'a room\'s kind is "room" or "lecture"')
-        if desk.draining:
+        if desk.turnstile.draining:
             raise DeskError(503, "closing", "this server is shutting down: ask another", 10.0)
         door.spend(claims, interpreter.name)
         try:

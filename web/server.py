@@ -185,7 +185,7 @@ class CallServer:
         return origin
 
     def _pace(self, request: web.Request) -> None:
-        wait = self.desk.admission.request(self.address(request), time.monotonic())
+        wait = self.desk.turnstile.admission.request(self.address(request), time.monotonic())
         if wait:
             raise DeskError(429, "too_many_requests", "too many requests: slow down", wait)
 
@@ -266,7 +266,7 @@ class CallServer:
         desk = self.desk
         return web.json_response(
             {
-                "status": "busy" if desk.busy else "ok",
+                "status": "busy" if desk.turnstile.busy else "ok",
                 "calls": len(desk.calls),
                 "max_calls": desk.limits.calls,
                 "models": dict(desk.models.names),

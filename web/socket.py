@@ -162,9 +162,7 @@ def socket_routes(server: CallServer) -> list[web.RouteDef]:
         wish = server.wish(request, claims, **fields)
         if back is None:
             agent = server.desk.agent_for(wish)
-            if server.desk.busy:
-                server.desk.admit(wish)  # says what is wrong, with a status that a client sees
-                server.desk.release(wish)
+            server.desk.turnstile.check(wish)  # while a client still sees a status
             server.door.spend(claims, agent.name if wish.room else wish.agent, wish.room)
         try:
             socket = await open_socket(server, request)

@@ -164,7 +164,7 @@ class Watch:
         found = census()
         found |= {
             "calls": len(self._desk.calls),
-            "admitted": self._desk.admission.calls,
+            "admitted": self._desk.turnstile.admission.calls,
             "records_waiting": self._desk.records.waiting if self._desk.records else 0,
             "records_lost": self._desk.records.lost if self._desk.records else 0,
             "rss_mb": round(resident(), 2),

@@ -175,7 +175,7 @@ class House:
         desk = self.server.desk
         for _ in range(round(within / 0.05)):
             lines = self.telephone.station.lines if self.plan.phone is not None else ()
-            if not desk.calls and not desk.admission.calls and not lines:
+            if not desk.calls and not desk.turnstile.admission.calls and not lines:
                 return True
             await asyncio.sleep(0.05)
         return False

@@ -90,7 +90,7 @@ async def serving(
         async with server:
             yield server
         assert not made.calls
-        assert made.admission.calls == 0
+        assert made.turnstile.admission.calls == 0
         assert server.connections == 0
     await settled(before)
 

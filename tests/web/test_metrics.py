@@ -130,7 +130,7 @@ async def test_a_server_without_an_observer_tells_nothing():
 
 async def test_a_server_that_ends_takes_no_more_calls_and_says_so():
     async with serving(observer=Observer()) as server:
-        server.desk.draining = True
+        server.desk.turnstile.draining = True
         status, text, _ = await read(f"{server.url}/readyz")
         answer = json.loads(text)
         assert (status, answer["failing"]) == (503, ["draining"])

@@ -258,4 +258,4 @@ async def test_a_client_that_is_never_reached_costs_nothing(monkeypatch):
         live = server.desk.calls[answer["call"]]
         await asyncio.wait_for(asyncio.shield(live.task), 10)
         assert live.conversation is None  # no pipeline, no model was asked for anything
-        assert server.desk.admission.calls == 0
+        assert server.desk.turnstile.admission.calls == 0

@@ -98,9 +98,9 @@ class Inside:
             self.seal.check(request.headers.get(PROOF, ""), asked, time.time())
         except ProofError as error:
             raise DeskError(403, "no_proof", str(error)) from None
-        if begins and desk.busy:
+        if begins and desk.turnstile.busy:
             # Before anything is begun: the front asks another one.
-            if desk.draining:
+            if desk.turnstile.draining:
                 raise DeskError(503, "closing", "this server is shutting down: call another", 10.0)
             raise DeskError(503, "busy", "this server has no room for a call: try again", AGAIN)
         if begins:
@@ -140,8 +140,8 @@ class Inside:
             return web.json_response(self._told(desk).to_dict())
 
         async def drain(_request: web.Request) -> web.Response:
-            if not desk.draining:  # it may be asked again and again
-                desk.draining = True
+            if not desk.turnstile.draining:  # it may be asked again and again
+                desk.turnstile.draining = True
                 self.draining()
             return web.json_response(self._told(desk).to_dict())
 
@@ -157,14 +157,14 @@ def told(desk: Desk, name: str, *, home: str = "", taken: tuple[str, ...] = ()) 
         if live.wish.caller:
             callers[live.wish.caller] += 1
     calls = len(desk.calls)
-    if desk.gate is not None:
-        calls = max(calls, desk.gate.strain.calls)  # with those by telephone
+    if desk.turnstile.gate is not None:
+        calls = max(calls, desk.turnstile.gate.strain.calls)  # with those by telephone
     return WorkerState(
         name=name,
         calls=calls,
         room=room_left(desk),
         strain=round(strain(desk), 3),
-        draining=desk.draining,
+        draining=desk.turnstile.draining,
         addresses=addresses,
         callers=callers,
         taken=taken,
@@ -176,9 +176,9 @@ def told(desk: Desk, name: str, *, home: str = "", taken: tuple[str, ...] = ()) 
 
 def room_left(desk: Desk) -> int:
     """Return how many calls fit beside those that a desk carries, by what is measured."""
-    room = desk.limits.calls - desk.admission.calls
-    gate = desk.gate
-    if desk.busy or room <= 0:
+    room = desk.limits.calls - desk.turnstile.admission.calls
+    gate = desk.turnstile.gate
+    if desk.turnstile.busy or room <= 0:
         return 0
     if gate is not None and (bound := gate.strain.bounds.loop):
         figures = gate.strain.figures
@@ -190,9 +190,9 @@ def room_left(desk: Desk) -> int:
 
 def strain(desk: Desk) -> float:
     """Return the largest share that is used of one of a desk's bounds; 0 where none is measured."""
-    if desk.gate is None:
-        return desk.admission.calls / desk.limits.calls
-    figures, bounds = desk.gate.strain.figures, desk.gate.strain.bounds
+    if desk.turnstile.gate is None:
+        return desk.turnstile.admission.calls / desk.limits.calls
+    figures, bounds = desk.turnstile.gate.strain.figures, desk.turnstile.gate.strain.bounds
     pairs = (
         (figures.lag, bounds.lag),
         (figures.loop, bounds.loop),

@@ -149,7 +149,7 @@ async def test_two_browsers_in_one_room(tmp_path, profile):
         said = told(room, "en")
         await ann.hang_up()
         await luc.hang_up()
-        records = {live.person.name: live.record for live in server.desk.past.values()}
+        records = {live.person.name: live.record for live in server.desk.past}
         whole = room.record()
     meant = await ears.transcribe(key.sandbox, by_ann)
     assert ears.error_rate(said, meant) < 0.35, meant

@@ -93,7 +93,8 @@ async def test_a_browser_calls_and_its_media_do_not_go_through_the_front():
 async def test_a_worker_that_refuses_or_is_not_there_is_passed_over():
     limits = Limits(calls=1, per_address=50, starts=1_000, requests=1_000.0)
     async with clustered(limits=limits) as cluster, contextlib.AsyncExitStack() as stack:
-        cluster.workers["aaa"].desk.draining = True  # which the front has not heard of yet
+        # Which the front has not heard of yet.
+        cluster.workers["aaa"].desk.turnstile.draining = True
         first = await stack.enter_async_context(connected(cluster, "/api/ws"))
         assert worker_of_id((await begun(first))["call"]) == "bbb"
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
