@@ -37,6 +37,8 @@ class Segment:
         voice: Whose voice spoke it.
         state: How far it is; "written" where it is a caption only.
         why: What went wrong, where `state` is "failed".
+        error: The same in a word: which class of failure ("timeout"), "over" where the session
+            ended first, "" where nobody told.
         served: Who transcribed, translated and spoke it, by stage ("hearing", "thinking",
             "speaking").
         latency: Where the lag went, once it is spoken: "transcription" of its last word,
@@ -63,6 +65,7 @@ class Segment:
     voice: str = ""
     state: State = "waiting"
     why: str = ""
+    error: str = ""
     served: dict[str, str] = field(default_factory=dict)
     latency: Latency | None = None
     kind: Literal["segment"] = "segment"
@@ -111,6 +114,7 @@ class Segment:
             "voice": self.voice,
             "state": self.state,
             "why": self.why,
+            "error": self.error,
             "served": dict(self.served),
             "latency": self.latency.to_dict() if self.latency else None,
         }

@@ -8,6 +8,7 @@ import numpy as np
 
 from vivavoce.agent.options import Silence
 from vivavoce.agent.phrases import GOODBYE, ONE_MOMENT, STILL_THERE, phrase
+from vivavoce.agent.reason import NOBODY_THERE
 from vivavoce.pipelines.models.interfaces import Samples
 from vivavoce.pipelines.mouth import Mouth
 from vivavoce.pipelines.turns.silence import Ask, GiveUp, Reassure, Scene, Watch
@@ -52,7 +53,7 @@ class Patience:
                     self._mouth.say(words, aside=True)
             case GiveUp():
                 self._mouth.say(self._silence.goodbye or self._phrase(GOODBYE))
-                await self._hang_up("nobody was there any more")
+                await self._hang_up(NOBODY_THERE)
             case None:
                 pass
 

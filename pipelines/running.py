@@ -11,6 +11,8 @@ from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
+from vivavoce.agent.reason import LINE_CLOSED
+
 RATE = 16_000
 """Sample rate of what comes in (Hz)."""
 START = 20.0
@@ -64,7 +66,7 @@ async def run(
     worker.add_event_handler("on_pipeline_started", on_started)
     await runner.add_workers(worker)
     running = asyncio.create_task(runner.run(), name="pipeline")
-    reason = "the line was closed"
+    reason = LINE_CLOSED
     try:
         async with asyncio.timeout(START):
             await started.wait()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,17 @@ OPERATOR = "operator"
 INTERPRET = "interpret"
 """Where the page of interpreted sessions is."""
 _PLACES = ("page", "page/locales", "component")
+
+
+_REMARK = re.compile(rb"^[ ]*(?://.*|/\*\*(?s:.*?)\*/[ ]*)$", re.MULTILINE)
+
+
+def _blank(found: re.Match[bytes]) -> bytes:
+    """Return what a browser gets in the place of a remark: it is a fifth of a script, compressed.
+
+    Lines keep their numbers, which errors tell.
+    """
+    return b"\n" * found[0].count(b"\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,8 @@ def assets() -> Mapping[str, Asset]:
 
 def _asset(file: Traversable, suffix: str) -> Asset:
     body = file.read_bytes()
+    if suffix == "js":
+        body = _REMARK.sub(_blank, body)
     headers = {
         "Content-Type": _TYPES[suffix],
         "ETag": f'"{hashlib.sha256(body).hexdigest()[:20]}"',

@@ -26,6 +26,7 @@ from vivavoce.agent.events import CallerSaid
 from vivavoce.agent.interpreter import Original
 from vivavoce.agent.languages import LanguageError
 from vivavoce.agent.line import KEYS
+from vivavoce.agent.reason import CALLER_HUNG_UP
 from vivavoce.agent.transcript import Utterance
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.pipelines.audio.resample import Resampler
@@ -364,7 +365,7 @@ class Line:
                 await self.do(command)
             except (rtvi.RtviError, LanguageError, ValueError, RuntimeError) as error:
                 if command.what:
-                    self._answer(rtvi.refused(str(error), command.id))
+                    self._answer(rtvi.refused(str(error), command.id, getattr(error, "code", "")))
             else:
                 if command.what:
                     self._answer(rtvi.done(command))
@@ -389,7 +390,7 @@ class Line:
             case rtvi.Typed():
                 await self.type(command.text, now=command.now)
             case rtvi.Leave():
-                await call.hang_up("the caller hung up", after_speech=False)
+                await call.hang_up(CALLER_HUNG_UP, after_speech=False)
             case rtvi.Keys():
                 await self._press(command.keys)
             case rtvi.Mute():

@@ -25,6 +25,7 @@ from vivavoce.agent.events import (
     ToolEnded,
     ToolStarted,
 )
+from vivavoce.agent.reason import code_of
 from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Entry, Reply, ToolUse, Utterance
 from vivavoce.web import rtvi
@@ -146,7 +147,8 @@ class Narrator:
             case Failed(failure=failure):
                 data = {"error": f"{failure.stage}: {failure.message}", "fatal": False}
                 out.append(rtvi.write("error", data))
-            case CallEnded():
+            case CallEnded(reason=reason):
+                row["code"] = code_of(reason)
                 out += self.watch()
                 out.append(_ours("phase", at, phase="ended"))
                 self._phase = "ended"

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from vivavoce.agent.reason import SESSION_ENDED
 from vivavoce.pipelines.interpret.room import Kind
 from vivavoce.pipelines.interpret.rooms import Open, RoomsError
 from vivavoce.web.interpreting import UnreachedError
@@ -158,7 +159,7 @@ class RoomsApi:
     async def _end(self, request: web.Request) -> web.Response:
         given = await self._server.body(request, plain=True)
         opened = self._owned(request, str(given.get("key", "")))
-        await opened.room.hang_up("the session was ended")
+        await opened.room.hang_up(SESSION_ENDED)
         return web.json_response({"status": "success"})
 
     async def _dial(self, request: web.Request) -> web.Response:

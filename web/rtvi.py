@@ -250,9 +250,15 @@ def done(command: Command) -> str:
     return write("server-response", {"t": command.what, "d": {"ok": True}}, command.id)
 
 
-def refused(why: str, ident: str) -> str:
-    """Answer a command that could not be."""
-    return write("error-response", {"error": why}, ident)
+def refused(why: str, ident: str, code: str = "") -> str:
+    """Answer a command that could not be.
+
+    Args:
+        why: What is wrong.
+        ident: Of the client's message.
+        code: The same in a word for programs; "" where there is none.
+    """
+    return write("error-response", {"error": why, **({"code": code} if code else {})}, ident)
 
 
 def ready(ident: str, version: str) -> str:

@@ -200,9 +200,9 @@ class Lane:
             if segment.spoken_from is not None:
                 self._settle(piece, "spoken")
             elif segment.translated is not None:
-                self._settle(piece, "written", "the session ended")
+                self._settle(piece, "written", "the session ended", "over")
             else:
-                self._settle(piece, "failed", "the session ended")
+                self._settle(piece, "failed", "the session ended", "over")
 
     # Inside: from words to a translation.
 
@@ -256,9 +256,10 @@ class Lane:
             self._fail(error)
             if piece.given:
                 # It broke off: what is being spoken stays, and cannot be translated again.
-                segment.translated, segment.why = self._context.at, str(error)
+                segment.translated = self._context.at
+                segment.why, segment.error = str(error), error.kind
             else:
-                self._settle(piece, "failed", str(error))
+                self._settle(piece, "failed", str(error), error.kind)
         finally:
             self._working -= 1
             piece.texts.put_nowait(None)
@@ -346,7 +347,7 @@ class Lane:
         except ModelError as error:
             self._fail(error)
             clause.broken = True
-            piece.segment.why = str(error)
+            piece.segment.why, piece.segment.error = str(error), error.kind
         finally:
             self._working -= 1
             self._speeches.release()
@@ -436,7 +437,7 @@ class Lane:
             piece.segment.spoken_to = moment
             self._see(piece)
 
-    def _settle(self, piece: Piece, state: Settled, why: str = "") -> None:
+    def _settle(self, piece: Piece, state: Settled, why: str = "", error: str = "") -> None:
         """A segment is over."""
         segment = piece.segment
         with suppress(ValueError):
@@ -446,7 +447,7 @@ class Lane:
         if state == "spoken" and segment.spoken_to is None:
             segment.spoken_to = self._context.at
         segment.state = state
-        segment.why = why or segment.why
+        segment.why, segment.error = why or segment.why, error or segment.error
         self._changed(segment)
 
     def _fail(self, error: ModelError) -> None:

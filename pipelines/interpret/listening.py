@@ -16,6 +16,7 @@ from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallEnded, CallStarted, Failed, SegmentChanged
 from vivavoce.agent.interpreter import Interpreter, Original
 from vivavoce.agent.line import LineError, Sound
+from vivavoce.agent.reason import LINE_CLOSED
 from vivavoce.agent.transcript import Failure, Reply
 from vivavoce.agent.transfer import TransferRequest
 from vivavoce.pipelines.clock import Clock
@@ -238,7 +239,7 @@ class Listener:
         """Carry the call to its end and return it; cancelling it ends the call."""
         self.call.connect(StillLine(self))
         self.call.emit(CallStarted(self.now(), self.call.id))
-        reason = "the line was closed"
+        reason = LINE_CLOSED
         try:
             reason = await self._transport.carry(self)
         finally:

@@ -20,6 +20,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallEnded, CallStarted, SegmentChanged
 from vivavoce.agent.interpreter import Interpreter
+from vivavoce.agent.reason import SESSION_CLOSED, code_of
 from vivavoce.agent.record import record
 from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Failure, Transcript
@@ -262,7 +263,7 @@ class Room:
         Cancelling it ends it for all; the cancellation goes on.
         """
         self.call.emit(CallStarted(0.0, self.call.id))
-        reason = "the session was closed"
+        reason = SESSION_CLOSED
         try:
             while not (why := self.over):
                 self._look()
@@ -362,6 +363,7 @@ class Room:
             ],
             "listeners": listeners,
             "over": self.over,
+            "over_code": code_of(self.over),
         }
 
     def record(self, *, growing: bool = False) -> dict[str, Any]:

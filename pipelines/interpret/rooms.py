@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vivavoce.agent.interpreter import Interpreter
+from vivavoce.agent.reason import SHUTTING_DOWN
 from vivavoce.pipelines.interpret.programme import Encode
 from vivavoce.pipelines.interpret.room import LEAVING, Kind, Room
 from vivavoce.pipelines.models.connect import Models
@@ -161,7 +162,7 @@ class Rooms:
         """End all rooms, and wait for that; idempotent."""
         for opened in list(self._open.values()):
             with contextlib.suppress(Exception):
-                await opened.room.hang_up("the server is shutting down")
+                await opened.room.hang_up(SHUTTING_DOWN)
         if self._running:
             await asyncio.wait(set(self._running), timeout=LEAVING + 2.0)
         await self._tasks.close()

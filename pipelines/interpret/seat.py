@@ -15,6 +15,7 @@ from vivavoce.agent.agent import Agent
 from vivavoce.agent.call import Call
 from vivavoce.agent.events import CallEnded, CallStarted, SegmentChanged
 from vivavoce.agent.interpreter import Interpreter, Original
+from vivavoce.agent.reason import LONGEST
 from vivavoce.agent.segment import Segment
 from vivavoce.pipelines import running
 from vivavoce.pipelines.audio.resample import Resampler
@@ -258,7 +259,7 @@ class Seat:
         if self._leaving and self.settled:
             self._over = self._over or self._leaving
         if not self._over and self.now() > self.interpreter.limits.call:
-            self._over = "the call reached its longest duration"
+            self._over = LONGEST
         return self._over
 
     def fail(self, stage: str, message: str) -> None:

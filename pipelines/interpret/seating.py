@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
 from vivavoce.agent.languages import base
+from vivavoce.agent.reason import ALL_LEFT, LONGEST_SESSION, NOBODY_CAME, SPEAKER_LEFT
 
 Hears = Literal["translation", "original", "captions"]
 
@@ -255,13 +256,13 @@ class Seating:
     def over(self, now: float) -> str:
         """Return why the session is over; "" while it goes on."""
         if now > self._longest:
-            return "the session reached its longest duration"
+            return LONGEST_SESSION
         if self._emptied is not None:
             if self._count == 0:
-                return "nobody came" if now - self._emptied > UNVISITED else ""
-            return "everybody has left" if now - self._emptied > EMPTY else ""
+                return NOBODY_CAME if now - self._emptied > UNVISITED else ""
+            return ALL_LEFT if now - self._emptied > EMPTY else ""
         if self._lecture and self._unspoken is not None and now - self._unspoken > SPEAKERLESS:
-            return "the speaker has left"
+            return SPEAKER_LEFT
         return ""
 
     def end(self, now: float) -> list[Person]:

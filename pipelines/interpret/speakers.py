@@ -51,6 +51,8 @@ class Copying:
         agreed: Whether they have agreed.
         copied: Whether there is a sample.
         why: Why there is none, in words for the speaker; empty where there is one.
+        cause: The same in a word: what `speaker_sample` finds wrong, or "consent", "chosen",
+            "unable" (the speech model) and "over".
         seconds: How long it is.
         score: How good it is: 0 to 1.
     """
@@ -61,6 +63,7 @@ class Copying:
     why: str
     seconds: float = 0.0
     score: float = 0.0
+    cause: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -314,16 +317,16 @@ class Speakers:
         if person.sample is not None and person.found is not None:
             return Copying(speaker, True, True, "", person.sample.seconds, person.found.score)
         if person.consent is None:
-            why = "has not agreed to it"
+            cause, why = "consent", "has not agreed to it"
         elif not self._interpreter.copies:
-            why = "a voice was chosen for all"
+            cause, why = "chosen", "a voice was chosen for all"
         elif self.able is not True:
-            why = str(self.able)
+            cause, why = "unable", str(self.able)
         elif person.finder is not None and not isinstance(person.finder.verdict, Picked):
-            why = person.finder.verdict.reason
+            cause, why = person.finder.verdict.refusal
         else:
-            why = "the session is over"
-        return Copying(speaker, person.consent is not None, False, why)
+            cause, why = "over", "the session is over"
+        return Copying(speaker, person.consent is not None, False, why, cause=cause)
 
     def _tell(self, speaker: str, person: _Person) -> None:
         found = self._copying(speaker, person)
@@ -336,7 +339,7 @@ def _news(found: Copying, told: Copying) -> bool:
     """Whether it is worth telling: a figure in the reason that moves is not."""
     return found != told and (
         (found.agreed, found.copied, found.score) != (told.agreed, told.copied, told.score)
-        or found.why.split("(")[0][:24] != told.why.split("(")[0][:24]
+        or (found.cause, found.why.split("(")[0][:24]) != (told.cause, told.why.split("(")[0][:24])
     )
 
 

@@ -3,9 +3,13 @@
 import json
 import re
 from importlib.resources import files
+from typing import get_args
 
 import pytest
 
+from vivavoce.agent.reason import CODES
+from vivavoce.pipelines.interpret.demands import Cause
+from vivavoce.pipelines.models.errors import Kind
 from vivavoce.web.assets import POLICY, assets
 
 PAGES = ("", "operator", "interpret")
@@ -53,6 +57,18 @@ def test_the_page_asks_nobody_else():
         for url in re.findall(rb"(?:https?:)?//[a-z][\w.-]*\.[a-z]+[^\s'\"]*", each.body):
             # An XML namespace is a name; the component's comment and the docs name an example.
             assert url.startswith((b"http://www.w3.org/", b"https://voice.example.org/")), path
+
+
+def test_remarks_stay_at_home_and_lines_keep_their_numbers():
+    room = files("vivavoce.web")
+    for path, served in SCRIPTS.items():
+        source = room.joinpath(path).read_text()
+        pairs = list(zip(source.split("\n"), served.split("\n"), strict=True))
+        assert "/**" not in served, path
+        assert not [line for _, line in pairs if line.lstrip().startswith("//")], path
+        gone = [line.strip() for line, left in pairs if line != left]
+        assert gone, path
+        assert all(line.startswith(("//", "/**", "*")) for line in gone), path
 
 
 def test_the_policy_lets_no_text_become_a_script():
@@ -133,6 +149,21 @@ def test_every_word_that_is_asked_for_exists(path):
         assert key in known, (path, key)
 
 
+def test_the_servers_reasons_have_words():
+    """What comes as a code is said in the page's languages; the rest in the server's words."""
+    why = WORDS["en"]["why"]
+    assert set(why["ended"]) == set(CODES.values())
+    assert set(why["copying"]) == {*get_args(Cause), "consent", "chosen", "unable", "over"}
+    assert set(why["failed"]) == {*get_args(Kind), "over"}
+    # Every refusal whose code the page knows is one that the server can give.
+    room = files("vivavoce.web").joinpath("..", "pipelines", "interpret", "seating.py")
+    told = room.read_text() + "".join(
+        file.read_text() for file in files("vivavoce.web").iterdir() if file.name.endswith(".py")
+    )
+    for code in why["refused"]:
+        assert f'"{code}"' in told, code
+
+
 def test_every_word_is_asked_for():
     everything = "".join(
         each.body.decode() for path, each in assets().items() if path[-4:] != "json"
@@ -150,6 +181,7 @@ def test_every_word_is_asked_for():
             "time",
             "events",
             "watch",
+            "why",
         ) or key.startswith("cost.used."):
             continue
         assert key in everything, key

@@ -16,6 +16,7 @@ from vivavoce.agent.events import (
     ToolEnded,
 )
 from vivavoce.agent.ledger import Span, account
+from vivavoce.agent.reason import CALLER_HUNG_UP
 from vivavoce.agent.segment import Segment
 from vivavoce.agent.transcript import Reply, ToolUse, Utterance
 from vivavoce.web.narrator import LARGEST, Narrator
@@ -95,7 +96,9 @@ def test_tools_and_the_end():
     assert "1}" not in narrator.entry(secret)["arguments"]
     told = ours(narrator.event(CallEnded(3.0, "bye")))
     assert [each["event"] for each in told[-2:]] == ["phase", "call_ended"]
-    assert told[-1]["reason"] == "bye"
+    assert (told[-1]["reason"], told[-1]["code"]) == ("bye", "")
+    told = ours(made()[1].event(CallEnded(3.0, CALLER_HUNG_UP)))
+    assert (told[-1]["reason"], told[-1]["code"]) == ("the caller hung up", "caller")
 
 
 def test_a_segment_is_told_as_it_goes_on_and_its_caption_ten_times_a_second():

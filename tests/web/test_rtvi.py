@@ -100,3 +100,5 @@ def test_what_we_write_is_what_pipecat_defines():
     assert models.ServerResponse.model_validate(done).id == "4"
     refused = json.loads(rtvi.refused("no", "5"))
     assert models.ErrorResponse.model_validate(refused).data.error == "no"
+    assert "code" not in refused["data"]
+    assert json.loads(rtvi.refused("no", "5", "full"))["data"]["code"] == "full"

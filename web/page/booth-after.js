@@ -78,7 +78,7 @@ export class After {
       });
       if (!response.ok) {
         const error = await fromResponse(response);
-        throw error.code === "unknown" ? new CallError("no_subtitles", { detail: error.detail }) : error;
+        throw error.code === "unknown" ? new CallError("no_subtitles", { detail: error.detail, reason: error.reason }) : error;
       }
       save(await response.blob(), `${this.#name}.${language}.${form}`);
       write(get("status"), t("booth.saved"));

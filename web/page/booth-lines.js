@@ -2,7 +2,7 @@
 
 import { clock, h } from "./dom.js";
 import { common } from "./booth.js";
-import { number, t } from "./words.js";
+import { number, t, why } from "./words.js";
 
 const STRUCK = 4; // s that a corrected caption stands struck through
 
@@ -137,7 +137,7 @@ function line(row, named) {
 
 function meaning(row) {
   if (row.state === "failed") {
-    return h("div", { class: "meant failed" }, h("p", {}, h("b", {}, t("booth.failed"))), row.why ? h("p", { class: "why", dir: "auto" }, row.why) : null);
+    return h("div", { class: "meant failed" }, h("p", {}, h("b", {}, t("booth.failed"))), row.why ? h("p", { class: "why", dir: "auto" }, why(`failed.${row.error}`, row.why)) : null);
   }
   const growing = row.state === "waiting" || row.state === "translating";
   const parts = [h("span", { class: "vh" }, `${t("booth.translation")} `)];

@@ -2,7 +2,7 @@
 
 import { fill, get, h, write } from "./dom.js";
 import { same } from "./booth.js";
-import { named, number, t } from "./words.js";
+import { named, number, t, why } from "./words.js";
 
 const ORIGINALS = { ducked: "booth.original.ducked", off: "booth.original.off", full: "booth.original.full" };
 const STATES = { speaking: "booth.speaking", away: "booth.away" };
@@ -59,7 +59,7 @@ export class Room {
     get("voice-box").hidden = !voice;
     if (voice) {
       get("copy-now").checked = voice.agreed;
-      write(get("voice-state"), voice.copied ? t("booth.voiceCopied", { s: number(voice.seconds, 1) }) : t(voice.agreed ? "booth.voiceWaiting" : "booth.voiceNeutral", { why: voice.why }));
+      write(get("voice-state"), voice.copied ? t("booth.voiceCopied", { s: number(voice.seconds, 1) }) : t(voice.agreed ? "booth.voiceWaiting" : "booth.voiceNeutral", { why: why(`copying.${voice.cause}`, voice.why) }));
     }
     const alone = !room;
     // Who speaks hears their own language; who sits alone at a line hears no original but themselves.

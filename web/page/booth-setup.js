@@ -1,32 +1,22 @@
 // Before a session: who one is, what one speaks and hears, with which devices; what is kept, and
 // whether one's voice may be copied.
 
-import { fill, get, setIcon, write } from "./dom.js";
-import { CallError, ask } from "./errors.js";
+import { Before } from "./before.js";
 import { same } from "./booth.js";
-import * as devices from "./devices.js";
-import { kept } from "./kept.js";
+import { fill, get, setIcon, write } from "./dom.js";
+import { CallError } from "./errors.js";
 import { named, t } from "./words.js";
 
-const LOOK = 5000; // ms between looks at the server's health
 const EITHER = ""; // two languages at one microphone
 
-export class Setup {
-  #base;
+export class Setup extends Before {
   #interpreters = [];
-  #records = null;
   #room = null; // what is joined: GET api/rooms/ID
-  #health = null;
-  #timer = 0;
-  #problem;
-  #missed = false;
   #asked = false; // by the link: to listen only
 
-  /** @param {{base: URL, store: object, problem: (error: CallError | null) => void}} given */
-  constructor({ base, store, problem }) {
-    this.#base = base;
-    this.store = store;
-    this.#problem = problem;
+  /** @param {{base: URL, store: object, problem: (error: CallError | null) => void}} asked */
+  constructor(asked) {
+    super(asked);
     const given = new URLSearchParams([...new URLSearchParams(location.search), ...new URLSearchParams(location.hash.slice(1))]);
     this.token = given.get("token") ?? "";
     this.place = given.has("lecture") ? { lecture: given.get("lecture") } : given.has("room") ? { room: given.get("room") } : null;
@@ -36,60 +26,30 @@ export class Setup {
     if (this.token) history.replaceState(null, "", `${location.pathname}${given.size ? `#${given}` : ""}`);
     this.token ||= this.place ? (sessionToken() ?? "") : "";
     if (this.place) sessionToken(this.token);
-    for (const name of ["interpreter", "speaks", "hears", "input", "name-field"]) {
-      get(name).addEventListener("change", () => {
-        this.store[name] = get(name).value;
-        if (name === "interpreter" || name === "speaks") this.#languages();
-        if (name === "input") this.onmicrophone?.();
-      });
-    }
-    get("name-field").value = store["name-field"] ?? "";
-    get("output").addEventListener("change", () => (this.store.output = get("output").value));
-    get("token").addEventListener("change", (event) => {
-      this.token = event.target.value.trim();
-      this.load();
-    });
-    get("keep").checked = store.keep !== "no";
-    get("keep").addEventListener("change", (event) => (this.store.keep = event.target.checked ? "yes" : "no"));
-    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.devices());
+    get("name-field").value = this.store["name-field"] ?? "";
+    this.remember(["interpreter", "speaks", "hears", "input", "name-field"]);
+    for (const name of ["interpreter", "speaks"]) get(name).addEventListener("change", () => this.#languages());
   }
 
-  /** Ask the server what there is; look at its health from then on. */
-  async load() {
-    clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#look(), LOOK);
-    try {
-      const [agents, room] = await Promise.all([
-        this.#ask("api/agents"),
-        this.place ? this.#ask(`api/rooms/${encodeURIComponent(this.place.room ?? this.place.lecture)}`) : null,
-        this.#look(),
-      ]);
-      this.#interpreters = agents.interpreters ?? [];
-      this.#records = agents.records ?? null;
-      get("other").hidden = !agents.agents?.length || Boolean(this.place);
-      this.#room = room;
-      this.#missed = false;
-      get("token-field").hidden = !agents.token || Boolean(this.token);
-      this.#problem(this.about ? null : new CallError("no_interpreter"));
-    } catch (error) {
-      this.#missed = ["unreachable", "slow", "server"].includes(error.code);
-      get("token-field").hidden = !["token", "used"].includes(error.code);
-      const code = this.place && { unknown: "no_room", over: "room_over" }[error.code];
-      const wanted = error.code === "token" && !this.token;
-      this.#problem(code ? new CallError(code) : wanted ? new CallError("token_wanted") : error);
-    }
-    get("setup").classList.toggle("bare", !this.about);
-    this.words();
+  /** Ask which interpreters there are, and what is joined. */
+  async find() {
+    const [agents, room] = await Promise.all([
+      this.ask("api/agents"),
+      this.place ? this.ask(`api/rooms/${encodeURIComponent(this.place.room ?? this.place.lecture)}`) : null,
+    ]);
+    this.#interpreters = agents.interpreters ?? [];
+    get("other").hidden = !agents.agents?.length || Boolean(this.place);
+    this.#room = room;
+    return agents;
   }
 
-  #ask(path) {
-    return ask(new URL(path, this.#base), { token: this.token, timeout: 5000 });
+  nothing() {
+    return new CallError("no_interpreter");
   }
 
-  async #look() {
-    this.#health = await this.#ask("api/health").catch(() => ({ status: "gone" }));
-    if (this.#health.status !== "gone" && this.#missed) this.load();
-    this.#well();
+  meant(error) {
+    const code = this.place && { unknown: "no_room", over: "room_over" }[error.code];
+    return code ? new CallError(code) : super.meant(error);
   }
 
   /** The interpreter that was chosen, or the room that is joined; null while none is known. */
@@ -109,23 +69,6 @@ export class Setup {
     return (this.#interpreters.find((each) => each.name === name)?.latency ?? 0) / 1000;
   }
 
-  /** Write what depends on the page's language. */
-  words() {
-    this.#well();
-    this.#show();
-    this.devices();
-  }
-
-  #well() {
-    const health = this.#health;
-    if (!health) return;
-    const state = health.status === "gone" ? "gone" : health.status === "busy" ? "busy" : "ok";
-    get("health").dataset.state = state;
-    write(get("health-word"), t(`health.${state}`, { calls: health.calls ?? 0, most: health.max_calls ?? 0 }));
-    this.recording = health.recording === true;
-    write(get("kept-server"), kept(this.#records, this.recording));
-  }
-
   /** What the session is called. */
   get title() {
     const { about } = this;
@@ -136,14 +79,20 @@ export class Setup {
     return title[0].toUpperCase() + title.slice(1);
   }
 
-  #show() {
-    const ready = ["ready", "loading"].includes(document.body.dataset.stage);
-    if (ready) {
-      write(get("name"), this.title);
-      document.title = `${this.title} · Viva Voce`;
-    }
+  words() {
+    super.words();
+    if (!this.about && this.ready) this.#name();
+  }
+
+  #name() {
+    write(get("name"), this.title);
+    document.title = `${this.title} · Viva Voce`;
+  }
+
+  /** Show what there is to choose. */
+  show() {
     const { about, listens, place } = this;
-    if (!about) return;
+    if (this.ready) this.#name();
     const rows = this.#interpreters.map((each) => [each.name, `${named(each.source)} ${each.both_ways ? "⇄" : "→"} ${each.targets.map((code) => named(code)).join(" · ")}`]);
     if (!place) fill(get("interpreter"), rows, get("interpreter").value || this.store.interpreter);
     get("interpreter-field").hidden = Boolean(place) || rows.length < 2;
@@ -203,29 +152,7 @@ export class Setup {
   }
 
   get keep() {
-    return get("keep").checked && !this.listens;
-  }
-
-  /** List the devices; their names are known once the microphone was allowed. */
-  async devices() {
-    const { inputs, outputs } = await devices.list();
-    const name = (rows, word) => rows.map(([id, label], at) => [id, label || t(word, { count: at + 1 })]);
-    fill(get("input"), inputs.length ? name(inputs, "setup.microphoneNumber") : [["", t("setup.anyMicrophone")]], this.store.input);
-    get("output-field").hidden = !devices.canChooseOutput() || outputs.length < 2;
-    fill(get("output"), name(outputs, "setup.speakerNumber"), this.store.output);
-  }
-
-  /** Show how loud the microphone hears (0–1); null hides the meter. */
-  level(value) {
-    const meter = get("level");
-    meter.hidden = value === null;
-    get("try").hidden = value !== null;
-    if (value === null) return write(get("level-word"), "");
-    meter.firstElementChild.style.transform = `scaleX(${value.toFixed(3)})`;
-    const now = String(Math.round(100 * value));
-    if (Math.abs(Number(meter.getAttribute("aria-valuenow")) - Number(now)) > 5) meter.setAttribute("aria-valuenow", now);
-    this.loudest = Math.max(value, (this.loudest ?? 0) * 0.995);
-    return write(get("level-word"), t(this.loudest > 0.35 ? "setup.heard" : "setup.speak"));
+    return super.keep && !this.listens;
   }
 }
 

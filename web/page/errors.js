@@ -4,13 +4,15 @@
 export class CallError extends Error {
   /**
    * @param {string} code one of `errors.*` in the words
-   * @param {{detail?: string, retryAfter?: number}} more what the server said; seconds to wait
+   * @param {{detail?: string, reason?: string, retryAfter?: number}} more what the server said; the
+   *   same as a key of `why.*` in the words; seconds to wait
    */
-  constructor(code, { detail = "", retryAfter = 0 } = {}) {
+  constructor(code, { detail = "", reason = "", retryAfter = 0 } = {}) {
     super(detail || code);
     this.name = "CallError";
     this.code = code;
     this.detail = detail;
+    this.reason = reason;
     this.retryAfter = retryAfter;
   }
 }
@@ -28,21 +30,26 @@ const BY_STATUS = {
   503: "busy",
 };
 
+// Where a status says less than the server's own code.
+const BY_CODE = { taken: "refused", not_over: "refused" };
+
 /** Errors after which trying again by itself is of no use. */
 export const FINAL = new Set(["token", "forbidden", "unknown", "used", "over", "refused"]);
 
 /** What a response that is not "ok" means. */
 export async function fromResponse(response) {
   let detail = "";
+  let said = "";
   try {
     const body = await response.json();
+    said = String(body?.error?.code ?? "");
     detail = typeof body?.error?.message === "string" ? body.error.message.slice(0, 400) : "";
   } catch {
     // A proxy's error page says nothing to a caller.
   }
   const wait = Number(response.headers.get("Retry-After"));
-  const code = BY_STATUS[response.status] ?? "server";
-  return new CallError(code, { detail, retryAfter: Number.isFinite(wait) ? Math.max(0, wait) : 0 });
+  const code = BY_CODE[said] ?? BY_STATUS[response.status] ?? "server";
+  return new CallError(code, { detail, reason: said && `refused.${said}`, retryAfter: Number.isFinite(wait) ? Math.max(0, wait) : 0 });
 }
 
 /** Ask the server: JSON in, JSON out; every failure is a `CallError`. */

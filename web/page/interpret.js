@@ -7,9 +7,9 @@ import { draw } from "./booth-lag.js";
 import { Lines } from "./booth-lines.js";
 import { Room } from "./booth-room.js";
 import { Setup } from "./booth-setup.js";
-import * as devices from "./devices.js";
-import { clock, drawIcons, fill, get, setIcon, write } from "./dom.js";
+import { drawIcons, get, setIcon, write } from "./dom.js";
 import { CallError, ask } from "./errors.js";
+import { Frame } from "./frame.js";
 import { Network, judge } from "./network.js";
 import { Playback } from "./playback.js";
 import * as problems from "./problems.js";
@@ -17,8 +17,7 @@ import { Recorder } from "./recorder.js";
 import { Ear, Scope } from "./scope.js";
 import { Session } from "./session.js";
 import { drop, hold, remember, store, waiting } from "./store.js";
-import * as theme from "./theme.js";
-import { LANGUAGES, apply, current, instead, load, preferred, t } from "./words.js";
+import { instead, t, why } from "./words.js";
 
 const base = new URL(".", document.baseURI);
 const voice = get("sound");
@@ -28,48 +27,28 @@ const network = new Network();
 const after = new After({ base, problem: (error) => problem(error) });
 const playback = new Playback({ scope, dialogue: lines, base, choose: (stereo) => after.choose(stereo) });
 const setup = new Setup({ base, store, problem: (error) => problem(error) });
+const frame = new Frame({ scope, voice, setup, problem: (error, actions) => problem(error, actions) });
 const room = new Room({ problem: (error) => problem(error) });
 const beamer = new Beamer({ store });
 
-let context = null;
-let microphone = null; // open before a session, for the level
 let session = null;
 let about = null; // the session that goes on: title, languages, …
 let recorder = null;
-let clockTimer = 0;
 let muted = false;
 
-function sound() {
-  context ??= new AudioContext({ latencyHint: "interactive" });
-  if (context.state === "suspended") context.resume();
-  return context;
-}
-
 function stage(name) {
-  document.body.dataset.stage = name;
-  const going = name === "call" || name === "joining";
-  get("setup").hidden = name !== "ready";
-  get("dock").hidden = !going;
-  get("conversation").hidden = name === "ready" || name === "loading";
-  get("after").hidden = name !== "after";
-  get("elapsed").hidden = name === "ready" || name === "loading";
-  get("quality").hidden = !going || !network.rows.length;
+  frame.stage(name, { quality: network.rows.length > 0 });
   for (const id of ["sound-box", "people-box", "voice-box"]) if (name === "after") get(id).hidden = true;
   phase();
 }
 
 function phase() {
-  const link = session?.link.state;
-  let name = "idle";
-  if (document.body.dataset.stage === "after") name = "ended";
-  else if (link === "connecting" || link === "reconnecting") name = link;
-  else if (session) {
-    const speaking = session.story.shown().some((row) => row.state === "speaking");
-    const works = session.story.shown().some((row) => row.state === "waiting" || row.state === "translating");
-    name = session.story.phase === "idle" || session.story.phase === "connecting" ? "connecting" : speaking ? "speaking" : works ? "thinking" : "listening";
-  } else if (document.body.dataset.stage === "joining") name = "connecting";
-  get("state").dataset.phase = name;
-  write(get("phase"), t(`phase.${name}`));
+  frame.phase(session, (story) => {
+    if (story.phase === "idle" || story.phase === "connecting") return "connecting";
+    const states = new Set(story.shown().map((row) => row.state));
+    if (states.has("speaking")) return "speaking";
+    return states.has("waiting") || states.has("translating") ? "thinking" : "listening";
+  });
 }
 
 function problem(error, actions) {
@@ -79,23 +58,6 @@ function problem(error, actions) {
   const none = ["token_wanted", "forbidden", "no_interpreter", "no_room", "room_over", "no_subtitles", "refused"];
   const going = (session && !session.over) || document.body.dataset.stage === "after";
   return problems.show(error, actions ?? (going || none.includes(error.code) ? {} : again));
-}
-
-// The microphone before a session.
-
-async function listen() {
-  try {
-    const before = microphone;
-    microphone = await devices.openMicrophone(store.input);
-    devices.stop(before);
-  } catch (error) {
-    setup.level(null);
-    return problem(error);
-  }
-  problem(null);
-  scope.listen("caller", new Ear(sound(), sound().createMediaStreamSource(microphone)));
-  scope.onlevel = (caller) => document.body.dataset.stage === "ready" && setup.level(caller);
-  return setup.devices();
 }
 
 // A session.
@@ -119,15 +81,11 @@ async function begin({ resume = null } = {}) {
   get("original").value = about.original;
   let made = null;
   try {
-    sound();
-    const stream = about.listens ? devices.silentMicrophone(context) : (microphone ?? (await devices.openMicrophone(store.input)));
-    microphone = null;
-    setup.level(null);
-    made = new Session({ base, token: setup.token, context, voice, story: new Booth() });
+    const stream = await frame.stream({ silent: about.listens });
+    made = new Session({ base, token: setup.token, context: frame.context, voice, story: new Booth() });
     session = made;
     serve(made, resume);
-    if (store.output && devices.canChooseOutput()) await voice.setSinkId(store.output).catch(() => {});
-    await made.start(resume ? { resume: resume.resume, ice: resume.ice } : setup.wanted, stream);
+    await frame.start(made, stream, { resume, wanted: setup.wanted });
   } catch (error) {
     made?.drop();
     await leave(made, false);
@@ -148,15 +106,15 @@ async function begin({ resume = null } = {}) {
     made.story.lag = network.lag;
     get("quality").title = t(`net.${quality}Meaning`);
     write(get("quality-word"), t(`net.${quality}`));
-  }, context);
+  }, frame.context);
 }
 
 function serve(made, resumed) {
   scope.clear(performance.now() / 1000);
   scope.annotate(() => made.story.marks());
   document.body.classList.toggle("listens", about.listens);
-  if (!about.listens) scope.listen("caller", new Ear(context, made.caller));
-  scope.listen("agent", new Ear(context, made.agent));
+  if (!about.listens) scope.listen("caller", new Ear(frame.context, made.caller));
+  scope.listen("agent", new Ear(frame.context, made.agent));
   lines.show(made.story);
   beamer.serve(made.story);
   room.serve(made, about);
@@ -167,31 +125,13 @@ function serve(made, resumed) {
   document.title = `${about.title} · Viva Voce`;
   mute(false);
   recorder = (resumed ? store.keep !== "no" && !about.listens : setup.keep) ? new Recorder() : null;
-  recorder?.start(context, made.caller, made.agent).catch(() => (recorder = null));
+  recorder?.start(frame.context, made.caller, made.agent).catch(() => (recorder = null));
   made.addEventListener("change", ({ detail }) => change(made, detail));
-  made.addEventListener("problem", ({ detail }) => problem(detail));
-  made.addEventListener("silent", () => problem(new CallError("sound_blocked"), { sound: () => voice.play() }));
-  made.addEventListener("state", ({ detail }) => {
-    phase();
-    if (detail.state === "reconnecting") problem(new CallError("reconnecting"));
-    if (detail.state === "connected") {
-      hold({ ...made.link.call });
-      problem(null);
-    }
+  frame.follow(made, {
+    phase,
+    over: (error) => finished(made, error),
+    tick: () => made.story.expire(performance.now() / 1000) && lines.update(new Set()),
   });
-  made.addEventListener("over", ({ detail }) => {
-    if (document.body.dataset.stage === "call") finished(made, detail);
-  });
-  clearInterval(clockTimer);
-  clockTimer = setInterval(() => {
-    elapsed(made);
-    if (made.story.expire(performance.now() / 1000)) lines.update(new Set());
-  }, 500);
-  elapsed(made);
-}
-
-function elapsed({ story }) {
-  write(get("elapsed"), clock(story.phase === "ended" ? (story.length ?? 0) : story.at(performance.now() / 1000)));
 }
 
 function change(made, { changed, entries }) {
@@ -204,7 +144,7 @@ function change(made, { changed, entries }) {
   if (changed.has("room") || changed.has("agent") || changed.has("all")) {
     room.render();
     if (changed.has("agent")) lines.show(story);
-    if (story.room?.over) write(get("status"), story.room.over);
+    if (story.room?.over) write(get("status"), why(`ended.${story.room.over_code}`, story.room.over));
   }
   if (changed.has("segment") || changed.has("all")) {
     draw(story.lags().map((each) => each.lag), about.aim);
@@ -213,7 +153,8 @@ function change(made, { changed, entries }) {
   if (changed.has("said")) announce(story, entries);
   if (changed.has("failed")) {
     const failures = [...story.entries.values()].filter((each) => each.kind === "failure");
-    problem(new CallError("stage", { detail: failures.at(-1)?.message ?? "" }));
+    const last = failures.at(-1);
+    problem(new CallError("stage", { detail: last?.message ?? "", reason: `failed.${last?.error}` }));
   }
 }
 
@@ -246,7 +187,7 @@ async function end() {
 }
 
 async function leave(made, keeps) {
-  clearInterval(clockTimer);
+  frame.unfollow();
   network.stop();
   scope.listen("caller", null);
   scope.listen("agent", null);
@@ -268,12 +209,12 @@ async function finished(made, error) {
   if (session !== made) return;
   lines.show(story);
   draw(story.lags().map((each) => each.lag), about.aim);
-  elapsed(made);
+  frame.elapsed(made);
   scope.finish(story.zero ?? 0, (story.zero ?? 0) + (story.length ?? 1));
   stage("after");
   get("silence").hidden = story.segments.size > 0;
   write(get("silence"), t("booth.nothingSaid"));
-  write(get("ended"), story.reason ? t("booth.ended", { reason: story.reason }) : "");
+  frame.ended(story, "booth.ended");
   if (error) problem(error);
   after.open(made, playback);
   await playback.open(made, recording, began);
@@ -302,10 +243,8 @@ function back() {
 
 // The rest of the page.
 
-function details(open = !document.body.classList.contains("details")) {
-  document.body.classList.toggle("details", open);
-  get("details").setAttribute("aria-expanded", String(open));
-  store.people = open ? "yes" : "no";
+function details(given) {
+  store.people = frame.details(given) ? "yes" : "no";
 }
 
 function pressed(event) {
@@ -318,14 +257,11 @@ function pressed(event) {
 }
 
 function words() {
-  apply();
-  drawIcons();
-  setup.words();
   room.words();
   after.words();
   phase();
-  scope.recolour();
   if (session) lines.show(session.story);
+  if (session) frame.ended(session.story, "booth.ended");
   if (session) draw(session.story.lags().map((each) => each.lag), about.aim);
   beamer.render();
 }
@@ -334,46 +270,17 @@ async function main() {
   drawIcons();
   instead({ "phase.thinking": "booth.translating", "phase.ended": "booth.over", "after.again": "booth.again", "setup.hint": "booth.hint",
     "errors.mic_denied.remedy": "booth.micDenied", "errors.mic_missing.remedy": "booth.micMissing" });
-  theme.start(() => scope.recolour());
-  await load(preferred(store.tongue)).catch(() => load("en"));
-  fill(get("tongue"), Object.entries(LANGUAGES), current());
-  get("tongue").addEventListener("change", async (event) => {
-    store.tongue = event.target.value;
-    await load(store.tongue).catch(() => {});
-    words();
-  });
-  apply();
-  get("setup").addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (setup.about) begin();
-    else setup.load();
-  });
-  get("again").addEventListener("click", () => begin());
+  await frame.open({ words, begin: () => begin(), listen: () => frame.listen(), details, open: store.people });
   get("back").addEventListener("click", back);
-  get("try").addEventListener("click", listen);
-  setup.onmicrophone = () => microphone && listen();
   get("mute").addEventListener("click", () => mute(!muted));
   get("end").addEventListener("click", end);
   get("shortcuts").checked = store.shortcuts !== "no";
   get("shortcuts").addEventListener("change", (event) => (store.shortcuts = event.target.checked ? "yes" : "no"));
   addEventListener("keydown", pressed);
-  get("details").addEventListener("click", () => details());
-  get("side-close").addEventListener("click", () => {
-    details(false);
-    get("details").focus();
-  });
-  details(store.people ? store.people === "yes" : innerWidth >= 1000);
   const kept = await waiting();
   setup.load();
   if (kept?.booth) begin({ resume: kept });
   else stage("ready");
-  // A browser that keeps a page silent until it is touched lets it sound then.
-  for (const name of ["pointerdown", "keydown"]) {
-    addEventListener(name, () => {
-      if (context?.state === "suspended") context.resume();
-      if (voice.srcObject && voice.paused) voice.play().catch(() => {});
-    });
-  }
   document.documentElement.dataset.ready = performance.now().toFixed(0);
 }
 

@@ -295,7 +295,7 @@ export class Link extends EventTarget {
       if (this.#state === "reconnecting") {
         const ended = last.code === "unknown" || last.code === "over";
         const code = ended ? "ended" : FINAL.has(last.code) ? last.code : "lost";
-        this.close(new CallError(code, { detail: last.detail }));
+        this.close(new CallError(code, { detail: last.detail, reason: last.reason }));
       }
     } finally {
       this.#recovering = false;
@@ -336,7 +336,8 @@ export class Link extends EventTarget {
     if (message.type === "server-response") this.#answer(message.id, (each) => each.resolve(message.data?.d));
     if (message.type === "error-response") {
       const detail = String(message.data?.error ?? "");
-      this.#answer(message.id, (each) => each.reject(new CallError("refused", { detail })));
+      const reason = message.data?.code ? `refused.${message.data.code}` : "";
+      this.#answer(message.id, (each) => each.reject(new CallError("refused", { detail, reason })));
     }
     this.dispatchEvent(new CustomEvent("message", { detail: message }));
     if (message.type === "server-message" && message.data?.event === "call_ended") this.close();

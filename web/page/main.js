@@ -1,10 +1,10 @@
 // The page: puts its parts together, and carries a call from "Call" to listening to it again.
 
-import * as devices from "./devices.js";
 import { Dialogue } from "./dialogue.js";
 import { Dock } from "./dock.js";
-import { clock, drawIcons, fill, get, write } from "./dom.js";
+import { drawIcons, get, write } from "./dom.js";
 import { CallError } from "./errors.js";
+import { Frame } from "./frame.js";
 import { Marks } from "./marks.js";
 import { Network } from "./network.js";
 import { Panel } from "./panel.js";
@@ -15,8 +15,7 @@ import { Ear, Scope } from "./scope.js";
 import { Session } from "./session.js";
 import { Setup } from "./setup.js";
 import { drop, hold, remember, store, waiting } from "./store.js";
-import * as theme from "./theme.js";
-import { LANGUAGES, apply, current, load, preferred, t } from "./words.js";
+import { t } from "./words.js";
 
 const base = new URL(".", document.baseURI);
 const voice = get("sound");
@@ -26,50 +25,27 @@ const network = new Network();
 const playback = new Playback({ scope, dialogue, base });
 const panel = new Panel((text) => write(get("status"), text));
 const setup = new Setup({ base, store, problem: (error) => problem(error) });
+const frame = new Frame({ scope, voice, setup, problem: (error, actions) => problem(error, actions) });
 const dock = new Dock({ store, problem: (error) => problem(error), captions });
 
-let context = null;
-let microphone = null; // open before a call, for the level
 let session = null;
 let recorder = null;
 let marks = null;
-let clockTimer = 0;
-
-function sound() {
-  context ??= new AudioContext({ latencyHint: "interactive" });
-  if (context.state === "suspended") context.resume();
-  return context;
-}
 
 function stage(name) {
-  document.body.dataset.stage = name;
-  const calling = name === "call" || name === "joining";
-  get("setup").hidden = name !== "ready";
-  get("dock").hidden = !calling;
-  get("conversation").hidden = name === "ready" || name === "loading";
-  get("after").hidden = name !== "after";
-  get("elapsed").hidden = name === "ready" || name === "loading";
-  get("quality").hidden = !calling || !network.rows.length;
+  frame.stage(name, { quality: network.rows.length > 0 });
   phase();
 }
 
 function phase() {
-  const link = session?.link.state;
-  let name = "idle";
-  if (document.body.dataset.stage === "after") name = "ended";
-  else if (link === "connecting" || link === "reconnecting") name = link;
-  else if (session) name = session.story.phase === "idle" ? "connecting" : session.story.phase;
-  else if (document.body.dataset.stage === "joining") name = "connecting";
-  get("state").dataset.phase = name;
-  write(get("phase"), t(`phase.${name}`));
-  dock.phase(name);
+  dock.phase(frame.phase(session, (story) => (story.phase === "idle" ? "connecting" : story.phase)));
 }
 
 function problem(error, actions) {
   if (!error) return problems.show(null);
   if (["token", "used"].includes(error.code)) get("token-field").hidden = false;
   const again = () => call();
-  const retry = { retry: setup.agent ? again : () => setup.load() };
+  const retry = { retry: setup.about ? again : () => setup.load() };
   const byCode = {
     mic_denied: { type: () => call({ silent: true }), retry: again },
     mic_missing: { type: () => call({ silent: true }), retry: again },
@@ -85,23 +61,7 @@ function problem(error, actions) {
 // The microphone before the call.
 
 async function listen() {
-  try {
-    const before = microphone;
-    microphone = await devices.openMicrophone(store.input);
-    devices.stop(before);
-  } catch (error) {
-    setup.level(null);
-    problem(error);
-    return null;
-  }
-  problem(null);
-  scope.listen("caller", new Ear(sound(), sound().createMediaStreamSource(microphone)));
-  get("scope-box").classList.add("hears");
-  scope.onlevel = (caller) => {
-    if (document.body.dataset.stage === "ready") setup.level(caller);
-  };
-  setup.devices();
-  return microphone;
+  if (await frame.listen()) get("scope-box").classList.add("hears");
 }
 
 // A call.
@@ -114,16 +74,12 @@ async function call({ silent = false, resume = null } = {}) {
   const token = setup.token;
   let made = null;
   try {
-    sound();
-    const stream = silent ? devices.silentMicrophone(context) : (microphone ?? (await devices.openMicrophone(store.input)));
-    microphone = null;
+    const stream = await frame.stream({ silent });
     get("scope-box").classList.remove("hears");
-    setup.level(null);
-    made = new Session({ base, token, context, voice });
+    made = new Session({ base, token, context: frame.context, voice });
     session = made;
     begin(made);
-    if (store.output && devices.canChooseOutput()) await voice.setSinkId(store.output).catch(() => {});
-    await made.start(resume ? { resume: resume.resume, ice: resume.ice } : setup.wanted, stream);
+    await frame.start(made, stream, { resume, wanted: setup.wanted });
   } catch (error) {
     made?.drop();
     await over(made, null);
@@ -141,7 +97,7 @@ async function call({ silent = false, resume = null } = {}) {
     get("quality").hidden = false;
     panel.network(row);
     marks.lag = network.lag;
-  }, context);
+  }, frame.context);
 }
 
 function begin(made) {
@@ -149,38 +105,17 @@ function begin(made) {
   marks = new Marks(made.story);
   scope.clear(now);
   scope.annotate(() => marks.all());
-  scope.listen("caller", new Ear(context, made.caller));
-  scope.listen("agent", new Ear(context, made.agent));
+  scope.listen("caller", new Ear(frame.context, made.caller));
+  scope.listen("agent", new Ear(frame.context, made.agent));
   dialogue.show(made.story);
   panel.show(made.story);
   dock.serve(made);
   get("silence").hidden = false;
   recorder = setup.keep ? new Recorder() : null;
-  recorder?.start(context, made.caller, made.agent).catch(() => (recorder = null));
+  recorder?.start(frame.context, made.caller, made.agent).catch(() => (recorder = null));
   made.addEventListener("change", ({ detail }) => change(made, detail));
   made.addEventListener("log", () => panel.log());
-  made.addEventListener("problem", ({ detail }) => problem(detail));
-  made.addEventListener("silent", () => problem(new CallError("sound_blocked"), { sound: () => voice.play() }));
-  made.addEventListener("state", ({ detail }) => {
-    phase();
-    if (detail.state === "reconnecting") problem(new CallError("reconnecting"));
-    if (detail.state === "connected") {
-      hold({ ...made.link.call });
-      problem(null);
-    }
-  });
-  made.addEventListener("over", ({ detail }) => {
-    if (document.body.dataset.stage === "call") finished(made, detail);
-  });
-  clearInterval(clockTimer);
-  clockTimer = setInterval(() => elapsed(made), 500);
-  elapsed(made);
-}
-
-function elapsed(made) {
-  const { story } = made;
-  const seconds = story.phase === "ended" ? (story.length ?? 0) : story.at(performance.now() / 1000);
-  write(get("elapsed"), clock(seconds));
+  frame.follow(made, { phase, over: (error) => finished(made, error) });
 }
 
 function change(made, { changed, entries }) {
@@ -228,7 +163,7 @@ function subtitle(story) {
 }
 
 async function over(made, recording) {
-  clearInterval(clockTimer);
+  frame.unfollow();
   network.stop();
   dock.serve(null);
   scope.listen("caller", null);
@@ -246,11 +181,11 @@ async function finished(made, error) {
   await over(made, recording ?? undefined);
   if (session !== made) return;
   dialogue.show(made.story);
-  elapsed(made);
+  frame.elapsed(made);
   scope.finish(made.story.zero ?? 0, (made.story.zero ?? 0) + (made.story.length ?? 1));
   write(get("subtitles"), "");
   stage("after");
-  write(get("ended"), made.story.reason ? t("after.ended", { reason: made.story.reason }) : "");
+  frame.ended(made.story, "after.ended");
   if (error) problem(error);
   panel.render();
   await playback.open(made, recording, began);
@@ -269,65 +204,32 @@ function back() {
 
 // The rest of the page.
 
-function details(open = !document.body.classList.contains("details")) {
-  document.body.classList.toggle("details", open);
-  get("details").setAttribute("aria-expanded", String(open));
+function details(given) {
+  const open = frame.details(given);
   store.details = open ? "yes" : "no";
   if (open) panel.render();
 }
 
 function words() {
-  apply();
-  drawIcons();
-  setup.words();
   dock.words();
   phase();
-  scope.recolour();
   if (session) {
     dialogue.show(session.story);
     panel.show(session.story);
+    frame.ended(session.story, "after.ended");
   }
 }
 
 async function main() {
   drawIcons();
-  theme.start(() => scope.recolour());
-  await load(preferred(store.tongue)).catch(() => load("en"));
-  fill(get("tongue"), Object.entries(LANGUAGES), current());
-  get("tongue").addEventListener("change", async (event) => {
-    store.tongue = event.target.value;
-    await load(store.tongue).catch(() => {});
-    words();
-  });
-  apply();
+  await frame.open({ words, begin: () => call(), listen, details, open: store.details });
   dock.words();
-  get("setup").addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (setup.agent) call();
-    else setup.load();
-  });
-  get("again").addEventListener("click", () => call());
   get("back").addEventListener("click", back);
-  get("try").addEventListener("click", listen);
-  setup.onmicrophone = () => microphone && listen();
-  get("details").addEventListener("click", () => details());
-  get("side-close").addEventListener("click", () => {
-    details(false);
-    get("details").focus();
-  });
-  details(store.details ? store.details === "yes" : innerWidth >= 1000);
   panel.choose("timing");
   const kept = await waiting();
   setup.load();
   if (kept && !kept.booth) call({ resume: kept, silent: kept.silent });
   else stage("ready");
-  // A browser that keeps a page silent until it is touched lets it sound then.
-  for (const name of ["pointerdown", "keydown"]) {
-    addEventListener(name, () => {
-      if (context?.state === "suspended") context.resume();
-      if (voice.srcObject && voice.paused) voice.play().catch(() => {});
-    });
-  }
   document.documentElement.dataset.ready = performance.now().toFixed(0);
 }
 

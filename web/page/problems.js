@@ -1,7 +1,7 @@
 // Problems: what went wrong, in words, with what the user can do about it.
 
 import { get, h, icon } from "./dom.js";
-import { has, t } from "./words.js";
+import { has, t, why } from "./words.js";
 
 /**
  * Show a problem in place of the one before; null takes it away.
@@ -28,7 +28,7 @@ export function show(error, actions = {}) {
         {},
         h("p", {}, h("b", {}, t(`errors.${known}.title`))),
         h("p", {}, t(`errors.${known}.remedy`, { wait: Math.ceil(error.retryAfter ?? 0) || 5 })),
-        error.detail ? h("p", { class: "why", dir: "auto" }, error.detail) : null,
+        error.detail ? h("p", { class: "why", dir: "auto" }, why(error.reason, error.detail)) : null,
         buttons.length ? h("p", { class: "problem-actions" }, buttons) : null,
       ),
       h("button", { type: "button", class: "plain", "aria-label": t("actions.dismiss"), onclick: () => box.replaceChildren() }, icon("close")),

@@ -12,6 +12,7 @@ const EMPTY = {
   muted: false,
   recording: false,
   reason: "",
+  why: "",
 };
 
 /** An entry's name: an interpreter's pieces are numbered for each speaker and language. */
@@ -162,6 +163,7 @@ export class Story {
       case "call_ended":
         this.phase = "ended";
         this.reason = event.reason ?? "";
+        this.why = event.code ? `ended.${event.code}` : "";
         this.length = at;
         this.speaking = { caller: false, agent: false };
         entries.add("live");

@@ -76,6 +76,12 @@ export function named(code) {
   }
 }
 
+/** Say why, by a reason's key below `why` ("ended.left"); in the server's words where there are none for it. */
+export function why(reason, text) {
+  const found = reason ? find(`why.${reason}`) : undefined;
+  return typeof found === "string" ? found : text;
+}
+
 const ATTRIBUTES = { tLabel: "aria-label", tTitle: "title", tPlaceholder: "placeholder" };
 
 /** Put words wherever the markup asks for them (`data-t`, `data-t-label`, …). */

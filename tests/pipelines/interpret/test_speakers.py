@@ -96,7 +96,9 @@ def test_nobody_is_copied_who_has_not_agreed(talks) -> None:
     speakers, _, _ = session()
     feed(speakers, "Ann", talks["Ann"])
     assert speakers.voice_for("Ann", "en") is None
-    assert speakers.copying("Ann") == Copying("Ann", False, False, "has not agreed to it")
+    assert speakers.copying("Ann") == Copying(
+        "Ann", False, False, "has not agreed to it", cause="consent"
+    )
     assert speakers.records == []
 
 
@@ -107,6 +109,7 @@ def test_a_speaker_is_copied_from_their_first_good_stretch_on(talks) -> None:
     feed(speakers, "Ann", talks["Ann"][: 2 * RATE])
     assert speakers.voice_for("Ann", "en") is None
     assert "s of speech so far" in speakers.copying("Ann").why
+    assert speakers.copying("Ann").cause == "short"
     feed(speakers, "Ann", talks["Ann"][2 * RATE :])
     voice = speakers.voice_for("Ann", "en")
     assert isinstance(voice, Speaker)

@@ -89,9 +89,9 @@ class Player:
         segment.spoken_to, segment.state = segment.spoken_from + seconds, "spoken"
         self.tell(segment)
 
-    def fail(self, segment: Segment) -> None:
-        """It could not be translated."""
-        segment.state, segment.why = "failed", WRONG
+    def fail(self, segment: Segment, error: str = "") -> None:
+        """It could not be translated; without a class of failure only the server's words say why."""
+        segment.state, segment.why, segment.error = "failed", WRONG, error
         self.tell(segment)
 
     def past(self, pieces: list[tuple[str, str]], *, lags: list[float]) -> None:

@@ -14,8 +14,10 @@ from axe_playwright_python.async_playwright import Axe
 from tests.web.browser.agents import MARKUP
 from tests.web.browser.played import FRENCH, GUESS, Player, carried
 from tests.web.browser.test_page import RULES
+from tests.web.calls import Browser as Client
 from tests.web.calls import serving
 from vivavoce.agent import Interpreter
+from vivavoce.agent.reason import SESSION_ENDED
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -222,6 +224,44 @@ async def test_a_lectures_listener_on_a_phone(tab, booth):
     await page.click("#end")
     await one.stage("after")
     assert await page.is_hidden("#save-dubbed")
+    assert await one.text("#ended") == "Terminé : vous avez quitté"
+
+
+async def test_the_servers_reasons_are_told_in_the_pages_language(tab, booth):
+    """Why one could not begin, why a piece is missing, and why it ended, as others had it end."""
+    room = await opened(booth, kind="lecture", title="Le musée")
+    one = await tab(locale="fr-FR")
+    page = one.page
+    async with Client(booth.url) as ada:
+        await ada.call(request_data={"room": room["room"], "name": "Ada", "speaks": "fr"})
+        await page.goto(f"{booth.url}/{room['links']['speak']}")
+        await one.until("document.querySelectorAll('#speaks option').length")
+        await page.fill("#name-field", "Ben")
+        await page.click("#start")
+        await one.until("document.querySelector('.problem')")
+        told = await page.get_by_role("alert").inner_text()
+        assert "Il n’y a plus de place pour parler" in told
+        assert "jeton" not in told  # which a conflict is elsewhere
+        await page.goto("about:blank")
+        await page.goto(f"{booth.url}/{room['links']['listen']}")
+        await one.until("document.querySelectorAll('#hears option').length === 3")
+        others = tuple(booth.desk.calls)
+        await page.click("#start")
+        await one.stage("call")
+        player = Player(await carried(booth, others=others), "Ada", "fr", "en")
+        failed = player.add("Avez-vous des questions ?", started=1.0)
+        player.fail(failed, "broken")
+        await one.until("document.querySelector('#dialogue .failed .why')")
+        assert (
+            await one.text("#dialogue .failed .why") == "Le serveur d’un modèle s’est interrompu."
+        )
+        await booth.desk.interpreting.room(room["room"]).room.hang_up(SESSION_ENDED)
+        await one.stage("after")
+    assert await one.text("#ended") == "Terminé : la séance a été close"
+    await page.select_option("#tongue", "en")
+    await one.until(
+        "document.querySelector('#ended').textContent === 'Ended: the session was ended'"
+    )
 
 
 async def test_links_that_lead_nowhere_and_a_name_that_is_missing(tab, booth):
