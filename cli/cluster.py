@@ -102,12 +102,16 @@ def drain(
 def scale(
     workers: Annotated[str, typer.Argument(help="N, or LEAST-MOST by their use.")],
     ray: Ray = "",
+    quiet: Annotated[
+        float | None,
+        typer.Option("--quiet", min=1.0, help="Seconds of little use until there is one fewer."),
+    ] = None,
 ) -> None:
     """Have another number of workers, until `serve --cluster` is begun anew."""
     from vivavoce.cli.workers import read_workers
 
     found = read_workers(workers)
-    _ask(ray, ANSWER, lambda keeper: keeper.scale.remote(found.least, found.most))
+    _ask(ray, ANSWER, lambda keeper: keeper.scale.remote(found.least, found.most, quiet))
 
 
 @app.command()

@@ -53,6 +53,7 @@ class Keeper:
         self._fleet: Fleet | None = None
         self._busy = asyncio.Lock()  # one of those who change the fleet at a time
         self._looked = False
+        self._count = 0  # cores, at the last look
         self._ending = False
         self._hurry = asyncio.Event()  # who waits for calls to end is to wait no more
         self._tasks = Tasks()
@@ -172,19 +173,23 @@ class Keeper:
             raise ClusterError(f"there is no worker {name!r}; known: {', '.join(sorted(known))}")
         await fleet.drain(name, wait)
 
-    async def scale(self, least: int, most: int | None) -> None:
+    async def scale(self, least: int, most: int | None, quiet: float | None = None) -> None:
         """Want other numbers of workers, until a front brings another plan.
+
+        Args:
+            least: At least so many.
+            most: At most; None: `least`.
+            quiet: Seconds of little use after which there is one fewer; None: as before.
 
         Raises:
             ClusterError: They are no range, or there is no fleet.
         """
-        await self._there()
+        fleet = await self._there()
         try:
-            Scale(least, most or least)
+            fleet.scale(least, most, quiet)
         except ValueError as error:
             raise ClusterError(str(error)) from None
-        self._scaled = (least, most or least)
-        await self._size()
+        self._scaled = fleet.bounds
 
     async def renew(self) -> None:
         """Put a new worker in the place of each, one after the other; returns when that is done.
@@ -276,6 +281,9 @@ class Keeper:
         if fleet is None or plan is None:
             return
         count = await _cores()
+        if count > self._count:
+            fleet.retry()
+        self._count = count
         least, most = self._scaled or plan.wanted(count)
         if (least, most) != fleet.bounds:
             log.info("from %d to %d workers are wanted on %d cores", least, most, count)
@@ -292,9 +300,9 @@ class Keeper:
                 return
             try:
                 await self._size()
-                fleet = self._fleet
-                if fleet is not None and fleet.wanted != asked:
-                    asked = fleet.wanted
+                lacking = 0 if self._fleet is None else self._fleet.lacking
+                if lacking != asked:
+                    asked = lacking
                     await asyncio.to_thread(demand, asked)
             except Exception as error:  # noqa: BLE001 (Ray's own kinds: its head is away)
                 log.warning("the cluster does not answer: %s", error)

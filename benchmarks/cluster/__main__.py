@@ -198,7 +198,7 @@ class Bench:
     async def alone(self, server: Served) -> list[Caller]:
         """Let all call one process."""
         callers = self.callers(server.url)
-        async with asyncio.timeout(LONGEST), _session() as http, asyncio.TaskGroup() as group:
+        async with asyncio.timeout(LONGEST), session() as http, asyncio.TaskGroup() as group:
             await self._begin(group, http, callers)
         return callers
 
@@ -215,7 +215,7 @@ class Bench:
             text = await command("cluster", "status", "--ray", nodes.address, "--json")
             return list(json.loads(text)["workers"])
 
-        async with asyncio.timeout(LONGEST), _session() as http, asyncio.TaskGroup() as group:
+        async with asyncio.timeout(LONGEST), session() as http, asyncio.TaskGroup() as group:
             (first,) = await workers()
             await self._begin(group, http, callers[:half])
             await _all(callers[:half], lambda each: each.at >= 1)
@@ -290,7 +290,8 @@ class Bench:
                 await asyncio.sleep(0.5)
 
 
-def _session() -> aiohttp.ClientSession:
+def session() -> aiohttp.ClientSession:
+    """Return what any number of callers call with."""
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
 
 

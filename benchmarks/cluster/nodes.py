@@ -45,12 +45,12 @@ class Nodes:
             "RAY_raylet_start_wait_time_s": "150",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
         }
-        self._cores = cores
+        self._module = ["benchmarks.cluster.nodes", str(cores)]
         self.address = ""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.cluster.nodes", str(self._cores)],
+            [sys.executable, "-m", *self._module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

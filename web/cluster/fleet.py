@@ -183,6 +183,21 @@ class Fleet:
         return self._scaler.wanted
 
     @property
+    def lacking(self) -> int:
+        """How many cores have to be there for all that are wanted; 0 while all of them are.
+
+        Then nothing is asked for: machines that have workers are used, and those that have none
+        may go.
+        """
+        return self.wanted if len(self.taking) < self.wanted else 0
+
+    def retry(self) -> None:
+        """Start what lacks now, whatever went wrong before: there is room where there was none."""
+        self._not_before = time.monotonic()
+        self._backoff.forgive()
+        self._look.set()
+
+    @property
     def bounds(self) -> tuple[int, int]:
         """How few and how many may be wanted."""
         return self._scaler.scale.least, self._scaler.scale.most
@@ -207,14 +222,20 @@ class Fleet:
         self._tasks.spawn(self._measure(), "fleet's measure")
         self._told()
 
-    def scale(self, least: int, most: int | None = None) -> None:
+    def scale(self, least: int, most: int | None = None, quiet: float | None = None) -> None:
         """Want other numbers of workers from now on.
+
+        Args:
+            least: At least so many.
+            most: At most; None: `least`.
+            quiet: Seconds of little use after which there is one fewer; None: as before.
 
         Raises:
             ValueError: They are no range.
         """
         before = self._scaler.scale
-        scale = replace(before, least=least, most=max(least, most or least))
+        quiet = before.quiet if quiet is None else quiet
+        scale = replace(before, least=least, most=max(least, most or least), quiet=quiet)
         wanted = min(max(self._scaler.wanted, scale.least), scale.most)
         self._scaler = Scaler(scale)
         self._scaler.wanted = wanted

@@ -38,6 +38,8 @@ class Scale:
             raise ValueError(f"workers: from {self.least} to {self.most} is no range above 0")
         if not 0 < self.down < self.up <= 1:
             raise ValueError("workers: down is less than up, and both are shares")
+        if not self.quiet > 0:
+            raise ValueError(f"quiet = {self.quiet:g}: give seconds, more than 0")
 
 
 class Scaler:
@@ -100,6 +102,10 @@ class Backoff:
     most: float = 30.0
     lived: float = 60.0
     _row: int = 0
+
+    def forgive(self) -> None:
+        """Forget deaths so far: what they were of is no more."""
+        self._row = 0
 
     def died(self, age: float) -> float:
         """Take a death; return the seconds to wait.

@@ -248,6 +248,26 @@ async def test_the_end_of_all_waits_for_calls():
         assert yard.starting == 0
 
 
+async def test_cores_are_asked_for_while_workers_lack_and_retried_at_once_when_they_come():
+    backoff = Backoff(first=600.0, most=600.0)
+    async with fleet_of(1, backoff=backoff) as (fleet, yard, seen):
+        assert fleet.lacking == 0
+        yard.wrong = "1 cores have their workers: add a node"
+        fleet.scale(1, 3)
+        fleet.scale(2, 3, quiet=5.0)
+        assert fleet.lacking == 2
+        await until(lambda: fleet.failed)
+        fleet.retry()
+        await until(lambda: backoff._row == 1)
+        yard.wrong = ""  # a machine has come; without it, the next try is in ten minutes
+        fleet.retry()
+        await until(lambda: len(seen.names) == 2)
+        assert fleet.lacking == 0
+        assert fleet._scaler.scale.quiet == 5.0
+        with pytest.raises(ValueError, match="quiet"):
+            fleet.scale(1, 3, quiet=0.0)
+
+
 async def test_only_where_all_end_is_a_worker_the_last_one():
     """The calls of one that ends alone are left to the others; those of all are over."""
     async with fleet_of(2) as (fleet, yard, seen):
