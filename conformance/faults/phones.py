@@ -57,7 +57,7 @@ class PhoneCaller(Caller):
         self._there = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._hung_up = False
-        trunk = Trunk("lab", HERE, port=air.port, allow=(f"{HERE}/32",))
+        trunk = Trunk("lab", HERE, port=air.port, allow=(f"{HERE}/32",), refer=("9",))
         exposure = Exposure(listen=(f"udp:{HERE}:0",), rtp=PORTS, silence_limit=600)
         self.station = Station(self._take if called else None, trunks=[trunk], exposure=exposure)
 
