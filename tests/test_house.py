@@ -162,7 +162,7 @@ PURE = (
         f"web/{name}.py"
         for name in (
             *("limits", "narrator", "realtime", "rtvi", "sdp", "store_beats", "store_calendar"),
-            *("store_journal", "store_redaction", "store_rows", "tokens", "turn"),
+            *("shelf", "store_journal", "store_redaction", "store_rows", "tokens", "turn"),
         )
     ),
     *(
