@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from vivavoce.web.bench_capacity import capacity
 from vivavoce.web.bench_compared import compared
 from vivavoce.web.bench_delays import delays
 from vivavoce.web.bench_parts import panel
-from vivavoce.web.markup import Html, count, duration, el, join, milliseconds, text
-from vivavoce.web.standalone import packed, policy, resource, unpacked, write_page
+from vivavoce.web.markup import Html, count, duration, el, join, milliseconds, text, when
+from vivavoce.web.standalone import Lead, compose, fragment, resource, unpacked, write_page
 from vivavoce.web.story import ReportError
 
 KIND = "vivavoce bench"
@@ -75,34 +73,26 @@ def read_bench(path: Path) -> dict[str, Any]:
 
 def page(result: Mapping[str, Any], changes: Sequence[Mapping[str, Any]] = ()) -> str:
     """Make the page of a run; takes what `write_bench` takes."""
-    style = resource("page/look.css") + resource("bench_page.css")
-    script = resource("standalone.js")
-    machine = result.get("machine", {})
-    return Template(resource("bench_page.html")).substitute(
-        title=text(f"Bench on {machine.get('cpu', 'a machine')}"),
-        heading=text("How fast, and how many at once"),
-        policy=text(policy(style, script)),
-        style=style,
-        script=script,
-        facts=_facts(result),
-        heroes=_heroes(result),
-        warnings=_warnings(result),
-        body=join(
-            [
-                compared(changes),
-                delays(result),
-                capacity(result),
-            ]
-        ),
-        how=_how(result),
-        record=packed(result),
+    lead = Lead(
+        f"Bench on {result.get('machine', {}).get('cpu', 'a machine')}",
+        text("How fast, and how many at once"),
+        _facts(result),
+        _heroes(result),
+        target="figures",
     )
+    main = fragment(
+        "bench_page.html",
+        warnings=_warnings(result),
+        body=join([compared(changes), delays(result), capacity(result)]),
+        how=_how(result),
+    )
+    return compose(lead, main, style=resource("bench_page.css"), script="", record=result)
 
 
 def _facts(result: Mapping[str, Any]) -> Html:
     machine = result.get("machine", {})
     items: list[Html | None] = [
-        el("li", _when(machine["at"])) if machine.get("at") else None,
+        el("li", when(machine["at"], "%H:%M")) if machine.get("at") else None,
         el("li", str(machine.get("cpu", ""))) if machine.get("cpu") else None,
         el("li", count(machine["cores"], "core")) if machine.get("cores") else None,
         el("li", f"Python {machine['python']}") if machine.get("python") else None,
@@ -111,14 +101,6 @@ def _facts(result: Mapping[str, Any]) -> Html:
         el("li", "stopped before its end", cls="bad") if result.get("interrupted") else None,
     ]
     return el("ul", [each for each in items if each is not None], cls="facts")
-
-
-def _when(at: str) -> Html:
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        return text(at)
-    return el("time", f"{moment.day} {moment:%B %Y, %H:%M %Z}".strip(), datetime=at)
 
 
 def _heroes(result: Mapping[str, Any]) -> Html:

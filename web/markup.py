@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from html import escape
 
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
@@ -110,3 +111,18 @@ def milliseconds(ms: float) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """Write a number of things: "1 reply", "3 replies"."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def when(at: str, clock: str) -> Html:
+    """Write a moment, with its day.
+
+    Args:
+        at: As ISO 8601 has it; anything else is written as it is.
+        clock: Which part of the time of day is written, for `strftime`.
+    """
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return text(at)
+    shown = f"{moment.day} {moment:%B %Y}, {moment.strftime(clock)} {moment:%Z}".strip()
+    return el("time", shown, datetime=moment.isoformat())

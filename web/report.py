@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
-from string import Template
 from typing import Any
 from urllib.parse import quote
 
 from vivavoce.agent.transcript import Reply
 from vivavoce.pipelines.audio.wav import AudioFileError
 from vivavoce.web.dialogue import dialogue
-from vivavoce.web.markup import Html, count, duration, el, join, milliseconds, text
+from vivavoce.web.markup import Html, count, duration, el, join, milliseconds, text, when
 from vivavoce.web.peaks import Peaks, read_peaks
-from vivavoce.web.standalone import packed, policy, resource, write_page
+from vivavoce.web.standalone import Lead, compose, fragment, resource, write_page
 from vivavoce.web.story import ReportError, Story, read
 from vivavoce.web.timeline import timeline
 from vivavoce.web.waterfall import waterfall
@@ -67,23 +65,30 @@ def page(record: Mapping[str, Any], recording: Path | None, folder: Path) -> str
     """
     story = read(record)
     peaks, audio, note = _listen(recording, folder)
-    style = resource("page/look.css") + resource("report.css")
-    script = resource("standalone.js") + resource("report.js")
     agent = story.agent or "an agent"
-    return Template(resource("report.html")).substitute(
-        title=text(f"Call with {agent}"),
-        agent=text(agent),
-        policy=text(policy(style, script, media="'self' file:", attributes=True)),
-        style=style,
-        script=script,
-        facts=_facts(story),
-        figures=_figures(story),
+    lead = Lead(
+        f"Call with {agent}",
+        join([text("Call with "), el("bdi", agent)]),
+        _facts(story),
+        _figures(story),
+        target="conversation",
+    )
+    main = fragment(
+        "report.html",
         player=_player(audio, note),
         timeline=timeline(story, peaks),
         dialogue=join([dialogue(story, audio), _omitted(story)]),
         waterfall=waterfall(story) or el("p", "No reply was timed in this call.", cls="nothing"),
-        models=_models(story),
-        record=packed(record),
+        models=_models(story) or Html(""),
+    )
+    return compose(
+        lead,
+        main,
+        style=resource("report.css"),
+        script=resource("report.js"),
+        record=record,
+        media="'self' file:",
+        attributes=True,
     )
 
 
@@ -107,7 +112,7 @@ def _facts(story: Story) -> Html:
     kinds = [entry.kind for entry in story.entries]
     cuts = sum(reply.interrupted for reply in replies)
     parts = [
-        el("li", _when(story.began)) if story.began else None,
+        el("li", when(story.began, "%H:%M:%S")) if story.began else None,
         el("li", duration(story.seconds)),
         el("li", count(kinds.count("caller"), "caller turn")),
         el("li", count(len(replies), "reply", "replies")),
@@ -121,17 +126,18 @@ def _facts(story: Story) -> Html:
     return join([el("ul", [part for part in parts if part is not None], cls="facts"), ended])
 
 
-def _when(began: str) -> Html:
-    try:
-        moment = datetime.fromisoformat(began)
-    except ValueError:
-        return text(began)
-    zone = f" {moment:%Z}" if moment.tzinfo else ""
-    shown = f"{moment.day} {moment:%B %Y, %H:%M:%S}{zone}"
-    return el("time", shown, datetime=moment.isoformat())
-
-
 def _figures(story: Story) -> Html:
+    heading = el("h2", "Response delay", id="h-delay")
+    return el(
+        "section",
+        heading,
+        _percentiles(story),
+        cls="delay-figures",
+        aria_labelledby="h-delay",
+    )
+
+
+def _percentiles(story: Story) -> Html:
     timed = sum(isinstance(entry, Reply) and entry.latency is not None for entry in story.entries)
     if not story.percentiles:
         return el("p", "No reply was timed.", cls="nothing")

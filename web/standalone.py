@@ -8,11 +8,14 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from string import Template
 from typing import Any
 
+from vivavoce.web.markup import Html, text
 from vivavoce.web.story import ReportError
 
 
@@ -33,6 +36,76 @@ def write_page(page: str, out: Path) -> None:
     except (OSError, ValueError) as error:  # ValueError: a path without a file's name
         why = getattr(error, "strerror", None) or error
         raise ReportError(f"{out} cannot be written: {why}; choose another place") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """What is at the top of a page.
+
+    Attributes:
+        title: The page's, as text.
+        heading: What it is about.
+        facts: A list of facts, below it.
+        aside: The figures that matter most, beside it.
+        target: The id of what most readers look for, which is what it is called, too: keyboards
+            skip to it.
+    """
+
+    title: str
+    heading: Html
+    facts: Html
+    aside: Html
+    target: str
+
+
+def compose(
+    lead: Lead,
+    main: Html,
+    *,
+    style: str,
+    script: str,
+    record: Mapping[str, Any],
+    media: str = "",
+    attributes: bool = False,
+) -> str:
+    """Make a page.
+
+    Args:
+        lead: Its top.
+        main: The rest of it.
+        style: Its style sheet, beside the one that all pages have.
+        script: Its script, likewise.
+        record: What it was made from.
+        media: Where sound may come from, as the policy has it; "" for nowhere.
+        attributes: Whether its elements have `style` attributes.
+
+    Raises:
+        ReportError: What it was made from is no JSON.
+    """
+    style = resource("page/look.css") + style
+    script = resource("standalone.js") + script
+    return Template(resource("standalone.html")).substitute(
+        title=text(lead.title),
+        heading=lead.heading,
+        facts=lead.facts,
+        aside=lead.aside,
+        target=text(lead.target),
+        main=main,
+        policy=text(policy(style, script, media=media, attributes=attributes)),
+        style=style,
+        script=script,
+        record=packed(record),
+    )
+
+
+def fragment(name: str, **parts: Html) -> Html:
+    """Fill a part of a page that comes with this package.
+
+    Args:
+        name: Its file.
+        parts: What stands in the place of each `$name` in it.
+    """
+    return Html(Template(resource(name)).substitute(parts))
 
 
 def policy(style: str, script: str, *, media: str = "", attributes: bool = False) -> str:
