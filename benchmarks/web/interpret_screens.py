@@ -7,9 +7,6 @@ python -m benchmarks.web.interpret_screens docs/pictures docs    the one of the 
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,9 +15,9 @@ from typing import Any
 
 import aiohttp
 import numpy as np
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
-from benchmarks.web.screens import LOOKS, RATE, Shots, voice
+from benchmarks.web.screens import LOOKS, RATE, Shots, chromium, looking, main_of, voice
 from tests.speech import speak
 from tests.web.browser.played import FRENCH, Player, carried
 from tests.web.calls import MODELS, humming
@@ -45,25 +42,9 @@ TALK = [
     "Would you like a coffee after the meal?",
     "Thank you very much, and good night.",
 ]
+ALLOWED = ("--use-fake-ui-for-media-stream",)
+"""The microphone may be used: nobody is asked."""
 LAGS = [1.6, 2.3, 1.9, 2.8, 1.7, 2.1]
-
-
-@asynccontextmanager
-async def chromium(hears: Path) -> AsyncIterator[Browser]:
-    """A browser with a recorded voice as its microphone, which it may use."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
-            args=[
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-audio-capture={hears}",
-            ],
-        )
-        try:
-            yield browser
-        finally:
-            await browser.close()
 
 
 @asynccontextmanager
@@ -203,7 +184,10 @@ async def real(folder: Path, scratch: Path) -> None:
         }
         async with Models.connect(**where) as models:
             desk = Desk([Interpreter("en", "fr", name="booth")], models)
-            async with CallServer(desk, Exposure(port=0)) as server, chromium(path) as browser:
+            async with (
+                CallServer(desk, Exposure(port=0)) as server,
+                chromium(path, *ALLOWED) as browser,
+            ):
                 page = await browser.new_page(**{"locale": "en-GB", **LOOKS["desktop-light"]})
                 await page.goto(server.url)
                 await page.wait_for_selector("#hears option", state="attached")
@@ -219,14 +203,9 @@ async def real(folder: Path, scratch: Path) -> None:
 
 async def looked(browser: Browser, folder: Path, look: str, server: CallServer) -> None:
     """Take one look's pictures."""
-    context = await browser.new_context(**{"locale": "en-GB", **LOOKS[look]})
-    await context.grant_permissions(["microphone"])
-    page = await context.new_page()
-    page.on("pageerror", lambda error: print("page error:", error))
-    shots = Shots(page, folder, look)
-    await alone(shots, server)
-    await together(shots, server)
-    await context.close()
+    async with looking(browser, folder, look) as shots:
+        await alone(shots, server)
+        await together(shots, server)
 
 
 async def main(folder: Path, looks: list[str]) -> None:
@@ -237,13 +216,14 @@ async def main(folder: Path, looks: list[str]) -> None:
         if looks == ["docs"]:
             await real(folder, place)
             return
-        async with served(place) as server, chromium(place / "voice.wav") as browser:
+        async with (
+            served(place) as server,
+            chromium(place / "voice.wav", *ALLOWED) as browser,
+        ):
             for look in looks:
                 await looked(browser, folder, look, server)
     print(f"pictures in {folder}")
 
 
 if __name__ == "__main__":
-    where = Path(sys.argv[1] if len(sys.argv) > 1 else "build/screens")
-    where.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(where, sys.argv[2:] or list(LOOKS)))
+    main_of(main)

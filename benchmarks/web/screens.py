@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,50 @@ class Shots:
                 return
             await asyncio.sleep(0.05)
         print(f"{self.look}: waited in vain for {condition}")
+
+
+@asynccontextmanager
+async def chromium(hears: Path | str, *flags: str) -> AsyncIterator[Browser]:
+    """A browser with a recorded voice as its microphone.
+
+    Args:
+        hears: The recording; "%noloop" behind its path has it played once.
+        flags: More of its command line.
+    """
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=[
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-audio-capture={hears}",
+                *flags,
+            ],
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def looking(browser: Browser, folder: Path, look: str) -> AsyncIterator[Shots]:
+    """One look at a page, in which the microphone may be used."""
+    options: dict[str, Any] = {"locale": "en-GB", **LOOKS[look]}
+    context = await browser.new_context(**options)
+    try:
+        await context.grant_permissions(["microphone"])
+        page = await context.new_page()
+        page.on("pageerror", lambda error: print("page error:", error))
+        yield Shots(page, folder, look)
+    finally:
+        await context.close()
+
+
+def main_of(take: Callable[[Path, list[str]], Coroutine[Any, Any, None]]) -> None:
+    """Take the pictures that the command line asks for."""
+    where = Path(sys.argv[1] if len(sys.argv) > 1 else "build/screens")
+    where.mkdir(parents=True, exist_ok=True)
+    asyncio.run(take(where, sys.argv[2:] or list(LOOKS)))
 
 
 def refusal(status: int) -> Callable[[Route], Awaitable[None]]:
@@ -227,29 +271,15 @@ async def main(folder: Path, looks: list[str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         voice(place / "voice.wav")
-        async with served(place) as url, async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=shutil.which("chromium"),
-                args=[
-                    "--use-fake-device-for-media-stream",
-                    f"--use-file-for-fake-audio-capture={place / 'voice.wav'}%noloop",
-                ],
-            )
+        heard = f"{place / 'voice.wav'}%noloop"
+        async with served(place) as url, chromium(heard) as browser:
             await speed(browser, url)
             for look in looks:
-                options: dict[str, Any] = {"locale": "en-GB", **LOOKS[look]}
-                context = await browser.new_context(**options)
-                await context.grant_permissions(["microphone"])
-                page = await context.new_page()
-                page.on("pageerror", lambda error: print("page error:", error))
-                await page.add_init_script(PEERS)
-                await walk(Shots(page, folder, look), url)
-                await context.close()
-            await browser.close()
+                async with looking(browser, folder, look) as shots:
+                    await shots.page.add_init_script(PEERS)
+                    await walk(shots, url)
     print(f"pictures in {folder}")
 
 
 if __name__ == "__main__":
-    where = Path(sys.argv[1] if len(sys.argv) > 1 else "build/screens")
-    where.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(where, sys.argv[2:] or list(LOOKS)))
+    main_of(main)
