@@ -41,6 +41,20 @@ class RecordsError(Exception):
     """Records cannot be had: the message says what is wrong and what to do."""
 
 
+def scarce(error: BaseException) -> str:
+    """Tell what there was too little of, where that is why something failed.
+
+    Returns:
+        In words; "" where it failed for another reason. Later there may be enough of it.
+    """
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    # What `threading` raises where the system gives it no thread: for want of memory, mostly.
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return "no thread can be started"
+    return ""
+
+
 class RefusedError(RecordsError):
     """A database takes a record neither now nor later: to try again is of no use."""
 

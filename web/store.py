@@ -24,6 +24,7 @@ from vivavoce.web.records import (
     Recording,
     RecordsError,
     RefusedError,
+    scarce,
 )
 from vivavoce.web.store_beats import LEASE, Watch
 from vivavoce.web.store_calendar import Calendar
@@ -188,8 +189,11 @@ class Store:
             return
         try:
             await self._take(call)
-        except RecordsError as error:
-            log.warning("the recording of call %s waits: %s", call, error)
+        except (RecordsError, MemoryError, RuntimeError) as error:
+            waits = str(error) if isinstance(error, RecordsError) else scarce(error)
+            if not waits:
+                raise
+            log.warning("the recording of call %s waits: %s", call, waits)
 
     async def flush(self) -> None:
         """Wait until all is written."""
@@ -332,18 +336,19 @@ class Store:
                 self._journal.forget(call)
                 self.lost += 1
                 log.exception("the record of call %s cannot be kept", call)
-            except RecordsError as error:
+            except Exception as error:  # one bad record must not stop those after it
                 self._journal.forget(call)  # it may stand there, for all we know
+                waits = str(error) if isinstance(error, RecordsError) else scarce(error)
+                if not waits:
+                    self.lost += 1
+                    log.exception("the record of call %s cannot be kept", call)
+                    continue
                 if not failures:
-                    log.warning("records wait: %s", error)
+                    log.warning("records wait: %s", waits)
                 if call not in self._waiting or not record.get("live"):
                     self._waiting[call] = record
                 await asyncio.sleep(_WAITS[min(failures, len(_WAITS) - 1)])
                 failures += 1
-            except Exception:  # one bad record must not stop those after it
-                self._journal.forget(call)
-                self.lost += 1
-                log.exception("the record of call %s cannot be kept", call)
             else:
                 self.written += 1
                 if failures:

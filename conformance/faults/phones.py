@@ -18,6 +18,7 @@ from conformance.faults.certificates import Authority
 from conformance.faults.house import House, Plan
 from conformance.faults.row import WHEN, Act, Finding, Lab, Row, Scene, hold
 from conformance.faults.signals import Signals, Way
+from conformance.faults.watch import ROW
 from tests.phone.conftest import spray
 from tests.phone.test_kamailio import kamailio
 from tests.ports import HERE, free_port
@@ -178,6 +179,7 @@ def _row(
             try:
                 async with contextlib.AsyncExitStack() as stack:
                     if around is not None:
+                        ROW.set("")  # what stands beside the server is none of its tasks
                         await stack.enter_async_context(around(Path(folder)))
                     return await hold(lab, name, acted, Plan(phone=phone))
             finally:
@@ -397,7 +399,7 @@ def _registrars() -> Iterator[Row]:
 
     async def back(scene: Scene) -> None:
         station = scene.house.telephone.station
-        if not await _until(lambda: not station.registered["pbx"], 20):
+        if not await _until(lambda: not station.registered["pbx"], 70):
             scene.wrong.append("nobody noticed that the registrar is gone")
         await pbx.start()
         if not await _until(lambda: station.registered["pbx"], 60):
@@ -433,7 +435,11 @@ class Pbx:
 
     async def start(self) -> None:
         """Start it."""
-        await self._stack.enter_async_context(kamailio(self._folder, self._port))
+        row = ROW.set("")
+        try:
+            await self._stack.enter_async_context(kamailio(self._folder, self._port))
+        finally:
+            ROW.reset(row)
 
     async def stop(self) -> None:
         """Stop it; idempotent."""

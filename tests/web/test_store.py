@@ -358,6 +358,41 @@ async def test_a_bad_record_stops_no_other(store, caplog):
     assert "x cannot be kept" in caplog.text
 
 
+async def test_what_there_is_too_little_memory_for_is_written_once_there_is_enough(
+    store, caplog, monkeypatch
+):
+    step, scarcities = store._journal.step, [MemoryError(), RuntimeError("can't start new thread")]
+
+    def fails(entry):
+        if scarcities:
+            raise scarcities.pop()
+        return step(entry)
+
+    monkeypatch.setattr(store._journal, "step", fails)
+    store.put(call("a", "hello"))
+    await store.flush()
+    assert [each.call for each in (await store.search(Query())).entries] == ["a"]
+    assert store.lost == 0
+    assert "records wait: no thread can be started" in caplog.text
+    assert "cannot be kept" not in caplog.text
+
+    async def no_room(_call, _path):
+        raise MemoryError
+
+    record(store, "a")
+    monkeypatch.setattr(store.recordings, "keep", no_room)
+    await store.keep("a")
+    assert "the recording of call a waits: there is not enough memory" in caplog.text
+    assert store.spool("a").is_file()
+
+    async def defect(_call, _path):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(store.recordings, "keep", defect)
+    with pytest.raises(RuntimeError, match="a defect"):
+        await store.keep("a")
+
+
 async def test_a_newer_versions_records_are_left_alone(kept, tmp_path):
     base = kept()
     await base.open()
