@@ -118,8 +118,7 @@ class Desk:
         self.past = Shelf()
         self.turnstile = Turnstile(self.limits, gate, observer)
         self.alone = not name
-        self._wait = wait
-        self.observer = observer
+        self._wait, self.observer = wait, observer
         self._keeper = None if records is None else Keeper(records)
         if self._keeper is not None:
             self.interpreting.keep(self._keeper)
@@ -376,8 +375,7 @@ class Desk:
                 live.line.appends = await asyncio.to_thread(revival.go_on_with, live.recording)
                 if not live.line.appends:
                     live.recording = live.line.recording = None  # it is where its server was
-            conversation = self._converse(live, speaks_rtvi=speaks_rtvi)
-            live.conversation = conversation
+            live.conversation = conversation = self._converse(live, speaks_rtvi=speaks_rtvi)
             if attached is not None:
                 attached(live, conversation)
             self._followers.began(live)
@@ -398,10 +396,8 @@ class Desk:
 
     def _converse(self, live: LiveCall, *, speaks_rtvi: bool) -> Talk:
         conversation = self.interpreting.talk(live) or self._answer(live)
-        call = conversation.call
-        narrator = None
-        if speaks_rtvi:
-            narrator = Narrator(call, wall, recording=live.recording is not None)
+        recorded = live.recording is not None
+        narrator = Narrator(conversation.call, wall, recording=recorded) if speaks_rtvi else None
         live.line.follow(conversation, narrator)
         return conversation
 
@@ -425,8 +421,7 @@ class Desk:
         return conversation
 
     def _keep(self, live: LiveCall) -> None:
-        conversation = live.conversation
-        if conversation is None:
+        if live.conversation is None:
             live.record = {"call": live.id, "agent": live.agent.name, "ended": UNREACHED}
         else:
             live.record = live.make_record(self.models.names)
