@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.capacity import page
-from benchmarks.capacity.climb import QUICK, Budget, Pace, Ramp, climb
+from benchmarks.capacity.climb import QUICK, Pace, Ramp, Spare, climb
 from benchmarks.capacity.endure import endure
 from benchmarks.capacity.machine import OTHERS
 from benchmarks.capacity.network import Network
@@ -58,8 +58,8 @@ SHARE = 0.7
 """Of what it carries, for the stalls."""
 GUESS = 20
 """Calls, where the knee was not measured yet."""
-SPENT = 20.0
-"""Minutes after which nothing more is done to make sure of what is not."""
+SPARE = 3.0
+"""Minutes that a run may take longer to make sure of what is not."""
 
 
 def measure(options: argparse.Namespace, clip: Clip, say: Console, keep: Keep) -> None:
@@ -71,12 +71,12 @@ def measure(options: argparse.Namespace, clip: Clip, say: Console, keep: Keep) -
     """
     parts = options.part or USUAL
     given = [int(each) for each in options.calls.split(",")] if options.calls else None
-    pace, budget = QUICK if options.quick else Pace(), Budget(options.budget * 60)
+    pace, spare = QUICK if options.quick else Pace(), Spare(options.spare * 60)
     if given:
         pace = replace(pace, misses=len(given) + 1)  # all of them
 
     def climbed(part: str, name: str, ramp: Ramp, steps: Sequence[int]) -> None:
-        found = asyncio.run(climb(ramp, given or steps, pace, budget, say))
+        found = asyncio.run(climb(ramp, given or steps, pace, spare, say))
         keep({part: {name: found}})
 
     if "pipe" in parts:
@@ -94,8 +94,8 @@ def measure(options: argparse.Namespace, clip: Clip, say: Console, keep: Keep) -
             steps = STEPS[f"{'ours' if engine == 'ours' else 'peer'} webrtc"]
             ramp = Network(engine, wire, CACHE, clip, uvloop=options.uvloop)
             climbed(wire, engine, ramp, steps)
-    found = page.read() if options.save else keep.found
-    carries = int(found.get(options.wire, {}).get("ours", {}).get("carries", 0))
+    known = keep.found.get(options.wire) or page.read().get(options.wire) or {}
+    carries = int(known.get("ours", {}).get("carries", 0))
     if "gate" in parts:
         seconds = 15.0 if options.quick else LISTEN
         trial = Trial.of(carries, given[-1] if given else None, seconds)
@@ -201,8 +201,8 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--split", action="store_true", help="peers: also a process for each call")
     parser.add_argument("--calls", help="how many, one by one; for gate and stalls the last counts")
     parser.add_argument("--minutes", type=float, default=10.0, help="of stalls")
-    parser.add_argument("--budget", type=float, default=SPENT, metavar="MINUTES",
-                        help="after which what is not sure stays so")  # fmt: skip
+    parser.add_argument("--spare", type=float, default=SPARE, metavar="MINUTES",
+                        help="to go on with levels that are not sure")  # fmt: skip
     parser.add_argument("--wire", default="webrtc", choices=["webrtc", "websocket"],
                         help="of gate and stalls")  # fmt: skip
     parser.add_argument("--uvloop", action="store_true", help="ours on uvloop (webrtc, websocket)")
@@ -224,8 +224,8 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
             calls = []
         if not calls or calls != sorted(set(calls)) or not 1 <= calls[0] <= calls[-1] <= 250:
             parser.error(f"--calls {options.calls}: give numbers up to 250, rising, as in 1,5,10")
-    if options.minutes <= 0 or options.budget < 0:
-        parser.error("--minutes and --budget are lengths of time")
+    if options.minutes <= 0 or options.spare < 0:
+        parser.error("--minutes and --spare are lengths of time")
     return options
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -48,7 +47,7 @@ class Pace:
         misses: Levels that have to be missed before it is over.
     """
 
-    before: int = 14
+    before: int = 15
     after: int = 8
     seconds: float = 26.0
     enough: int = 48
@@ -59,19 +58,22 @@ class Pace:
 QUICK = Pace(before=5, after=3, seconds=10.0, enough=30, again=0, misses=1)
 
 
-class Budget:
-    """Time that may be spent on making sure; what has to be measured is, whatever it takes.
+class Spare:
+    """Time of a run that is there to make sure of what is not; what has to be measured always is.
 
     Args:
-        seconds: In all, from now on.
+        seconds: How much.
     """
 
     def __init__(self, seconds: float) -> None:
-        self._until = time.monotonic() + seconds
+        self._left = seconds
 
-    def covers(self, seconds: float) -> bool:
-        """Whether so much is left."""
-        return time.monotonic() + seconds <= self._until
+    def take(self, seconds: float) -> bool:
+        """Take some, if there is so much left; return whether there was."""
+        if seconds > self._left:
+            return False
+        self._left -= seconds
+        return True
 
 
 class Ramp(Protocol):
@@ -100,7 +102,7 @@ class Ramp(Protocol):
 
 
 async def climb(
-    ramp: Ramp, steps: Sequence[int], pace: Pace, budget: Budget, say: Console
+    ramp: Ramp, steps: Sequence[int], pace: Pace, spare: Spare, say: Console
 ) -> dict[str, Any]:
     """Measure one call, more and more of them, and one again; return figures and judgements.
 
@@ -108,11 +110,11 @@ async def climb(
         ramp: The engine.
         steps: How many calls, ascending.
         pace: How long.
-        budget: For what is not sure.
+        spare: For what is not sure.
         say: For who waits.
     """
     before = await _alone(ramp, pace.before, say)
-    measured = await _levels(ramp, before.v2v, steps, pace, budget, say)
+    measured = await _levels(ramp, before.v2v, steps, pace, spare, say)
     try:
         after = await _alone(ramp, pace.after, say)
     except ChildError as error:
@@ -165,7 +167,7 @@ def against(row: dict[str, Any], alone: Sequence[float]) -> dict[str, Any]:
 
 
 async def _levels(
-    ramp: Ramp, before: Sequence[float], steps: Sequence[int], pace: Pace, budget: Budget,
+    ramp: Ramp, before: Sequence[float], steps: Sequence[int], pace: Pace, spare: Spare,
     say: Console,
 ) -> dict[int, Window]:  # fmt: skip
     knee, alone = Knee(steps, misses=pace.misses, fine=None), list(before)
@@ -175,7 +177,7 @@ async def _levels(
             gc.collect()
             try:
                 async with ramp.people(calls) as crowd:
-                    window = await _level(crowd, pace, budget, alone)
+                    window = await _level(crowd, pace, spare, alone)
             except ChildError as error:
                 say.print(f"[dim]{ramp.name}, {calls} calls: {_first(error)}[/]")
                 break
@@ -188,12 +190,12 @@ async def _levels(
     return measured
 
 
-async def _level(crowd: Crowd, pace: Pace, budget: Budget, alone: Sequence[float]) -> Window:
+async def _level(crowd: Crowd, pace: Pace, spare: Spare, alone: Sequence[float]) -> Window:
     window = await crowd.window(pace.seconds, enough=pace.enough)
     for _ in range(pace.again):
         known = [*alone, *window.v2v] if window.calls == 1 else alone
         _, verdict = await _judge(window, known)
-        if verdict.sure or not budget.covers(pace.seconds):
+        if verdict.sure or not spare.take(pace.seconds):
             break
         window += await crowd.window(pace.seconds, enough=pace.enough)
     return window

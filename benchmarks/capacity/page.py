@@ -112,8 +112,8 @@ def table(engines: Mapping[str, Any]) -> str:
             lines.append(
                 f"| {name} | {row['calls']} | {row['turns']} | {row['cpu']:.0%} |"
                 f" {row['cpu_per_call']:.2%} | {'' if away is None else f'{away:+.0%}'} |"
-                f" {row['late_ms']['p99']} ms | {_percents(verdict.get('late'))} |"
-                f" {row['v2v_ms']['p50']}, {row['v2v_ms']['p95']} ms |"
+                f" {_ms(row['late_ms']['p99'])} | {_percents(verdict.get('late'))} |"
+                f" {_ms(row['v2v_ms']['p50'])}, {_ms(row['v2v_ms']['p95'])} |"
                 f" {'' if row['calls'] == 1 else _times(verdict.get('slower'))} |"
             )
     return "\n".join(lines)
@@ -127,11 +127,11 @@ def gates(found: Mapping[str, Any]) -> str:
     )  # fmt: skip
     for wire, one in found.items():
         refused = ", ".join(f"{count} × {code}" for code, count in one["refused"].items())
-        row = one["row"]
+        row, rude = one["row"], one.get("rude", "")
         lines.append(
             f"| {wire} | {one.get('carries') or ''} | {one['offered']} | {one['taken']} |"
-            f" {refused} | {one.get('rude', '')} | {row['cpu']:.0%} | {row['late_ms']['p99']} ms |"
-            f" {_percents(one.get('late'))} | {row['v2v_ms']['p95']} ms |"
+            f" {refused} | {rude} | {row['cpu']:.0%} | {_ms(row['late_ms']['p99'])} |"
+            f" {_percents(one.get('late'))} | {_ms(row['v2v_ms']['p95'])} |"
         )
     return "\n".join(lines)
 
@@ -230,6 +230,10 @@ def _judged(text: str, goal: str, *, met: bool) -> str:
 
 def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.2%}"
+
+
+def _ms(value: float | None) -> str:
+    return "none" if value is None else f"{value:g} ms"
 
 
 def _bounds(one: Mapping[str, Any]) -> str:

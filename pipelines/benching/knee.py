@@ -99,7 +99,8 @@ def judge(row: Mapping[str, Any], alone: Sequence[float]) -> Verdict:
         why = f"{row['lost']} of {row['turns']} turns had no answer"
         return Verdict(why, sure=row["lost"] > CHANCE, slower=slower, late=late)
     if late is None or slower is None:
-        return Verdict("nothing was heard" if late is None else "no turn was answered")
+        why = "nothing was heard" if late is None else "no turn was answered"
+        return Verdict(why, sure=bool(row["turns"]))
     reasons = [
         (late.side(RARE), f"{late.value:.1%} of packets came {LATE:.0f} ms late or later"),
         (slower.side(SLOWER), f"a turn in twenty was answered {slower.value - 1:.0%} later"),

@@ -57,6 +57,7 @@ def test_a_step_is_judged_by_what_its_callers_heard(given_row: dict[str, Any], w
         (row(late_turns=[[160, 0]] * 38 + [[160, 30]] * 2), "", "of packets late"),
         (row(v2v=[460.0] * 37 + [545.0] * 3), "a turn in twenty", "a turn in twenty"),
         (row(v2v=[460.0] * 4, turns=4, late_turns=[[160, 0]] * 4), "", "a turn in twenty"),
+        (row(turns=0, late_turns=[], v2v=[]), "nothing was heard", "nothing was heard"),
         (row(lost=1), "1 of 40 turns", "1 of 40 turns"),
         (row(caller_late_ms=90.0, lost=3), "the callers themselves were 90 ms late", "callers"),
     ],
