@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from importlib.resources import as_file, files
+from functools import partial
 
 import numpy as np
 
-from tests.web.test_modules import node
+from tests.web import node
 from vivavoce.agent.segment import Segment
 from vivavoce.pipelines.interpret.dub import Dub
 
@@ -19,34 +18,7 @@ MODULES = {
     "kept": "kept.js",
     "story": "story.js",
 }
-
-
-def run(code, given=None):
-    """Run JavaScript that sets `result`; `given` is its input."""
-    with as_file(files("vivavoce.web").joinpath("page")) as page:
-        imports = [
-            f"import * as {name} from {json.dumps((page / file).as_uri())};"
-            for name, file in MODULES.items()
-        ]
-        script = "\n".join(
-            [
-                *imports,
-                f"const given = {json.dumps(given)};",
-                "let result;",
-                code,
-                "process.stdout.write(JSON.stringify(result));",
-            ]
-        )
-        done = subprocess.run(
-            [node(), "--no-warnings", "--input-type=module", "-"],
-            input=script,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+run = partial(node.run, MODULES)
 
 
 def segment(number, text, translation="", state="translating", **given):

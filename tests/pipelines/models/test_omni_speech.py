@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.pipelines.models import spoken
+from tests.pipelines.models.spoken import TEXT, failure
 from vivavoce.agent.voices import Speaker
-from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Http
 from vivavoce.pipelines.models.omni_speech import OmniSpeech, pick_voice
 from vivavoce.sandbox.omni import VOICES
@@ -17,7 +19,6 @@ pytestmark = pytest.mark.usefixtures("no_task_is_left")
 
 MODEL = "mistralai/Voxtral-4B-TTS-2603"
 TONE = {"speak": "tone"}
-TEXT = "Two tables are free on Friday evening."
 
 
 @pytest.fixture
@@ -37,16 +38,7 @@ def model(http, endpoint):
     return make
 
 
-async def said(client, text=TEXT, voice="casual_male", language="en") -> np.ndarray:
-    async with aclosing(client.stream(text, voice=voice, language=language)) as chunks:
-        return np.concatenate([chunk async for chunk in chunks])
-
-
-async def failure(work) -> ModelError:
-    with pytest.raises(ModelError) as caught:
-        await work
-    assert "\n" not in str(caught.value)
-    return caught.value
+said = partial(spoken.said, voice="casual_male")
 
 
 async def test_it_speaks_int16_in_long_pieces(model):

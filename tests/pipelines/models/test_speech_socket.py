@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.pipelines.models.spoken import TEXT, failure, said
 from tests.pipelines.models.test_sample import speech, write
 from vivavoce.agent.voices import Speaker
-from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Endpoint, Http, Timeouts
 from vivavoce.pipelines.models.speech import SpeechModel
 from vivavoce.pipelines.models.speech_socket import RealtimeSpeech
@@ -21,7 +21,6 @@ pytestmark = pytest.mark.usefixtures("no_task_is_left")
 
 MODEL = "voxtral-mini-tts-realtime-3-0"
 TONE = {"speak": "tone"}
-TEXT = "Two tables are free on Friday evening."
 
 
 @pytest.fixture
@@ -41,18 +40,6 @@ def model(http, endpoint):
         return client, endpoint.keys[where]
 
     return make
-
-
-async def said(client, text=TEXT, voice=None, language="en") -> np.ndarray:
-    async with aclosing(client.stream(text, voice=voice, language=language)) as chunks:
-        return np.concatenate([chunk async for chunk in chunks])
-
-
-async def failure(work) -> ModelError:
-    with pytest.raises(ModelError) as caught:
-        await work
-    assert "\n" not in str(caught.value)
-    return caught.value
 
 
 async def test_it_says_what_the_stream_says(model, http, endpoint):

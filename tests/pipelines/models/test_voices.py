@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipelines.models.spoken import failure
 from tests.pipelines.models.test_sample import speech, write
 from vivavoce.pipelines.models.consent import Consent
 from vivavoce.pipelines.models.errors import ModelError
@@ -37,13 +38,6 @@ async def voices(profile, quick) -> AsyncIterator:
 
 async def listed(library, **wanted) -> list[VoiceCard]:
     return [card async for card in library.list(Wanted(**wanted))]
-
-
-async def failure(work) -> ModelError:
-    with pytest.raises(ModelError) as caught:
-        await work
-    assert "\n" not in str(caught.value)
-    return caught.value
 
 
 def new(tmp_path: Path, name: str, seconds: float = 6.0, **more) -> NewVoice:

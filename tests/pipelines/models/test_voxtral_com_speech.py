@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import io
 import wave
-from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.pipelines.models import spoken
+from tests.pipelines.models.spoken import TEXT, failure
 from tests.pipelines.models.test_sample import speech, write
 from vivavoce.agent.voices import Speaker
-from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.http import Http
 from vivavoce.pipelines.models.voxtral_com_speech import LONGEST, VoxtralComSpeech, pieces
 from vivavoce.sandbox.voxtral_com import PRESETS
@@ -22,7 +23,6 @@ pytestmark = pytest.mark.usefixtures("no_task_is_left")
 
 VOICE = next(iter(PRESETS))
 TONE = {"speak": "tone"}
-TEXT = "Two tables are free on Friday evening."
 LONG = "We have a table for four by the window. " * 150  # 6,000 characters
 
 
@@ -43,16 +43,7 @@ def model(http, endpoint):
     return make
 
 
-async def said(client, text=TEXT, voice=VOICE, language="en") -> np.ndarray:
-    async with aclosing(client.stream(text, voice=voice, language=language)) as chunks:
-        return np.concatenate([chunk async for chunk in chunks])
-
-
-async def failure(work) -> ModelError:
-    with pytest.raises(ModelError) as caught:
-        await work
-    assert "\n" not in str(caught.value)
-    return caught.value
+said = partial(spoken.said, voice=VOICE)
 
 
 async def test_it_speaks_whatever_its_pcm_is(model):
