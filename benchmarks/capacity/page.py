@@ -28,6 +28,8 @@ TITLES = {
     "webrtc": "Over WebRTC",
     "websocket": "Over a websocket",
 }
+DRIFT = 0.05
+"""By how much one call may differ before and behind a climb without a word about it."""
 STOCK = "pipecat-mistral"
 NUMBERS = re.compile(r"\[\s+(?:(?:-?[\d.]+|null)[,\s]+)*(?:-?[\d.]+|null)\s+\]")
 """A list of numbers, which is one line of the results."""
@@ -209,6 +211,7 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
     for part in TITLES:
         title = "pipe" if part == "engines" else part
         for name, one in (found.get(part) or {}).items():
+            told += _drift(f"{title}, {name}", one.get("alone", {}))
             for row in one["rows"]:
                 where = f"{title}, {name}, {row['calls']} calls"
                 if doubt := row.get("verdict", {}).get("doubt"):
@@ -218,6 +221,13 @@ def caveats(found: Mapping[str, Any]) -> list[str]:
         for wire, one in (found.get(part) or {}).items():
             told += [f"{part}, {wire}: {doubt}" for doubt in doubts(one["row"])]
     return told
+
+
+def _drift(where: str, alone: Mapping[str, Any]) -> list[str]:
+    halves = [alone.get(name, {}).get("v2v_ms", {}).get("p50") for name in ("before", "after")]
+    if None in halves or abs(halves[1] / halves[0] - 1) <= DRIFT:
+        return []
+    return [f"{where}: one call's p50 was {halves[0]:.0f} ms before and {halves[1]:.0f} ms after"]
 
 
 def _head(*names: str) -> list[str]:

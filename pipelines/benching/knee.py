@@ -7,7 +7,7 @@ would turn it, and who measures should measure for longer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,7 +141,7 @@ class Knee:
     @property
     def next(self) -> int | None:
         """How many calls to try; None where nothing more is to be found out."""
-        bad = sorted(calls for calls, verdict in self.tried.items() if verdict.why)
+        bad = self._bad
         if len(bad) < self._misses:
             most = max(self.tried, default=0)
             above = next((each for each in self._steps if each > most), None)
@@ -158,37 +158,49 @@ class Knee:
     @property
     def carries(self) -> int:
         """The most calls that went well, by the figures as they are, below any that did not."""
-        return self._most(lambda verdict: not verdict.why)
+        return self._below(self._bad)
 
     @property
     def at_least(self) -> int:
         """The most calls that went well for certain, below any that may not have."""
-        return self._most(lambda verdict: not verdict.why and verdict.sure)
+        return self._below([*self._bad, *(calls for calls in self._open if calls > self._well)])
 
     @property
     def at_most(self) -> int:
         """The most calls that may have gone well, below any that certainly did not."""
-        return self._most(lambda verdict: not verdict.missed)
+        return self._below([calls for calls in self._bad if self.tried[calls].missed])
 
     @property
     def why(self) -> str:
         """Why more do not go well; "" while that is not known."""
-        verdict = self._first_bad()
-        return "" if verdict is None else verdict.why
+        return self.tried[self._bad[0]].why if self._bad else ""
 
     @property
     def callers(self) -> bool:
         """Whether it is the callers' side that has no room for more."""
-        verdict = self._first_bad()
-        return verdict is not None and verdict.callers
+        return bool(self._bad) and self.tried[self._bad[0]].callers
 
-    def _first_bad(self) -> Verdict | None:
-        return next((self.tried[n] for n in sorted(self.tried) if self.tried[n].why), None)
+    @property
+    def _well(self) -> int:
+        """The most calls that went well for certain, whatever fewer did."""
+        good = (calls for calls, verdict in self.tried.items() if not verdict.why and verdict.sure)
+        return max(good, default=0)
 
-    def _most(self, well: Callable[[Verdict], bool]) -> int:
-        found = 0
-        for calls in sorted(self.tried):
-            if not well(self.tried[calls]):
-                break
-            found = calls
-        return found
+    @property
+    def _bad(self) -> list[int]:
+        """Calls that went badly; not those of which it may be chance, where more went well."""
+        return sorted(
+            calls
+            for calls, verdict in self.tried.items()
+            if verdict.missed or (verdict.why and calls > self._well)
+        )
+
+    @property
+    def _open(self) -> list[int]:
+        """Calls of which it is not sure that they went well."""
+        return [calls for calls, verdict in self.tried.items() if not verdict.sure]
+
+    def _below(self, limits: Sequence[int]) -> int:
+        """Return the most calls that were tried and are fewer than all of these."""
+        least = min(limits, default=None)
+        return max((n for n in self.tried if least is None or n < least), default=0)

@@ -371,8 +371,11 @@ def test_verdicts_say_what_is_not_met(clip):
     rude = refused(rude=3)
     gate |= overrun.judge(rude, row, 30)
     assert all(line.endswith("NOT MET") for line in page.verdicts({"gate": {"webrtc": gate}}))
-    doubtful = engine(0, rows=[{**row, "others": 0.5, "verdict": {"doubt": "too few"}}])
+    alone = {"before": {"v2v_ms": {"p50": 400.0}}, "after": {"v2v_ms": {"p50": 500.0}}}
+    unsure = {**row, "others": 0.5, "verdict": {"doubt": "too few"}}
+    doubtful = engine(0, rows=[unsure], alone=alone)
     assert page.caveats({"webrtc": {"ours": doubtful}}) == [
+        "webrtc, ours: one call's p50 was 400 ms before and 500 ms after",
         "webrtc, ours, 20 calls: too few",
         "webrtc, ours, 20 calls: something else had 50% of the core",
     ]

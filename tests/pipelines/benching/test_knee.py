@@ -111,6 +111,16 @@ def test_what_is_not_sure_makes_bounds():
     assert (search.carries, search.why, search.next) == (30, "late", 50)
 
 
+def test_what_may_be_chance_counts_for_nothing_where_more_calls_went_well():
+    search = Knee((1, 10, 20, 30), misses=2, fine=None)
+    for calls, verdict in ((1, WELL), (10, PERHAPS_NOT), (20, WELL), (30, BAD)):
+        assert search.next == calls
+        search.add(calls, verdict)
+    assert (search.at_least, search.carries, search.at_most, search.why) == (20, 20, 20, "late")
+    search.add(10, BAD)  # but what is certain does
+    assert (search.at_least, search.carries) == (1, 1)
+
+
 def test_steps_must_ascend():
     with pytest.raises(ValueError, match="ascending"):
         Knee([5, 1])
