@@ -14,6 +14,9 @@ Measured, one thread of a shared EPYC core: 3 ms for the spectrogram of 8 s of s
 """
 
 import asyncio
+import contextlib
+import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -33,6 +36,10 @@ SPAN = 8 * RATE
 """How many samples the model hears: 8 s. More is cut at its front, less is padded there."""
 
 Indices: TypeAlias = NDArray[np.intp]
+
+NICE = 5
+"""By how much the model's thread stands behind the event loop: its answer has some 100 ms to spare
+while a reply is being made, and every reply of the process waits for the loop."""
 
 _FFT = 400
 _HOP = 160
@@ -109,12 +116,21 @@ _worker: ThreadPoolExecutor | None = None
 _worker_lock = threading.Lock()
 
 
+def _stand_back() -> None:
+    """Have this thread's work wait for other threads', where threads have priorities."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        with contextlib.suppress(OSError):
+            thread = threading.get_native_id()
+            ours = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, min(ours + NICE, 19))
+
+
 def _shared_worker() -> ThreadPoolExecutor:
     """The one thread in which all calls of the process ask the model."""
     global _worker  # noqa: PLW0603 - one per process is the point
     with _worker_lock:
         if _worker is None:
-            _worker = ThreadPoolExecutor(1, thread_name_prefix="smart-turn")
+            _worker = ThreadPoolExecutor(1, "smart-turn", _stand_back)
         return _worker
 
 

@@ -1,6 +1,8 @@
 """smart-turn: the spectrogram against pipecat's, and the model on speech."""
 
 import asyncio
+import os
+import sys
 import threading
 
 import numpy as np
@@ -121,6 +123,20 @@ async def test_all_calls_share_one_worker(model):
     workers = [t for t in threading.enumerate() if t.name.startswith("smart-turn")]
     assert len(workers) == 1
     assert SmartTurn()._session is model._session
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities are a process's elsewhere")
+async def test_the_model_stands_back_behind_the_loop(model):
+    await model.ask(np.zeros(16_000, np.int16), within=30)
+    loop = asyncio.get_running_loop()
+    worker = smart_turn._shared_worker()
+    niceness = [os.getpriority(os.PRIO_PROCESS, 0)]
+    niceness.append(
+        await loop.run_in_executor(
+            worker, lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        )
+    )
+    assert niceness[1] == min(niceness[0] + smart_turn.NICE, 19)
 
 
 async def test_a_late_answer_is_a_timeout_and_the_worker_lives_on(model):
