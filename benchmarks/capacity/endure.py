@@ -27,7 +27,10 @@ async def endure(
         minutes: How long.
         say: For who waits.
     """
-    async with serving("ours", cache, clip) as server, Callers(server, wire, clip) as crowd:
+    async with (
+        serving("ours", cache, clip, watch=True) as server,
+        Callers(server, wire, clip) as crowd,
+    ):
         await crowd.offer(calls, TURN / calls)
         await crowd.connected()
         await asyncio.sleep(SETTLE)

@@ -36,14 +36,18 @@ async def serving(
     char_ms: float = CHAR_MS,
     gate: bool = False,
     uvloop: bool = False,
+    watch: bool = False,
 ) -> AsyncGenerator[Server]:
-    """Run a server of an engine's (`ours`, or one of pipecat's) with its model servers."""
+    """Run a server of an engine's (`ours`, or one of pipecat's) with its model servers.
+
+    Ours is watched for stalls only where that is asked for: it takes 4 % of what ten calls do.
+    """
     with Sandbox() as sandbox:
         backend = Backend.make(sandbox)
         await asyncio.to_thread(backend.script, [clip] * SCRIPTED, REPLY, char_ms)
         options: dict[str, Any] = {"url": sandbox.url, "key": backend.key}
         if engine == "ours":
-            options |= {"gate": gate, "uvloop": uvloop}
+            options |= {"gate": gate, "uvloop": uvloop, "watch": watch}
             server = Server(engine, sys.executable, "benchmarks.capacity.servers.ours", options)
         else:
             python = await asyncio.to_thread(roster.python_of, "pipecat-webrtc", cache)

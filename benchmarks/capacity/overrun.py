@@ -66,7 +66,7 @@ async def overrun(wire: str, cache: Path, clip: Clip, trial: Trial, say: Console
         say: For who waits.
     """
     async with (
-        serving("ours", cache, clip, gate=True) as server,
+        serving("ours", cache, clip, gate=True, watch=True) as server,
         Callers(server, wire, clip) as crowd,
     ):
         await crowd.offer(trial.calls, EVERY)

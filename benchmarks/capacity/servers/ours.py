@@ -79,7 +79,8 @@ async def run(options: dict[str, Any]) -> None:
         async with CallServer(desk, Exposure(port=0), routes=routes) as server:
             if gate is not None:
                 gate.start()
-            watch.start()
+            if options["watch"]:
+                watch.start()
             told = {
                 "port": server.port,
                 "versions": {name: version(name) for name in ("vivavoce", "aiortc", "aiohttp")},
