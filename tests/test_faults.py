@@ -254,7 +254,7 @@ async def test_heavy_rows_run_alone_or_nearly_and_a_slow_one_once_more():
             await asyncio.sleep(0.01)
             running.remove(name)
             slow = name == "heavy" and tried.count(name) == 1
-            return Finding("a", "b", "c", [], {"slow": slow})
+            return Finding("a", "b", "c", ["it failed"] if slow else [], {"slow": True})
 
         return Row("group", name, "then", work, weight=weight)
 

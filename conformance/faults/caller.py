@@ -118,9 +118,6 @@ class Caller(ABC):
     """Somebody who calls. What carries the sound is a subclass's."""
 
     rate = RATE
-    steady = False
-    """Nothing that is done to the line can hold up what is said: if it takes long, the machine
-    was too slow for this caller, who then says nothing about the server."""
 
     def __init__(self) -> None:
         self.story = Story()

@@ -260,7 +260,6 @@ class BrowserCaller(Caller):
     """Calls over WebRTC, with aiortc's client, through `Air`."""
 
     rate = 48_000
-    steady = True
 
     def __init__(self, house: House, air: Air) -> None:
         super().__init__()

@@ -31,8 +31,9 @@ answered. Time-outs are the [default ones](settings.md).
 
 Waits are those of a machine of two cores that held several such calls at once, beside other work.
 Rows are not shown that were not run to their end on it, in whose call something went amiss
-before anything was broken, or whose caller that machine was too slow for (words took 1.3 times as
-long as they are, or half a second of sound was concealed that nothing had been done to):
+before anything was broken, or that came out wrong with a caller whom that machine was too slow for
+(words took 1.3 times as long as they are, or half a second of sound was concealed that nothing had
+been done to):
 `python -m conformance.faults --list` names all of them, and `--only TEXT` runs some.
 """
 

@@ -49,8 +49,6 @@ class PhoneCaller(Caller):
         busy: Calls that are answered 503 first.
     """
 
-    steady = True
-
     def __init__(self, house: House, air: Signals, *, called: bool = False, busy: int = 0) -> None:
         super().__init__()
         self.air, self._house, self._called, self._busy = air, house, called, busy

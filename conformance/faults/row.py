@@ -31,7 +31,8 @@ from conformance.faults.watch import (
 from vivavoce.sandbox.launch import Sandbox
 
 SLOW = 1.3
-"""How many times as long as they are a steady caller's words may take before it is the machine."""
+"""How many times as long as they are a caller's words may take: no fault holds them up, so that it
+was the machine, and the call tells nothing of the server."""
 CONCEALED = 0.5
 """Seconds of sound that may be concealed where nothing was done to it; more, and it is, too."""
 
@@ -273,9 +274,7 @@ async def _held(lab: Lab, act: Act, house: House) -> Finding:
         if act.again and lab.turns == len(QUESTIONS) and (why := await next_call(house, act)):
             wrong.append(f"the next call is not clean: {why}")
     figures = measured(story, kept)
-    figures["slow"] = scene.caller.steady and (
-        story.slowness > SLOW or (concealed > CONCEALED and not (act.damaged or act.own))
-    )
+    figures["slow"] |= concealed > CONCEALED and not (act.damaged or act.own)
     seen = seeing(before, after, scene.health, trace)
     return Finding(hearing(story), seen, str(kept), wrong, figures)
 
@@ -400,6 +399,7 @@ def measured(story: Story, kept: Kept) -> dict[str, Any]:
     before = [each for each in story.said if each.ended is not None and each.ended < strike]
     return {
         "spoilt": not all(each.answered for each in before),
+        "slow": story.slowness > SLOW,
         "answered": [turn for turn in (1, 2, 3) if story.answered(turn)],
         "asked": len(story.said),
         "apologies": sum(each.text in (*APOLOGIES, NOTES) for each in story.heard),

@@ -78,7 +78,8 @@ async def run_all(
 ) -> list[Finding]:
     """Run rows: those that may, side by side; the others by themselves behind them.
 
-    A row whose caller this machine was too slow for is run once more, by itself.
+    A row that came out wrong, and whose caller this machine was too slow for, is run once more, by
+    itself.
     """
     turn, door = asyncio.Semaphore(at_once), asyncio.Lock()
     found: dict[str, Finding] = {}
@@ -94,7 +95,7 @@ async def run_all(
         finally:
             for _ in range(weight):
                 turn.release()
-        if found[row.name].figures.get("slow"):
+        if found[row.name].wrong and found[row.name].figures.get("slow"):
             again.add(row.name)
         else:
             told(row, found[row.name])
@@ -115,8 +116,8 @@ def keep(
 ) -> None:
     """Keep what rows gave, in place of what was kept of them before.
 
-    A row that broke, ran out of time, went wrong before anything was broken, or whose caller this
-    machine was too slow for, keeps what it had: it says nothing of the fault.
+    A row that broke, ran out of time, went wrong before anything was broken, or came out wrong with
+    a caller whom this machine was too slow for, keeps what it had: it says nothing of the fault.
 
     Args:
         rows: The rows.
@@ -130,7 +131,8 @@ def keep(
         before = json.loads(file.read() or '{"rows": []}')
         kept = {(each["group"], each["fault"]): each for each in before["rows"]}
         for row, finding in zip(rows, findings, strict=True):
-            spoilt = finding.figures.get("spoilt") or finding.figures.get("slow")
+            slow = finding.wrong and finding.figures.get("slow")
+            spoilt = finding.figures.get("spoilt") or slow
             if finding.heard and not spoilt:
                 kept[row.group, row.fault] = entry(row, finding)
         order = {(row.group, row.fault): number for number, row in enumerate(all_rows())}
