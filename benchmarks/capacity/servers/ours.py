@@ -1,8 +1,9 @@
 """Viva Voce's call server on one core: WebRTC and websockets, as `vivavoce serve` has it.
 
 It takes one JSON object as its argument: `url` and `key` of the model servers, `gate` (whether
-calls are refused when it is full) and `uvloop`. It prints one line of JSON with its port, and ends
-with its standard input. `/bench/stalls` tells how late its loop was, and why.
+calls are refused when it is full), `uvloop` and `watch`. It prints one line of JSON with its port,
+and ends with its standard input. `/bench/stalls` tells how late its loop was, and why, where it is
+watched.
 """
 
 from __future__ import annotations
