@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,8 @@ HEAD_TYPE = "ray.head.default"
 """What that provider takes for the id of the node that was there first, and for its type."""
 STORE = 80_000_000
 """Bytes of shared memory of each node."""
+STARTED = "Ray runtime started"
+"""What Ray says once its first node is there."""
 START = 150.0
 """Seconds in which the first node is there."""
 _SUBREAPER = 36  # prctl(2): PR_SET_CHILD_SUBREAPER
@@ -96,6 +99,7 @@ def main() -> None:
     """Have a first node and its autoscaler until the standard input ends."""
     # The nodes that the autoscaler starts outlive it: they become this process' children then.
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     most, idle = int(sys.argv[1]), float(sys.argv[2])
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -113,6 +117,7 @@ def main() -> None:
         ]
         given = {
             **os.environ,
+            "PYTHONUNBUFFERED": "1",
             "RAY_FAKE_CLUSTER": "1",
             "RAY_enable_autoscaler_v2": "1",
             "RAY_CLOUD_INSTANCE_ID": HEAD,
@@ -120,26 +125,38 @@ def main() -> None:
             "RAY_NODE_TYPE_NAME": HEAD_TYPE,
         }
         process = subprocess.Popen(
-            command, env=given, stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr
+            command,
+            env=given,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
-        ended = threading.Event()
+        started, ended = threading.Event(), threading.Event()
+
+        def read() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                print(line, end="", file=sys.stderr)
+                if STARTED in line:  # its port is open long before it answers
+                    started.set()
+            ended.set()
+
+        def wait() -> None:
+            sys.stdin.read()
+            ended.set()
+
         try:
-            _listens(process, port)
+            for each in (read, wait):
+                threading.Thread(target=each, daemon=True).start()
+            until = time.monotonic() + START
+            while not started.wait(0.2):
+                if ended.is_set() or time.monotonic() > until:
+                    raise RuntimeError("Ray has not started")
             print(f"127.0.0.1:{port}", flush=True)
-            threading.Thread(target=lambda: (process.wait(), ended.set()), daemon=True).start()
-            threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
             ended.wait()
         finally:
             _end()
-
-
-def _listens(process: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + START
-    while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.1)
-    raise RuntimeError("Ray does not start")
 
 
 def _end() -> None:
