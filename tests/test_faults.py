@@ -17,7 +17,6 @@ from conformance.faults import table
 from conformance.faults.caller import Said, Story
 from conformance.faults.ears import NOTES, UNKNOWN, Ears, Heard, longest_silence, pitches
 from conformance.faults.kept import judge, likeness
-from conformance.faults.lines import Side
 from conformance.faults.page import page
 from conformance.faults.providers import one
 from conformance.faults.row import Act, Finding, Lab, Row, hearing, hold, judged, misspoken
@@ -25,6 +24,7 @@ from conformance.faults.script import ANSWERS, GREETING, KNOWN, QUESTIONS
 from conformance.faults.signals import Signals
 from conformance.faults.watch import Line, Log, Owners, moved, parse, shortened, told
 from conformance.faults.wire import Wire
+from tests.web.relay import Side
 
 PAGE = Path(__file__).parent.parent / "docs" / "faults.md"
 

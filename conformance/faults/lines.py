@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import random
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -14,9 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import aiohttp
 import numpy as np
-from aiortc import RTCSessionDescription
 
 from conformance.faults.caller import Caller, SocketCaller
 from conformance.faults.house import House, Plan
@@ -24,6 +20,7 @@ from conformance.faults.providers import row
 from conformance.faults.row import WHEN, Act, Finding, Lab, Row, Scene, hold
 from conformance.faults.wire import Wire
 from tests.web.calls import Browser, get
+from tests.web.relay import Relay, Relayed
 from tests.web.test_turn import SECRET, behind, coturn
 from vivavoce.pipelines.audio.convert import Int16
 from vivavoce.web.turn import IceServers
@@ -174,96 +171,15 @@ class WiredCaller(SocketCaller):
 # -- WebRTC
 
 
-class Air:
-    """Carries a WebRTC connection's packets, badly.
-
-    Attributes:
-        loss, double, swap: Shares of packets that are lost, come twice, come behind the next.
-        delay, jitter: Seconds that each takes, and up to so many more.
-        up: Whether anything passes.
-        longest: The longest packet that passes (bytes).
-    """
-
-    def __init__(self) -> None:
-        self.loss = self.double = self.swap = self.delay = self.jitter = 0.0
-        self.up, self.longest = True, 1 << 16
-        self.sent = self.lost = 0
-        self.port = 0
-        self._chance = random.Random(7)
-        self._client: tuple[str, int] | None = None
-        self._to: tuple[str, int] = ("", 0)
-        self._down: Any = None
-        self._up: Any = None
-
-    async def open(self, to: tuple[str, int]) -> None:
-        """Stand in front of an address."""
-        self._to = to
-        loop = asyncio.get_running_loop()
-        address = to[0]
-        self._down, _ = await loop.create_datagram_endpoint(
-            lambda: Side(self._from_client), local_addr=(address, 0)
-        )
-        self.port = self._down.get_extra_info("sockname")[1]
-        await self.rebind()
-
-    async def rebind(self) -> None:
-        """Come from another port from now on, as behind a router that forgot its binding."""
-        old = self._up
-        self._up, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: Side(self._from_server), local_addr=(self._to[0], 0)
-        )
-        if old is not None:
-            old.close()
-
-    def close(self) -> None:
-        """Let go; idempotent."""
-        for each in (self._up, self._down):
-            if each is not None:
-                each.close()
-
-    def _from_client(self, data: bytes, source: tuple[str, int]) -> None:
-        self._client = source
-        self._pass(lambda: self._up, data, self._to)
-
-    def _from_server(self, data: bytes, _source: tuple[str, int]) -> None:
-        if self._client is not None:
-            self._pass(lambda: self._down, data, self._client)
-
-    def _pass(self, out: Callable[[], Any], data: bytes, target: tuple[str, int]) -> None:
-        self.sent += 1
-        if not self.up or len(data) > self.longest or self._chance.random() < self.loss:
-            self.lost += 1
-            return
-        delay = self.delay + self._chance.random() * self.jitter
-        if self._chance.random() < self.swap:
-            delay += 0.03
-        for _ in range(2 if self._chance.random() < self.double else 1):
-            asyncio.get_running_loop().call_later(delay, self._send, out, data, target)
-
-    def _send(self, out: Callable[[], Any], data: bytes, target: tuple[str, int]) -> None:
-        if not out().is_closing():
-            out().sendto(data, target)
-
-
-class Side(asyncio.DatagramProtocol):
-    """One socket, whose packets are given to a function."""
-
-    def __init__(self, take: Callable[[bytes, tuple[str, int]], None]) -> None:
-        self._take = take
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Give a packet on."""
-        self._take(data, addr)
-
-
 class BrowserCaller(Caller):
-    """Calls over WebRTC, with aiortc's client, through `Air`."""
+    """Calls over WebRTC, with aiortc's client, through a bad network."""
 
     rate = 48_000
 
-    def __init__(self, house: House, air: Air) -> None:
+    def __init__(self, house: House, air: Relay) -> None:
         super().__init__()
-        self.browser, self.air = Browser(house.url), air
+        self.browser: Browser = Relayed(house.url, air)
+        self.air = air
         self._task: asyncio.Task[None] | None = None
         self._taken = 0
 
@@ -273,31 +189,13 @@ class BrowserCaller(Caller):
         return self
 
     async def _connect(self) -> None:
-        browser = self.browser
-        await browser.pc.setLocalDescription(await browser.pc.createOffer())
-        sdp = re.sub(
-            r"a=(candidate|end-of-candidates)[^\r\n]*\r\n", "", browser.pc.localDescription.sdp
-        )
-        async with (
-            aiohttp.ClientSession() as http,
-            http.post(f"{browser.url}/api/offer", json={"sdp": sdp, "type": "offer"}) as response,
-        ):
-            browser.answer = await response.json()
-        found = re.findall(
-            r"candidate:\S+ 1 udp \d+ ([\d.]+) (\d+) typ host", browser.answer["sdp"]
-        )
-        address, port = found[0]
-        await self.air.open((address, int(port)))
-        line = f"a=candidate:1 1 udp 2130706431 {address} {self.air.port} typ host\r\n"
-        text = re.sub(r"(a=candidate:[^\r\n]*\r\n)+", line, browser.answer["sdp"])
-        await browser.pc.setRemoteDescription(RTCSessionDescription(text, "answer"))
+        await self.browser.call()
 
     async def __aexit__(self, *_: object) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.browser.close()
-        self.air.close()
 
     async def say(self, pcm: Int16) -> bool:
         """Say something."""
@@ -334,10 +232,11 @@ class RelayedCaller(BrowserCaller):
     """Calls over WebRTC through a TURN server, and reaches nothing but that."""
 
     def __init__(self, house: House) -> None:
-        super().__init__(house, Air())
+        super().__init__(house, Relay())
 
     async def _connect(self) -> None:
         given = (await get(f"{self.browser.url}/api/ice"))[1]["iceServers"]
+        await self.browser.close()
         self.browser = behind(given, self.browser.url)
         async with asyncio.timeout(30):
             await self.browser.call()
@@ -351,7 +250,7 @@ def _browsers() -> Iterator[Row]:
 
         async def lift(scene: Scene) -> None:
             for name in how:
-                setattr(scene.caller.air, name, getattr(Air(), name))
+                setattr(scene.caller.air, name, getattr(Relay(), name))
 
         return _aired(fault, Act(strike, at="before 2", lift=lift, damaged=True))
 
@@ -431,12 +330,11 @@ def _relayed(fault: str, *, lost_too: bool) -> Row:
     return Row(BROWSER, fault, WHEN["after 2"], run, weight=4, needs="turnserver")
 
 
-def _aired(fault: str, act: Act, *, longest: int = 1 << 16) -> Row:
+def _aired(fault: str, act: Act, *, longest: int = 65_535) -> Row:
     name = f"{BROWSER}: {fault}"
 
     async def run(lab: Lab) -> Finding:
-        air = Air()
-        air.longest = longest
+        air = Relay(seed=7, longest=longest)
 
         def reaches(house: House) -> Caller:
             return BrowserCaller(house, air)

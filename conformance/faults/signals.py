@@ -7,8 +7,8 @@ import random
 import re
 from typing import Literal
 
-from conformance.faults.lines import Side
 from tests.ports import HERE
+from tests.web.relay import Side
 
 Place = tuple[str, int]
 _NOBODY = (b"3", b"77", b"117")

@@ -64,7 +64,7 @@ class Relay:
         """Stand in front of a server's address."""
         self._server = server
         self._down, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Side(self._from_client), local_addr=(server[0], 0)
+            lambda: Side(self._from_client), local_addr=(server[0], 0)
         )
         self.port = self._down.get_extra_info("sockname")[1]
         await self.rebind()
@@ -73,7 +73,7 @@ class Relay:
         """Come from another port from now on, as behind a router that forgot its binding."""
         old = self._up
         self._up, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Side(self._from_server), local_addr=(self._server[0], 0)
+            lambda: Side(self._from_server), local_addr=(self._server[0], 0)
         )
         if old is not None:
             old.close()
@@ -116,11 +116,14 @@ class Relay:
             asyncio.get_running_loop().call_later(delay, send)
 
 
-class _Side(asyncio.DatagramProtocol):
+class Side(asyncio.DatagramProtocol):
+    """One socket, whose packets are given to a function."""
+
     def __init__(self, take: Callable[[bytes, tuple[str, int]], None]) -> None:
         self._take = take
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """Give a packet on."""
         self._take(data, (addr[0], addr[1]))
 
 
