@@ -5,13 +5,13 @@ from __future__ import annotations
 import ipaddress
 import os
 import ssl
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import time
 from pathlib import Path
 from typing import Any
 
+from vivavoce.cli.setup_file import check_known, read_toml
 from vivavoce.phone import (
     AudioSocket,
     ChanWebSocket,
@@ -93,20 +93,13 @@ def read_phone(
         RecordsError: Something in its `[records]` is wrong.
         PhoneError: Something in it is wrong; the message says where and what.
     """
-    given: dict[str, Any] = {}
-    if path is not None:
-        try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise PhoneError(f"cannot read {path}: {error}") from None
-        except tomllib.TOMLDecodeError as error:
-            raise PhoneError(f"{path} is not valid TOML: {error}") from None
-    _known(given, _SECTIONS, "the file")
+    given = read_toml(path, PhoneError)
+    check_known(given, _SECTIONS, "the file", PhoneError)
     where = {"where": records} if records else {}
     kept = StoreSettings.read({**given.get("records", {}), **where})
     phone = {**given.get("phone", {}), **{k: v for k, v in flags.items() if v not in (None, ())}}
-    _known(phone, {*_EXPOSURE, *_PATHS, *_MANNERS, "rtp", "ring_time"}, "[phone]")
-    _known(given.get("metrics", {}), {"listen"}, "[metrics]")
+    check_known(phone, {*_EXPOSURE, *_PATHS, *_MANNERS, "rtp", "ring_time"}, "[phone]", PhoneError)
+    check_known(given.get("metrics", {}), {"listen"}, "[metrics]", PhoneError)
     trunks = [_trunk(entry) for entry in given.get("trunk", [])]
     if allow:
         trunks.append(_peers(allow))
@@ -149,15 +142,15 @@ def _entrances(given: dict[str, Any]) -> tuple[Entrance, ...]:
     for name, kind in (("audiosocket", AudioSocket), ("chan_websocket", ChanWebSocket)):
         if name in given:
             options = dict(given[name])
-            _known(options, {"listen", "allow", "agent", "max_calls"}, f"[{name}]")
+            check_known(options, {"listen", "allow", "agent", "max_calls"}, f"[{name}]", PhoneError)
             made.append(kind(**options))
     return tuple(made)
 
 
 def _campaign(given: dict[str, Any], retries: dict[str, Any]) -> Options:
-    _known(retries, {each.name for each in fields(Retries)}, "[retries]")
+    check_known(retries, {each.name for each in fields(Retries)}, "[retries]", PhoneError)
     known = {each.name for each in fields(Options)} - {"screen", "retries"}
-    _known(given, {*known, "message", "beep"}, "[campaign]")
+    check_known(given, {*known, "message", "beep"}, "[campaign]", PhoneError)
     options = {key: value for key, value in given.items() if key in known}
     screen = {key: value for key, value in given.items() if key not in known}
     return Options(**options, screen=Screen(**screen), retries=Retries(**retries))
@@ -195,7 +188,7 @@ def _trunk(entry: dict[str, Any]) -> Trunk:
         raise PhoneError("each [[trunk]] needs a name and a host")
     where = f"trunk {name!r}"
     known = {each.name for each in fields(Trunk)} - {"credentials"}
-    _known(entry, {*known, "auth_user", "password", "password_env"}, where)
+    check_known(entry, {*known, "auth_user", "password", "password_env"}, where, PhoneError)
     options = {key: value for key, value in entry.items() if key in known}
     for key in ("allow", "codecs", "refer"):
         if key in options:
@@ -242,15 +235,9 @@ def _srtp(text: str, where: str) -> Srtp:
 
 
 def _policy(given: dict[str, Any]) -> Policy:
-    _known(given, {"numbers", "per_minute", "hours", "days", "zone"}, "[policy]")
+    check_known(given, {"numbers", "per_minute", "hours", "days", "zone"}, "[policy]", PhoneError)
     options = dict(given)
     if "hours" in options:
         begin, end = (time.fromisoformat(str(text)) for text in options["hours"])
         options["hours"] = (begin, end)
     return Policy(**options)
-
-
-def _known(given: dict[str, Any], known: set[str], where: str) -> None:
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise PhoneError(f"{where}: there is no {unknown[0]!r}; known: {', '.join(sorted(known))}")

@@ -8,7 +8,6 @@ import json
 import os
 import ssl
 import time
-import tomllib
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
@@ -26,6 +25,7 @@ from vivavoce.cli.observing import make_observer
 from vivavoce.cli.phone_setup import PhoneSetup
 from vivavoce.cli.reload import Reloaded, Reloader
 from vivavoce.cli.run import write_record
+from vivavoce.cli.setup_file import check_known, read_toml
 from vivavoce.cli.show import CallShow
 from vivavoce.cli.stopping import hurried, signals
 from vivavoce.phone import Phone
@@ -127,25 +127,20 @@ def read_setup(
         RecordsError: Something in its `[records]` is.
         ExposureError: The server would let anybody in.
     """
-    given: dict[str, Any] = {}
-    if path is not None:
-        try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ServeError(f"cannot read {path}: {error}") from None
-        except tomllib.TOMLDecodeError as error:
-            raise ServeError(f"{path} is not valid TOML: {error}") from None
-    _known(given, {"web", "limits", "ice", "records", "health", "prices"}, "the file")
+    given = read_toml(path, ServeError)
+    check_known(
+        given, {"web", "limits", "ice", "records", "health", "prices"}, "the file", ServeError
+    )
     where = {"where": records} if records else {}
     kept = StoreSettings.read({**given.get("records", {}), **where})
     web = {**given.get("web", {}), **{k: v for k, v in flags.items() if v not in (None, ())}}
     places = {"host", "port", *_TUPLES}
-    _known(web, {*places, "certificate", "key", "secret_env"}, "[web]")
+    check_known(web, {*places, "certificate", "key", "secret_env"}, "[web]", ServeError)
     limits, ice = dict(given.get("limits", {})), dict(given.get("ice", {}))
-    _known(limits, {each.name for each in fields(Limits)}, "[limits]")
-    _known(ice, {"urls", "secret_env", "lifetime"}, "[ice]")
+    check_known(limits, {each.name for each in fields(Limits)}, "[limits]", ServeError)
+    check_known(ice, {"urls", "secret_env", "lifetime"}, "[ice]", ServeError)
     health = dict(given.get("health", {}))
-    _known(health, {each.name for each in fields(HealthLimits)}, "[health]")
+    check_known(health, {each.name for each in fields(HealthLimits)}, "[health]", ServeError)
     options = {key: web[key] for key in places if key in web}
     options |= {key: tuple(options[key]) for key in _TUPLES if key in options}
     options["secret"] = _secret(str(web["secret_env"])) if "secret_env" in web else os.environ.get(
@@ -171,12 +166,6 @@ def read_setup(
         raise
     except (TypeError, ValueError) as error:
         raise ServeError(str(error)) from None
-
-
-def _known(given: dict[str, Any], known: set[str], where: str) -> None:
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise ServeError(f"{where}: there is no {unknown[0]!r}; known: {', '.join(sorted(known))}")
 
 
 def _secret(name: str) -> str:
