@@ -85,7 +85,7 @@ async def test_the_recording_goes_on_with_both_where_it_is_said_to(models, stati
     assert only(last(other), HUMAN, CALLER)
     (transfer,) = call.transfers
     assert transfer.to_dict()["recorded"] is True
-    assert transfer.ended - transfer.joined > 1.0
+    assert transfer.ended - transfer.joined > 0.7  # by the call's clock, not the sound's
 
 
 @pytest.mark.parametrize("options", [{}, {"record_joined": False}, {"consent": "May we record?"}])
