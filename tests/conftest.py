@@ -6,6 +6,7 @@ import asyncio.constants
 import contextlib
 import ctypes
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,11 @@ providers._get_local_constants = lambda: providers._local_constants
 # asyncio's debug mode keeps where each callback and task was made: ten frames of it are a quarter
 # of the CPU that a whole call takes, and the last three tell the place.
 asyncio.constants.DEBUG_STACK_DEPTH = 3
+
+# A shell has what it starts in the background ignore Ctrl-C, which processes that tests start
+# would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _has_flite() -> bool:
