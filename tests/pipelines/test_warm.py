@@ -21,6 +21,30 @@ assert (weights.locate(weights.SILERO), 16_000) in silero._networks
 assert gc.get_freeze_count() > 10_000
 # What remains to be looked through is next to nothing.
 assert len(gc.get_objects()) < gc.get_freeze_count() / 10
+# Rubbish in circles that has lived for a while is taken away in small portions.
+from collections import deque
+
+
+class Circle:
+    def __init__(self):
+        self.itself = self
+
+
+rounds = []
+
+
+def told(phase, info):
+    if phase == "stop" and info["generation"] == 2:
+        rounds.append(info["collected"])
+
+
+gc.callbacks.append(told)
+alive = deque(maxlen=8_000)
+for _ in range(80_000):
+    alive.append(Circle())
+gc.callbacks.remove(told)
+assert len(rounds) > 2, rounds
+assert max(rounds) < 50_000, rounds
 again = warm_up()
 assert again._session is model._session
 """
