@@ -129,11 +129,11 @@ class Pcma(Pcmu):
         return decode_alaw(payload)
 
 
-def _context(name: str, mode: str, rate: int, layout: str = "mono") -> Any:
+def _context(name: str, mode: str, rate: int) -> Any:
     create: Any = av.CodecContext.create  # typed by lists of names that change with FFmpeg
     context = create(name, mode)
     context.format = "s16"
-    context.layout = layout
+    context.layout = "mono"
     context.sample_rate = rate
     if mode == "w":
         context.time_base = fractions.Fraction(1, rate)

@@ -70,10 +70,9 @@ class Process:
         Raises:
             ChildError: It does not run.
         """
-        if self._process is None:
-            raise ChildError(f"{self.name} is not running")
-        assert self._process.stdin is not None
-        return self._process.stdin
+        pipe = self._running().stdin
+        assert pipe is not None
+        return pipe
 
     @property
     def stdout(self) -> asyncio.StreamReader:
@@ -82,10 +81,14 @@ class Process:
         Raises:
             ChildError: It does not run.
         """
+        pipe = self._running().stdout
+        assert pipe is not None
+        return pipe
+
+    def _running(self) -> asyncio.subprocess.Process:
         if self._process is None:
             raise ChildError(f"{self.name} is not running")
-        assert self._process.stdout is not None
-        return self._process.stdout
+        return self._process
 
     async def spawn(self) -> None:
         """Start it; it need not be ready.
