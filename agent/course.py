@@ -201,7 +201,8 @@ class Course(Generic[Deps, State]):
     def __aiter__(self) -> AsyncGenerator[Event]:
         """Iterate over what happens, from the call's start to its end.
 
-        Each iteration sees every event, however late it begins. Cancelling it affects nobody else.
+        Each iteration sees what was before, too, however late it begins; of the words of an
+        utterance only the last state. Cancelling it affects nobody else.
         """
         return aiter(self._feed)
 

@@ -1,4 +1,4 @@
-"""The feed: every event of a call, for whoever follows it, however late they come."""
+"""The feed: the events of a call, for whoever follows it, however late they come."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator
 
-from vivavoce.agent.events import CallEnded, Event
+from vivavoce.agent.events import CallEnded, CallerPartial, Event
 
 
 class Feed:
-    """What happens in one call, told to any number of listeners, who never hold each other up."""
+    """What happens in one call, told to any number of listeners, who never hold each other up.
+
+    Of what was understood of an utterance so far, word by word, only the last is kept for those who
+    come late: it holds all that came before it, and nearly all events of a long call are such.
+    """
 
     def __init__(self) -> None:
         self._past: list[Event] = []
@@ -24,7 +28,10 @@ class Feed:
 
     def tell(self, event: Event) -> None:
         """Tell every listener; the end of the call is the end of the feed."""
-        self._past.append(event)
+        past = self._past
+        if past and isinstance(event, CallerPartial) and isinstance(past[-1], CallerPartial):
+            past.pop()
+        past.append(event)
         for queue in self._listeners:
             queue.put_nowait(event)
         if isinstance(event, CallEnded):

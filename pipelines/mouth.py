@@ -281,7 +281,7 @@ class Mouth(Stage):
             speech.reply.closed = True
             speech.over.set()
 
-    def _find(self, reply: Reply) -> Speech | None:
+    def _find(self, reply: object) -> Speech | None:
         return next((speech for speech in self._speeches if speech.reply is reply), None)
 
     def _write(self, frame: ReplyTextFrame) -> None:
@@ -313,11 +313,10 @@ class Mouth(Stage):
 
     def _audible(self, clause: Clause, moment: float) -> None:
         """The first sound of a clause was sent."""
-        speech = clause.owner
-        assert isinstance(speech, Speech)
-        reply = speech.reply
-        if reply.started is not None or speech.wordless:
+        speech = self._find(clause.owner)
+        if speech is None or speech.wordless or speech.reply.started is not None:
             return
+        reply = speech.reply
         reply.started = self.context.since(moment)
         if self.context.call.phase == "thinking":
             # It follows upon a reply that was cut so closely that there was no silence between.

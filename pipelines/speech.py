@@ -97,7 +97,8 @@ class Speech:
         start = self.reply.generated.find(piece, self.cursor)
         start = self.cursor if start < 0 else start
         self.cursor = start + len(piece)
-        clause = Clause(self, piece, interruptible=not self.protected, held=self.guess is not None)
+        held = self.guess is not None
+        clause = Clause(self.reply, piece, interruptible=not self.protected, held=held)
         self.places[clause] = (start, self.cursor)
         self.spoken[clause] = speakable(piece, self.language)
         self.causes[clause] = (*self.spans, Span("clause", self.text_began, now))
@@ -110,7 +111,7 @@ class Speech:
             samples: int16, at the playout's rate.
         """
         text = self.reply.generated
-        clause = Clause(self, text, interruptible=not self.protected)
+        clause = Clause(self.reply, text, interruptible=not self.protected)
         clause.add(samples)
         clause.complete = True
         self.places[clause] = (0, len(text))

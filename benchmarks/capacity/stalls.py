@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+from array import array
 from collections import Counter
 from collections.abc import Mapping
 from types import FrameType
@@ -123,8 +124,8 @@ class Watch:
     def clear(self) -> None:
         """Forget what was measured."""
         self._began = time.monotonic()
-        self._lates: list[float] = []
-        self._owns: list[float] = []
+        # Not lists: the garbage collector would look at all of it, and make a stall of it.
+        self._lates, self._owns = array("d"), array("d")
         self._elsewhere = self._taken = self._short = 0.0
         self._stalls: list[dict[str, Any]] = []
         self._collections: dict[int, list[float]] = {0: [], 1: [], 2: []}

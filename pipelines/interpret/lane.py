@@ -318,7 +318,7 @@ class Lane:
                 segment.state = "queued"
                 self._changed(segment)
                 voice = self._voice(segment)
-            clause = Clause(piece, text, interruptible=False)
+            clause = Clause(segment, text, interruptible=False)
             piece.clauses.append(clause)
             self._reel.append(clause)
             await self._speeches.acquire()
@@ -415,12 +415,15 @@ class Lane:
                     seconds += max(0.0, self._letter * len(clause.text) - got)
         return seconds
 
+    def _piece(self, clause: Clause) -> Piece | None:
+        """Return what a clause is of, unless that is settled."""
+        return next((piece for piece in self._open if piece.segment is clause.owner), None)
+
     def _audible(self, clause: Clause, moment: float) -> None:
-        piece = clause.owner
-        assert isinstance(piece, Piece)
-        segment = piece.segment
-        if segment.spoken_from is not None:
+        piece = self._piece(clause)
+        if piece is None or piece.segment.spoken_from is not None:
             return
+        segment = piece.segment
         segment.spoken_from = moment
         segment.state = "speaking"
         began = self._context.began
@@ -430,9 +433,7 @@ class Lane:
         self._changed(segment)
 
     def _finished(self, clause: Clause, moment: float, speed: float) -> None:
-        piece = clause.owner
-        assert isinstance(piece, Piece)
-        if not piece.segment.settled:
+        if (piece := self._piece(clause)) is not None:
             piece.segment.speed = speed
             piece.segment.spoken_to = moment
             self._see(piece)

@@ -35,7 +35,8 @@ class Clause:
     """One piece of speech.
 
     Attributes:
-        owner: Whose reply it belongs to; any object, compared by identity.
+        owner: What it is a piece of; any object, compared by identity. It must not hold the clause,
+            whose audio would wait for the garbage collector.
         text: What is spoken.
         interruptible: Whether the caller may cut it.
         held: It may not be played yet.

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from vivavoce.agent.events import CallEnded, CallerStarted, CallStarted
+from vivavoce.agent.events import CallEnded, CallerPartial, CallerStarted, CallStarted
 from vivavoce.agent.feed import Feed
 
 BEGAN, SPOKE, ENDED = CallStarted(0, "c1"), CallerStarted(1), CallEnded(2, "done")
@@ -34,6 +34,20 @@ async def test_a_queue_has_what_happens_from_now_on_and_the_end(feed: Feed):
         assert [queue.get_nowait() for _ in range(3)] == [SPOKE, ENDED, None]
     feed.tell(SPOKE)
     assert queue.empty()
+
+
+async def test_of_the_words_of_an_utterance_the_last_state_is_kept(feed: Feed):
+    one, more, next_turn = (
+        CallerPartial(1, "a"),
+        CallerPartial(2, "a table"),
+        CallerPartial(4, "yes"),
+    )
+    told = [BEGAN, SPOKE, one, more, CallerStarted(3), next_turn]
+    with feed.listening() as queue:
+        for event in told:
+            feed.tell(event)
+        assert [queue.get_nowait() for _ in told] == told
+    assert feed.past == (BEGAN, SPOKE, more, CallerStarted(3), next_turn)
 
 
 async def test_what_is_told_behind_the_end_is_past_and_ends_nobody_again(feed: Feed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 from vivavoce.agent import Agent, Speaker
 from vivavoce.pipelines.conversation import Conversation
 from vivavoce.pipelines.models.interfaces import Finished, Samples, TextDelta, Thought
+from vivavoce.pipelines.speech import Speech
 from vivavoce.pipelines.text import RATE, TICK, TextTransport, text_models
+from vivavoce.pipelines.turns.playout import Clause
 
 REPLY = "That is $42.50 for **4**. 😀 --- See you on May 5 at 7:30 pm!"
 
@@ -68,3 +71,30 @@ async def test_figures_are_said_in_words_and_kept_as_written(voice: Speaker | No
     assert not reply.interrupted
     # What is paid for is what was sent.
     assert conversation.call.usage.characters == sum(map(len, asked))
+
+
+async def test_the_audio_of_what_was_said_does_not_wait_for_the_garbage_collector() -> None:
+    transport = TextTransport()
+    models = replace(text_models(Tells()), speaking=Notes())
+    conversation = Conversation(Agent("Be brief."), models, transport)
+    transport.follow(conversation.call)
+    gc.collect()
+    gc.disable()
+    running = asyncio.create_task(conversation.run())
+    try:
+        async with asyncio.timeout(30):
+            for _ in range(3):
+                await transport.say("What is it?")
+        *replies, _last = conversation.call.transcript.replies
+        assert len(replies) == 2
+        left = [
+            each
+            for each in gc.get_objects()
+            if (isinstance(each, Clause) and each.owner in replies)
+            or (isinstance(each, Speech) and each.reply in replies)
+        ]
+        assert not left
+    finally:
+        gc.enable()
+        await conversation.hang_up("the test is over", after_speech=False)
+        await asyncio.wait_for(running, 20)
