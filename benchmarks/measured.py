@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
@@ -17,7 +20,37 @@ STOP = 15.0
 
 
 class Measured(Process):
-    """A process with its figures."""
+    """A process with its figures.
+
+    Args:
+        name: What it is called in errors.
+        python: The interpreter of its environment.
+        module: What it runs.
+        options: What that is given, as JSON.
+        cores: Cores that it has from its beginning on; empty for any.
+
+    Attributes:
+        ready: What it said of itself when it was: versions, port or sample rate.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        python: Path | str,
+        module: str,
+        options: dict[str, Any],
+        *,
+        cores: Sequence[int] = (),
+    ) -> None:
+        super().__init__(
+            [str(python), "-m", module, json.dumps(options)],
+            name=name,
+            folder=ROOT,
+            env={"PYTHONUNBUFFERED": "1"},
+            cores=cores,
+            stop=STOP,
+        )
+        self.ready: dict[str, Any] = {}
 
     def cpu(self) -> float:
         """Return the CPU time that it and its children have used (s).

@@ -53,9 +53,8 @@ from vivavoce.pipelines.frames import (
 from vivavoce.pipelines.models.errors import ModelError
 from vivavoce.pipelines.models.failover_hearing import FailoverHearing
 from vivavoce.pipelines.models.interfaces import Hearing
-from vivavoce.pipelines.speakable import speakable
+from vivavoce.pipelines.own_voice import OwnVoice, Played
 from vivavoce.pipelines.stage import Context, Noting, Stage
-from vivavoce.pipelines.turns import echo
 from vivavoce.pipelines.turns.bargein import Action, BargeIn
 from vivavoce.pipelines.turns.endpointing import (
     AskVoice,
@@ -80,18 +79,12 @@ SURE = 0.95
 slow to notice an end, and waiting for its doubt at 0.5 costs 19 ms of every turn."""
 CLOSURE = 0.08
 """Silence that ends the speech all the same (s)."""
-COMPARE = RATE // 20
-"""Samples between two comparisons with what is being played."""
 JUDGED = 8 * RATE
 """Samples of the end of a turn that the end-of-turn model listens to."""
 
 
-class AgentSide(Protocol):
+class AgentSide(Played, Protocol):
     """What ears know of the agent."""
-
-    @property
-    def rate(self) -> int:
-        """Sample rate of what is played (Hz)."""
 
     @property
     def answering(self) -> bool:
@@ -104,9 +97,6 @@ class AgentSide(Protocol):
     @property
     def deaf(self) -> bool:
         """Whether the caller is not listened to for now."""
-
-    def recent(self, seconds: float) -> NDArray[np.int16]:
-        """Return the last of what was played (int16 at `rate`)."""
 
 
 class Ears(Stage):
@@ -136,8 +126,7 @@ class Ears(Stage):
             hearing.told = Noting(context, lambda _provider: None)
         self._smart_turn = smart_turn
         self._agent = agent
-        self._compared = -COMPARE
-        self._echo = self._echoed = False
+        self._own_voice = OwnVoice(RATE, agent)
         self._vad: Vad = vad or (SileroVad(RATE) if turns.vad == "silero" else WebRtcVad(RATE))
         # A stop is told early, and acted on by the endpointing's own silences. Never while the
         # detector still hears a voice, unless it is silent for longer than any closure.
@@ -253,16 +242,7 @@ class Ears(Stage):
 
     def _is_echo(self) -> bool:
         """Whether what is heard just now is the agent's own voice, coming back."""
-        if self._fed - self._compared >= COMPARE:
-            self._compared = self._fed
-            heard = self._ring.last(min(len(self._ring), round(echo.HEARD * RATE)))
-            played = self._agent.recent(echo.HEARD + echo.LATEST)
-            self._echo = (
-                bool(played.any())
-                and echo.likeness(heard, played, RATE, self._agent.rate) >= echo.ECHO
-            )
-        self._echoed = self._echo
-        return self._echo
+        return self._own_voice.heard(self._ring, self._fed)
 
     @property
     def _wasteful(self) -> bool:
@@ -271,13 +251,8 @@ class Ears(Stage):
 
     def _repeats(self, text: str) -> bool:
         """Whether a turn is nothing but our own words, heard back."""
-        if not self._echoed:
-            return False
-        replies = self.context.call.transcript.replies[-2:]
-        ours = " ".join(reply.generated for reply in replies)
-        # "$5.50" comes back in either form.
-        spoken = speakable(ours, self.context.call.language).said
-        return echo.repeats(text, ours) or echo.repeats(text, spoken)
+        call = self.context.call
+        return self._own_voice.repeats(text, call.transcript, call.language)
 
     def _time(self, sample: int) -> float:
         """Return when a sample was heard (s on the call's clock)."""
@@ -396,10 +371,10 @@ class Ears(Stage):
         if action is Action.STOP:
             await self._act(action)
         if self._repeats(over.text):
-            self._echoed = False
+            self._own_voice.forget()
             await self.push_frame(UserStoppedSpeakingFrame())
             return
-        self._echoed = False
+        self._own_voice.forget()
         context = self.context
         turn = self._turn(over.text, None, over)
         guessed, self._guessed = self._guessed, None

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
-from benchmarks.measured import READY, ROOT, STOP, Measured
+from benchmarks.measured import READY, Measured
 from vivavoce.pipelines.benching.process import ChildError
 
 _USABLE = sorted(os.sched_getaffinity(0))
@@ -64,24 +64,11 @@ class Clocks:
 
 
 class Server(Measured):
-    """A server's process, which has a core for itself.
-
-    Attributes:
-        name: What it is called.
-        ready: What it said of itself: port, versions.
-    """
+    """A server's process, which has a core for itself."""
 
     def __init__(self, name: str, python: Path | str, module: str, options: dict[str, Any]) -> None:
-        super().__init__(
-            [str(python), "-m", module, json.dumps(options)],
-            name=name,
-            folder=ROOT,
-            env={"PYTHONUNBUFFERED": "1"},
-            # From the beginning: what it measures its room by is how many cores it may use.
-            cores=CORES,
-            stop=STOP,
-        )
-        self.ready: dict[str, Any] = {}
+        # From the beginning: what it measures its room by is how many cores it may use.
+        super().__init__(name, python, module, options, cores=CORES)
 
     @property
     def url(self) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.latency.wire import BLOCK, RATE, pack, receive
-from benchmarks.measured import READY, ROOT, STOP, Measured
+from benchmarks.measured import READY, Measured
 from vivavoce.pipelines.benching.callers import Caller
 from vivavoce.pipelines.benching.listening import Listening, goes_on
 from vivavoce.pipelines.benching.process import ChildError
@@ -25,28 +25,19 @@ class Engine(Measured):
     """One engine's process.
 
     Attributes:
-        name: As in the roster.
-        ready: What it said of itself: versions, sample rate.
         turns: What it told of its turns, in order, by call (our ledger).
     """
 
-    def __init__(self, name: str, python: Path | str, worker: str, options: dict[str, Any]) -> None:
+    def __init__(self, name: str, python: Path | str, module: str, options: dict[str, Any]) -> None:
         """Prepare it; nothing runs yet.
 
         Args:
             name: As in the roster.
             python: The interpreter of its environment.
-            worker: The module that its process runs.
-            options: What the worker takes: url, keys (one for each call), variant.
+            module: What its process runs.
+            options: What that takes: url, keys (one for each call), variant.
         """
-        super().__init__(
-            [str(python), "-m", worker, json.dumps(options)],
-            name=name,
-            folder=ROOT,
-            env={"PYTHONUNBUFFERED": "1"},
-            stop=STOP,
-        )
-        self.ready: dict[str, Any] = {}
+        super().__init__(name, python, module, options)
         self.turns: defaultdict[int, list[dict[str, Any]]] = defaultdict(list)
         self._takes: dict[int, tuple[float, Listening]] = {}
         self._reading: asyncio.Task[None] | None = None
