@@ -24,6 +24,7 @@ from vivavoce.pipelines.interpret.rooms import Rooms
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
+from vivavoce.pipelines.warm import settle
 
 log = logging.getLogger("vivavoce")
 
@@ -114,13 +115,14 @@ async def run_phone(
     async with records or contextlib.nullcontext(), open_models(settings) as models:
         book = Logbook(console, models.names, folder, as_json=as_json, records=records)
         phone = make_phone(agents, models, setup, book, gate, observer)
-        gate.start()
         observer.open()
         try:
             site = open_metrics(
                 setup.metrics, phone, models, observer, gate, records, book.recordings
             )
             async with phone, site:
+                settle()
+                gate.start()
                 where = places(phone, setup)
                 log.info("%s listens on %s", agents[0].name, where)
                 if not as_json:

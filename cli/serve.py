@@ -32,6 +32,7 @@ from vivavoce.phone import Phone
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.tasks import Tasks
+from vivavoce.pipelines.warm import settle
 from vivavoce.web.cluster.inside import Inside
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Exposure, ExposureError
@@ -319,7 +320,6 @@ async def carrying(
     observer = make_observer(settings, setup.prices)
     try:
         async with records or contextlib.nullcontext(), open_models(settings) as models:
-            gate.start()
             observer.open()
             desk = Desk(
                 answering.agents,
@@ -350,6 +350,8 @@ async def carrying(
                     folder=folder,
                     as_json=answering.as_json,
                 ) as phone:
+                    settle()
+                    gate.start()
                     yield Carried(server, desk, phone)
             finally:
                 await server.close()

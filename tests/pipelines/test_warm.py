@@ -19,6 +19,7 @@ assert "numpy.ma" in sys.modules
 assert spelled._engine.cache_info().currsize == 1
 assert (weights.locate(weights.SILERO), 16_000) in silero._networks
 assert gc.get_freeze_count() > 10_000
+assert sys.getswitchinterval() < 0.005
 # What remains to be looked through is next to nothing.
 assert len(gc.get_objects()) < gc.get_freeze_count() / 10
 # Rubbish in circles that has lived for a while is taken away in small portions.

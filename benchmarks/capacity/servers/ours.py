@@ -25,7 +25,7 @@ from vivavoce.agent.settings import MISTRAL_MODELS
 from vivavoce.pipelines.load import Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.models.http import Endpoint
-from vivavoce.pipelines.warm import warm_up
+from vivavoce.pipelines.warm import settle, warm_up
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Exposure
 from vivavoce.web.limits import Limits
@@ -78,6 +78,7 @@ async def run(options: dict[str, Any]) -> None:
         desk = Desk([agent], models, limits=limits, gate=gate)
         routes = [web.get("/bench/stalls", stalls), web.post("/bench/stalls", fresh)]
         async with CallServer(desk, Exposure(port=0), routes=routes) as server:
+            settle()  # as `vivavoce serve` does
             if gate is not None:
                 gate.start()
             if options["watch"]:
