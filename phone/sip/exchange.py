@@ -210,10 +210,10 @@ class Exchange:
             response.headers.add(name, value)
         self.respond(transaction, response, now)
 
-    def fail(self, to: Address, now: float) -> None:
-        """The transport could not send to an address, or lost its connection."""
+    def fail(self, to: Address, now: float, why: str = "") -> None:
+        """The transport could not send to an address, or lost its connection; `why` says more."""
         for transaction in [t for t in self.clients.values() if t.to == to]:
-            transaction.fail(now)
+            transaction.fail(now, why)
 
     def _client_closed(self, key: Key) -> None:
         self.clients.pop(key, None)

@@ -43,10 +43,16 @@ def server_key(request: Request, method: str = "") -> Key:
     return str(request.uri), tag, request.call_id, cseq, str(via), method
 
 
-def answer_to(request: Request, status: int) -> Response:
-    """Return a response that this side makes up itself: nobody answered (§8.1.3.1)."""
+def answer_to(request: Request, status: int, why: str = "") -> Response:
+    """Return a response that this side makes up itself: nobody answered (§8.1.3.1).
+
+    Args:
+        request: What nobody answered.
+        status: 408, or 503 where it could not be sent.
+        why: The reason phrase; the usual one by default.
+    """
     items = [(n, request.headers.get(n) or "") for n in ("Via", "From", "To", "Call-ID", "CSeq")]
-    return Response(status=status, reason=reason_of(status), headers=Headers(items))
+    return Response(status=status, reason=why or reason_of(status), headers=Headers(items))
 
 
 class _Machine:
@@ -145,9 +151,9 @@ class ClientTransaction(_Machine):
         elif self.state is State.COMPLETED and self._ack is not None and status >= 300:
             self._send(self._ack)
 
-    def fail(self, now: float) -> None:
-        """The transport could not send it."""
-        self._give_up(503, now)
+    def fail(self, now: float, why: str = "") -> None:
+        """The transport could not send it, for a reason that whoever called is to be told."""
+        self._give_up(503, now, why)
 
     def _proceed(self, now: float) -> None:
         if self.invite:
@@ -188,12 +194,12 @@ class ClientTransaction(_Machine):
     def _time_out(self, now: float) -> None:
         self._give_up(408, now)
 
-    def _give_up(self, status: int, now: float) -> None:
+    def _give_up(self, status: int, now: float, why: str = "") -> None:
         if self.state not in {State.TRYING, State.PROCEEDING}:
             return
         self.silent = self.state is State.TRYING
         self.close()
-        self._deliver(answer_to(self.request, status), now)
+        self._deliver(answer_to(self.request, status, why), now)
 
 
 def acknowledge(request: Request, response: Response) -> Request:

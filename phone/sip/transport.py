@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -180,7 +181,7 @@ class Transports:
         """Take it that a connection is closed."""
         if self._streams.get(stream.peer) is stream:
             del self._streams[stream.peer]
-            self._failed(stream.peer)
+            self._failed(stream.peer, f"{_at(stream.peer)} closed the connection")
 
     # -- inside
 
@@ -227,9 +228,10 @@ class Transports:
                 CONNECT,
             )
         except (OSError, TimeoutError, ssl.SSLError) as error:
-            log.warning("no connection to %s:%d: %s", place.host, place.port, error)
+            why = f"no connection to {_at(place)}: {_what(error)}"
+            log.warning("%s", why)
             self._opening.pop(place, None)
-            self._failed(asked)
+            self._failed(asked, why)
             return
         for data in self._opening.pop(place, []):
             stream.write(data)
@@ -241,9 +243,9 @@ class Transports:
         if self._ua is not None:
             self.do(self._ua.resolved(asked.trunk, records, time.monotonic()))
 
-    def _failed(self, to: Address) -> None:
+    def _failed(self, to: Address, why: str) -> None:
         if self._ua is not None and not self._closed:
-            self.do(self._ua.failed(to, time.monotonic()))
+            self.do(self._ua.failed(to, time.monotonic(), why))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -264,6 +266,24 @@ class Transports:
         self._timer = None
         if self._ua is not None:
             self.do(self._ua.tick(time.monotonic()))
+
+
+def _at(place: Address) -> str:
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return f"{host}:{place.port}"
+
+
+def _what(error: OSError | TimeoutError) -> str:
+    """Return what hindered a connection, for people."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not accepted: {error.verify_message}"
+        case TimeoutError():
+            return f"it did not answer within {CONNECT:g} s"
+        case OSError(errno=int(number)):
+            return os.strerror(number)  # asyncio's own text tells the address once more
+        case _:
+            return str(error)
 
 
 class _Datagrams(asyncio.DatagramProtocol):

@@ -175,9 +175,15 @@ class UserAgent:
         self._places[trunk].found(records, now)
         return self._exchange.drain()
 
-    def failed(self, to: Address, now: float) -> list[Decision]:
-        """Take it that nothing can be sent to an address, or that its connection broke."""
-        self._exchange.fail(to, now)
+    def failed(self, to: Address, now: float, why: str = "") -> list[Decision]:
+        """Take it that nothing can be sent to an address, or that its connection broke.
+
+        Args:
+            to: The address.
+            now: The time (s).
+            why: What whoever called or registered over it is told; RFC 3261's phrase by default.
+        """
+        self._exchange.fail(to, now, why)
         return self._exchange.drain()
 
     def rest(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import ssl
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.phone.certificates import certificate, server
 from tests.phone.conftest import Bot, local_trunk, only, spray
 from tests.phone.peers import HERE, right
 from vivavoce.phone import DialError, Direction, Exposure, PhoneError, Srtp, Station, Trunk
@@ -139,6 +141,20 @@ async def test_who_answers_nothing_is_not_there(station):
     with pytest.raises(DialError, match="1: ") as caught:
         await here.dial("1")
     assert caught.value.code == 480
+
+
+async def test_who_dials_is_told_of_a_certificate_that_is_not_accepted(station, tmp_path):
+    theirs, other = certificate(tmp_path, "theirs"), certificate(tmp_path, "other")
+    secure = {"listen": ("tls:127.0.0.1:0",)}
+    there = await station(exposure={**secure, "server_tls": server(theirs)})
+    trusting = ssl.create_default_context(cafile=str(other))
+    here = await station(
+        trunks=towards(there),
+        exposure={**secure, "server_tls": server(other), "client_tls": trusting},
+    )
+    with pytest.raises(DialError, match="certificate is not accepted") as caught:
+        await here.dial("1")
+    assert caught.value.code == 503
 
 
 async def test_cancelling_a_dial_hangs_up(station):

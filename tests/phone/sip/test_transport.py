@@ -97,7 +97,8 @@ async def test_nobody_listens_on_tcp():
         _, decisions = caller.ua.dial("bot", "1", media(), monotonic())
         caller.wire.do(decisions)
         await caller.until(lambda: bool(caller.of(Ended)))
-        assert caller.of(Ended)[0].code == 503
+        (ended,) = caller.of(Ended)
+        assert (ended.code, ended.reason) == (503, f"no connection to {HERE}:9: Connection refused")
 
 
 async def gone(reader: asyncio.StreamReader) -> bool:

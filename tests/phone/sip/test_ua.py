@@ -352,8 +352,8 @@ def test_a_transport_that_breaks_fails_over_at_once():
     assert (send.to, send.otherwise) == (Address("tcp", "192.0.2.50", 5060),) * 2
     (again,) = [d for d in ua.failed(send.to, 1.0) if isinstance(d, Send)]
     assert again.to.host == "192.0.2.51"
-    (ended,) = [d for d in ua.failed(again.to, 2.0) if isinstance(d, Ended)]
-    assert ended.code == 503
+    (ended,) = [d for d in ua.failed(again.to, 2.0, "it is gone") if isinstance(d, Ended)]
+    assert (ended.code, ended.reason) == (503, "it is gone")
 
 
 def test_closing_ends_calls_and_takes_no_new_ones():
