@@ -42,7 +42,7 @@ from vivavoce.sandbox.launch import SandboxError
 
 CACHE = Path(__file__).parents[1] / ".cache"
 STEPS = {
-    "ours": (1, 10, 20, 30, 40, 50),
+    "ours": (1, 10, 20, 30, 40, 50, 60, 70),
     "peer": (1, 3, 5, 7, 10, 12, 15, 20),
     "split": (1, 2, 3, 5, 7, 10),
     "ours webrtc": (1, 5, 10, 15, 20, 25),
