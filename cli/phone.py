@@ -19,12 +19,12 @@ from vivavoce.cli.observing import make_observer, open_metrics
 from vivavoce.cli.phone_setup import PhoneSetup
 from vivavoce.phone import DialError, Phone
 from vivavoce.phone.exposure import place
+from vivavoce.pipelines import warm
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.interpret.rooms import Rooms
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.models.connect import Models
 from vivavoce.pipelines.observing.observer import Observer
-from vivavoce.pipelines.warm import settle
 
 log = logging.getLogger("vivavoce")
 
@@ -121,7 +121,7 @@ async def run_phone(
                 setup.metrics, phone, models, observer, gate, records, book.recordings
             )
             async with phone, site:
-                settle()
+                warm.settle()
                 gate.start()
                 where = places(phone, setup)
                 log.info("%s listens on %s", agents[0].name, where)

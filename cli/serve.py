@@ -29,10 +29,10 @@ from vivavoce.cli.setup_file import check_known, read_toml
 from vivavoce.cli.show import CallShow
 from vivavoce.cli.stopping import hurried, signals
 from vivavoce.phone import Phone
+from vivavoce.pipelines import warm
 from vivavoce.pipelines.hosting import Host
 from vivavoce.pipelines.load import Bounds, Gate
 from vivavoce.pipelines.tasks import Tasks
-from vivavoce.pipelines.warm import settle
 from vivavoce.web.cluster.inside import Inside
 from vivavoce.web.desk import Desk
 from vivavoce.web.exposure import Exposure, ExposureError
@@ -350,7 +350,7 @@ async def carrying(
                     folder=folder,
                     as_json=answering.as_json,
                 ) as phone:
-                    settle()
+                    warm.settle()
                     gate.start()
                     yield Carried(server, desk, phone)
             finally:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 from loguru import logger
 
+from vivavoce.pipelines import warm
 from vivavoce.sandbox.launch import Sandbox
 
 # pipecat logs every link and frame; what matters reaches the standard log.
@@ -40,6 +41,11 @@ providers._get_local_constants = lambda: providers._local_constants
 # asyncio's debug mode keeps where each callback and task was made: ten frames of it are a quarter
 # of the CPU that a whole call takes, and the last three tell the place.
 asyncio.constants.DEBUG_STACK_DEPTH = 3
+
+# What is done for a process that serves calls and nothing else: here it would leave alone the garbage
+# of all tests before, and have a round of the collector at each turn. tests/pipelines/test_warm.py
+# has a process of its own.
+warm.settle = lambda: None
 
 # A shell has what it starts in the background ignore Ctrl-C, which processes that tests start
 # would inherit.
